@@ -1,0 +1,67 @@
+# Sourced by examples/quickstart.sh and tests/run.sh: what rondo needs on Debian 12, by package.
+
+build_packages="g++ meson ninja-build pkg-config python3 libhwloc-dev"
+test_packages="$build_packages libgtest-dev libbenchmark-dev iproute2 cmake clang-format-14
+  clang-tidy-14"
+
+say() {
+  printf '\n== %s\n' "$*"
+}
+
+as_root() {
+  if [ "$(id -u)" -eq 0 ]; then
+    "$@"
+  elif command -v sudo >/dev/null; then
+    sudo "$@"
+  else
+    echo "This needs root, and there is no sudo: $*" >&2
+    return 1
+  fi
+}
+
+is_installed() {
+  dpkg-query --show --showformat '${db:Status-Status}' "$1" 2>/dev/null | grep -q '^installed$'
+}
+
+# install_missing PACKAGE...: asks apt only for what is not there.
+install_missing() {
+  missing=""
+  if ! command -v apt-get >/dev/null; then
+    echo "This is not Debian. Please see to it that you have what these packages hold: $*"
+    return 0
+  fi
+  for package in "$@"; do
+    is_installed "$package" || missing="$missing $package"
+  done
+  if [ -z "$missing" ]; then
+    echo "Everything is there: $*"
+    return 0
+  fi
+  echo "Installing with apt:$missing"
+  as_root apt-get update -qq
+  # shellcheck disable=SC2086  # a list of packages
+  as_root env DEBIAN_FRONTEND=noninteractive \
+    apt-get install -y -qq --no-install-recommends $missing >/dev/null
+}
+
+# Compiles through ccache where it is installed, unless the caller has chosen compilers.
+choose_compilers() {
+  if command -v ccache >/dev/null; then
+    : "${CC:=ccache gcc}" "${CXX:=ccache g++}"
+    export CC CXX
+  fi
+}
+
+# configure FOLDER OPTION...: a build folder once made is used again.
+configure() {
+  folder=$1
+  shift
+  if [ -f "$folder/build.ninja" ]; then
+    meson configure "$folder" "$@"
+  else
+    meson setup "$folder" "$@" >"$folder.log" 2>&1 || {
+      cat "$folder.log"
+      return 1
+    }
+  fi
+}

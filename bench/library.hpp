@@ -1,0 +1,37 @@
+#pragma once
+
+// What is measured: one rank's view of a collective library. rondo-perf measures rondo, the
+// programs in compare/ measure others in exactly the same way.
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "rondo/communicator.hpp"
+
+namespace rondo::bench {
+
+class Library {
+ public:
+  virtual ~Library() = default;
+
+  virtual int rank() const = 0;
+  virtual int size() const = 0;
+  /// For the header: "rondo 0.1.0 over tcp".
+  virtual std::string name() const = 0;
+  /// Carries the call out and returns when this rank's part is done; throws Error.
+  virtual void run(const ErasedCall& call) = 0;
+
+  void barrier() { run(ErasedCall{}); }
+};
+
+/// Element-wise over all ranks, with the library that is measured: its results are trusted here,
+/// so no rank may rely on them alone for its own verdict.
+void combine(Library& library, std::span<double> values, Op op);
+void combine(Library& library, std::span<std::uint64_t> values, Op op);
+
+/// One line of text from each rank, in rank order, cut at 128 bytes.
+std::vector<std::string> gather_lines(Library& library, const std::string& line);
+
+}  // namespace rondo::bench

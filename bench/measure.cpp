@@ -1,0 +1,139 @@
+#include "bench/measure.hpp"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cmath>
+#include <vector>
+
+#include "bench/check.hpp"
+
+namespace rondo::bench {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr double automatic_us = 100'000;
+
+double microseconds(Clock::duration duration) {
+  return std::chrono::duration<double, std::micro>(duration).count();
+}
+
+class Caller {
+ public:
+  Caller(Library& library, const Arena& arena, const Case& c)
+      : library_(library), arena_(arena), case_(c) {}
+
+  void call(std::size_t i) {
+    const Place place = arena_.at(case_, library_.rank(), i);
+    library_.run({case_.collective, place.send, place.receive, case_.count, case_.dtype, case_.op,
+                  case_.root});
+  }
+
+ private:
+  Library& library_;
+  const Arena& arena_;
+  const Case& case_;
+};
+
+/// The same number on all ranks: what fits, judged by the slowest rank's warm-up.
+int choose_iterations(Library& library, const Options& options, double warmup_us) {
+  if (options.iterations > 0) return options.iterations;
+  std::array<double, 1> slowest = {warmup_us};
+  combine(library, slowest, Op::max);
+  const double one_us = std::max(slowest[0] / std::max(1, options.warmup), 1e-3);
+  return static_cast<int>(
+      std::clamp<double>(automatic_us / one_us, fewest_iterations, most_iterations));
+}
+
+double over_ranks(Library& library, double value, Over over) {
+  std::array<double, 1> all = {value};
+  switch (over) {
+    case Over::rank0:
+      if (library.rank() != 0) all[0] = 0;
+      combine(library, all, Op::sum);
+      return all[0];
+    case Over::average:
+      combine(library, all, Op::sum);
+      return all[0] / library.size();
+    case Over::minimum:
+      combine(library, all, Op::min);
+      return all[0];
+    case Over::maximum:
+      combine(library, all, Op::max);
+      return all[0];
+  }
+  return value;
+}
+
+/// Times of the single operations of this rank; the sum is the time of all.
+std::vector<double> time_operations(Library& library, Caller& caller, bool blocking,
+                                    std::size_t first, int iterations) {
+  std::vector<double> times_us(static_cast<std::size_t>(iterations));
+  library.barrier();
+  Clock::time_point before = Clock::now();
+  for (std::size_t i = 0; i < times_us.size(); ++i) {
+    if (blocking) {
+      library.barrier();
+      before = Clock::now();
+    }
+    caller.call(first + i);
+    const Clock::time_point after = Clock::now();
+    times_us[i] = microseconds(after - before);
+    before = after;
+  }
+  return times_us;
+}
+
+Timing time_case(Library& library, Arena& arena, const Case& c, const Options& options) {
+  Caller caller(library, arena, c);
+  const auto warmup = static_cast<std::size_t>(options.warmup);
+  const auto planned =
+      static_cast<std::size_t>(options.iterations > 0 ? options.iterations : most_iterations);
+  arena.clear(c, warmup + planned);
+
+  library.barrier();
+  const Clock::time_point start = Clock::now();
+  for (std::size_t i = 0; i < warmup; ++i) caller.call(i);
+  const double warmup_us = microseconds(Clock::now() - start);
+
+  Timing timing;
+  timing.iterations = choose_iterations(library, options, warmup_us);
+  std::vector<double> times_us =
+      time_operations(library, caller, options.blocking, warmup, timing.iterations);
+  double total_us = 0;
+  for (const double time_us : times_us) total_us += time_us;
+  timing.time_us = over_ranks(library, total_us / timing.iterations, options.over);
+
+  combine(library, times_us, Op::max);
+  std::sort(times_us.begin(), times_us.end());
+  timing.median_us = quantile(times_us, 0.5);
+  timing.p99_us = quantile(times_us, 0.99);
+  return timing;
+}
+
+}  // namespace
+
+double quantile(const std::vector<double>& sorted, double share) {
+  if (sorted.empty()) return 0;
+  const double position = std::ceil(share * static_cast<double>(sorted.size()));
+  const auto index = static_cast<std::size_t>(std::max(position, 1.0)) - 1;
+  return sorted[std::min(index, sorted.size() - 1)];
+}
+
+Side measure(Library& library, Arena& arena, const Case& c, const Options& options,
+             std::uint64_t seed) {
+  Side side;
+  side.timing = time_case(library, arena, c, options);
+  if (side.timing.time_us > 0) {
+    side.algorithm_gbps = static_cast<double>(c.bytes()) / side.timing.time_us * 1e-3;
+    side.bus_gbps = side.algorithm_gbps * bus_factor(c.collective, c.ranks);
+  }
+  if (options.check != Check::off) {
+    side.findings = check_call(library, arena, c, options.check, seed);
+  }
+  return side;
+}
+
+}  // namespace rondo::bench

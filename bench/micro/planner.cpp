@@ -1,0 +1,71 @@
+// The time to plan a call when its size comes up first, and to look the plan up again.
+//
+//   build/bench/micro/bench_planner --benchmark_filter=lookup
+
+#include <benchmark/benchmark.h>
+
+#include <string>
+
+#include "base/text.hpp"
+#include "plan/default_costs.hpp"
+#include "plan/planner.hpp"
+
+namespace {
+
+using namespace rondo;
+
+Topology one_host(int ranks) {
+  Topology topology;
+  topology.machines.resize(1);
+  topology.hosts.resize(1);
+  topology.ranks.resize(static_cast<std::size_t>(ranks));
+  return topology;
+}
+
+void plan(benchmark::State& state, Collective collective) {
+  const auto planner =
+      Planner::make(one_host(static_cast<int>(state.range(0))), default_costs("tcp"));
+  if (!planner) return state.SkipWithError(planner.error().what());
+  std::size_t candidates = 0;
+  for (auto _ : state) {
+    const auto found =
+        planner.value().predict(collective, static_cast<std::uint64_t>(state.range(1)));
+    if (!found) return state.SkipWithError(found.error().what());
+    candidates = found.value().size();
+  }
+  state.counters["candidates"] = static_cast<double>(candidates);
+}
+
+void make(benchmark::State& state) {
+  const Topology topology = one_host(static_cast<int>(state.range(0)));
+  for (auto _ : state) benchmark::DoNotOptimize(Planner::make(topology, default_costs("tcp")));
+}
+
+void lookup(benchmark::State& state) {
+  auto planner = Planner::make(one_host(8), default_costs("tcp"));
+  if (!planner) return state.SkipWithError(planner.error().what());
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(planner.value().choose(Collective::allreduce, 1 << 20));
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
+  for (const Collective collective :
+       {Collective::allreduce, Collective::broadcast, Collective::allgather}) {
+    benchmark::RegisterBenchmark(concat("plan/", name(collective)).c_str(), plan, collective)
+        ->ArgsProduct({{2, 4, 8, 64}, {64, 64 << 10, 1 << 20, 64 << 20}})
+        ->Unit(benchmark::kMicrosecond);
+  }
+  benchmark::RegisterBenchmark("make", make)
+      ->Arg(2)
+      ->Arg(8)
+      ->Arg(64)
+      ->Unit(benchmark::kMicrosecond);
+  benchmark::RegisterBenchmark("lookup", lookup);
+  benchmark::RunSpecifiedBenchmarks();
+  return 0;
+}

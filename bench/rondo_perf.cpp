@@ -1,0 +1,101 @@
+// rondo-perf: the library measured through its public interface.
+
+#include <algorithm>
+#include <exception>
+#include <iostream>
+#include <span>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/text.hpp"
+#include "bench/library.hpp"
+#include "bench/options.hpp"
+#include "bench/suite.hpp"
+
+namespace {
+
+using rondo::Communicator;
+namespace bench = rondo::bench;
+
+class Rondo final : public bench::Library {
+ public:
+  explicit Rondo(Communicator& communicator) : communicator_(communicator) {}
+
+  int rank() const override { return communicator_.rank(); }
+  int size() const override { return communicator_.size(); }
+  std::string name() const override {
+    return rondo::concat("rondo ", RONDO_VERSION, " over ", communicator_.transport());
+  }
+  void run(const rondo::ErasedCall& call) override { communicator_.run(call); }
+
+ private:
+  Communicator& communicator_;
+};
+
+int exit_code_of(const std::exception& thrown) {
+  const auto* error = dynamic_cast<const rondo::Error*>(&thrown);
+  const bool refused = error != nullptr && error->code() == rondo::ErrorCode::invalid_argument;
+  return refused ? bench::exit_usage : bench::exit_wrong;
+}
+
+/// Never throws: an error of one rank must not take the others' messages with it.
+int run_rank(Communicator& communicator, const bench::Options& options) {
+  const int rank = communicator.rank();
+  try {
+    Rondo library(communicator);
+    return bench::run_suite(library, options, std::cout);
+  } catch (const std::exception& error) {
+    std::cerr << rondo::concat("rondo-perf: rank ", rank, ": ", error.what(), "\n");
+    return exit_code_of(error);
+  }
+}
+
+/// The failed rank leaves the world, so that the others are told instead of waiting.
+int run_thread(Communicator communicator, const bench::Options& options) {
+  return run_rank(communicator, options);
+}
+
+int run_inproc(const bench::Options& options, const rondo::Options& settings) {
+  std::vector<Communicator> world = Communicator::local(options.ranks, settings);
+  std::vector<int> codes(world.size());
+  std::vector<std::thread> threads;
+  for (std::size_t i = 0; i < world.size(); ++i) {
+    threads.emplace_back([&, i] { codes[i] = run_thread(std::move(world[i]), options); });
+  }
+  for (std::thread& thread : threads) thread.join();
+  int worst = 0;
+  for (const int code : codes) worst = std::max(worst, code);
+  return worst;
+}
+
+int run(const bench::Options& options) {
+  rondo::Options settings;
+  settings.algorithm = options.algorithm;
+  settings.tile_bytes = options.tile_bytes;
+  if (options.transport == "inproc") return run_inproc(options, settings);
+  if (!options.transport.empty()) settings.transport = options.transport;
+  Communicator communicator = Communicator::from_env(settings);
+  return run_rank(communicator, options);
+}
+
+}  // namespace
+
+int main(int count, char** values) {
+  const std::span<const char* const> arguments(values + 1, static_cast<std::size_t>(count - 1));
+  const rondo::Result<bench::Options> options = bench::parse_options(arguments);
+  if (!options) {
+    std::cerr << "rondo-perf: " << options.error().text() << "\n";
+    return bench::exit_usage;
+  }
+  if (options.value().help) {
+    std::cout << bench::help_text("rondo-perf");
+    return 0;
+  }
+  try {
+    return run(options.value());
+  } catch (const std::exception& error) {
+    std::cerr << "rondo-perf: " << error.what() << "\n";
+    return exit_code_of(error);
+  }
+}

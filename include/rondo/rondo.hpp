@@ -1,0 +1,11 @@
+#pragma once
+
+// rondo: collective communication. This header includes the C++ API and declares nothing.
+
+#include "rondo/communicator.hpp"
+#include "rondo/error.hpp"
+#include "rondo/schedule.hpp"
+#include "rondo/topology.hpp"
+#include "rondo/transport.hpp"
+#include "rondo/types.hpp"
+#include "rondo/work.hpp"

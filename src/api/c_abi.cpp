@@ -1,0 +1,257 @@
+// The C functions of rondo/rondo.h that make, split, end and ask communicators and works.
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <new>
+#include <optional>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "api/c_handles.hpp"
+#include "base/text.hpp"
+#include "rondo/rondo.h"
+
+namespace rondo::c {
+
+LastError& thread_error() noexcept {
+  static thread_local LastError error;
+  return error;
+}
+
+rondo_status record(LastError& last, rondo_status status, int peer, const char* text) noexcept {
+  last.peer = peer;
+  try {
+    last.text = text;
+  } catch (const std::bad_alloc&) {
+    last.text.clear();
+  }
+  return status;
+}
+
+rondo_status null_argument(const char* name) noexcept {
+  return guarded(thread_error(), [&] { refuse(concat(name, " must not be a null pointer")); });
+}
+
+}  // namespace rondo::c
+
+namespace {
+
+using namespace rondo::c;
+using rondo::Communicator;
+using rondo::concat;
+using rondo::Error;
+using rondo::ErrorCode;
+
+static_assert(to_status(ErrorCode::invalid_argument) == RONDO_INVALID_ARGUMENT);
+static_assert(to_status(ErrorCode::mismatch) == RONDO_MISMATCH);
+static_assert(to_status(ErrorCode::timeout) == RONDO_TIMEOUT);
+static_assert(to_status(ErrorCode::peer_lost) == RONDO_PEER_LOST);
+static_assert(to_status(ErrorCode::peer_left) == RONDO_PEER_LEFT);
+static_assert(to_status(ErrorCode::aborted) == RONDO_ABORTED);
+static_assert(to_status(ErrorCode::join_failed) == RONDO_JOIN_FAILED);
+static_assert(to_status(ErrorCode::protocol) == RONDO_PROTOCOL);
+static_assert(to_status(ErrorCode::unsupported) == RONDO_UNSUPPORTED);
+static_assert(to_status(ErrorCode::resource) == RONDO_RESOURCE);
+static_assert(to_status(ErrorCode::io) == RONDO_IO);
+static_assert(to_status(ErrorCode::internal) == RONDO_INTERNAL);
+static_assert(RONDO_F64 == static_cast<int>(rondo::DType::f64) && rondo::dtype_count == 12);
+static_assert(RONDO_AVG == static_cast<int>(rondo::Op::avg) && rondo::op_count == 5);
+static_assert(RONDO_EXSCAN == static_cast<int>(rondo::Collective::exscan));
+static_assert(RONDO_CHAIN_TREE == static_cast<int>(rondo::Algorithm::chain_tree));
+static_assert(RONDO_SEND == static_cast<int>(rondo::Message::Kind::send));
+static_assert(RONDO_RECV == static_cast<int>(rondo::Message::Kind::recv));
+static_assert(rondo::collective_count == 11 && rondo::algorithm_count == 15);
+
+// The layout is part of the ABI: fields may only be added at the end.
+static_assert(std::is_standard_layout_v<rondo_options>);
+static_assert(sizeof(rondo_options) == 40 + 3 * sizeof(char*));
+static_assert(offsetof(rondo_options, algorithm) == 24);
+static_assert(offsetof(rondo_options, transport) == 40);
+constexpr std::size_t smallest_options = sizeof(rondo_options::size);
+constexpr std::size_t largest_options = 4096;  // more than any version will have
+
+// Takes programs that know fewer fields than this library, and ones that know more as long as they
+// leave those open.
+rondo::Options to_options(const rondo_options* given) {
+  rondo_options complete = RONDO_OPTIONS_INIT;
+  if (given != nullptr) {
+    if (given->size < smallest_options || given->size > largest_options) {
+      refuse("rondo_options.size is not set; begin with RONDO_OPTIONS_INIT");
+    }
+    const auto* bytes = reinterpret_cast<const unsigned char*>(given);
+    for (std::size_t i = sizeof complete; i < given->size; ++i) {
+      if (bytes[i] != 0) {
+        refuse("rondo_options has a field set that this version of rondo does not know");
+      }
+    }
+    std::memcpy(&complete, given, std::min<std::size_t>(given->size, sizeof complete));
+  }
+  if (complete.timeout_ms < 0 || complete.join_timeout_ms < 0 || complete.radix < 0) {
+    refuse("rondo_options has a negative timeout_ms, join_timeout_ms or radix");
+  }
+  rondo::Options options;
+  if (complete.timeout_ms != 0) options.timeout.emplace(complete.timeout_ms);
+  if (complete.join_timeout_ms != 0) options.join_timeout.emplace(complete.join_timeout_ms);
+  if (complete.algorithm != RONDO_AUTOMATIC) {
+    options.algorithm =
+        checked<rondo::Algorithm>(complete.algorithm, rondo::algorithm_count, "rondo_algorithm");
+  }
+  if (complete.radix != 0) options.radix = complete.radix;
+  if (complete.tile_bytes != 0) options.tile_bytes = complete.tile_bytes;
+  if (complete.transport != nullptr) options.transport = complete.transport;
+  if (complete.topology != nullptr) options.topology = complete.topology;
+  if (complete.costs != nullptr) options.costs = complete.costs;
+  return options;
+}
+
+rondo_comm* wrap(Communicator comm) {
+  return new rondo_comm{.value = std::move(comm)};
+}
+
+}  // namespace
+
+std::uint32_t rondo_version(void) {
+  return 10000 * RONDO_VERSION_MAJOR + 100 * RONDO_VERSION_MINOR + RONDO_VERSION_PATCH;
+}
+
+const char* rondo_version_text(void) {
+  return RONDO_VERSION_TEXT;
+}
+
+const char* rondo_status_name(rondo_status status) {
+  if (status == RONDO_OK) return "ok";
+  if (status < 0 || status > RONDO_INTERNAL) return "unknown status";
+  return rondo::name(static_cast<ErrorCode>(status - 1)).data();  // a literal, so it ends with 0
+}
+
+const char* rondo_last_error(const rondo_comm* comm) {
+  return (comm == nullptr ? thread_error() : *comm->last_error).text.c_str();
+}
+
+std::int32_t rondo_last_error_peer(const rondo_comm* comm) {
+  return (comm == nullptr ? thread_error() : *comm->last_error).peer;
+}
+
+rondo_status rondo_comm_from_env(const rondo_options* options, rondo_comm** comm) {
+  if (comm == nullptr) return null_argument("comm");
+  return guarded(thread_error(),
+                 [&] { *comm = wrap(Communicator::from_env(to_options(options))); });
+}
+
+rondo_status rondo_comm_local(std::int32_t ranks, const rondo_options* options,
+                              rondo_comm** comms) {
+  if (comms == nullptr) return null_argument("comms");
+  return guarded(thread_error(), [&] {
+    std::vector<std::unique_ptr<rondo_comm>> world;
+    for (Communicator& comm : Communicator::local(ranks, to_options(options))) {
+      world.emplace_back(wrap(std::move(comm)));
+    }
+    for (std::unique_ptr<rondo_comm>& comm : world) *comms++ = comm.release();
+  });
+}
+
+void rondo_comm_free(rondo_comm* comm) {
+  delete comm;
+}
+
+std::int32_t rondo_comm_rank(const rondo_comm* comm) {
+  return comm == nullptr ? -1 : comm->value.rank();
+}
+
+std::int32_t rondo_comm_size(const rondo_comm* comm) {
+  return comm == nullptr ? -1 : comm->value.size();
+}
+
+rondo_status rondo_comm_split(rondo_comm* comm, std::int32_t color, std::int32_t key,
+                              rondo_comm** child) {
+  if (comm == nullptr) return null_argument("comm");
+  if (child == nullptr) return null_argument("child");
+  return guarded(*comm->last_error, [&] {
+    // The memory comes first: a communicator that the others count on must not be lost.
+    auto made = std::make_unique<rondo_comm>();
+    made->value = comm->value.split(color, key);
+    *child = made->value ? made.release() : nullptr;
+  });
+}
+
+rondo_status rondo_comm_duplicate(rondo_comm* comm, rondo_comm** copy) {
+  if (comm == nullptr) return null_argument("comm");
+  if (copy == nullptr) return null_argument("copy");
+  return guarded(*comm->last_error, [&] {
+    auto made = std::make_unique<rondo_comm>();
+    made->value = comm->value.duplicate();
+    *copy = made.release();
+  });
+}
+
+rondo_status rondo_comm_abort(rondo_comm* comm, const char* reason) {
+  if (comm == nullptr) return null_argument("comm");
+  // Any thread may be here, so a failure must not touch the communicator's text.
+  return guarded(thread_error(), [&] {
+    if (reason == nullptr) {
+      comm->value.abort();
+    } else {
+      comm->value.abort(reason);
+    }
+  });
+}
+
+rondo_status rondo_comm_set_timeout(rondo_comm* comm, std::int64_t timeout_ms) {
+  if (comm == nullptr) return null_argument("comm");
+  return guarded(*comm->last_error,
+                 [&] { comm->value.set_timeout(std::chrono::milliseconds(timeout_ms)); });
+}
+
+rondo_status rondo_comm_status(const rondo_comm* comm) {
+  if (comm == nullptr) return null_argument("comm");
+  return guarded(*comm->last_error, [&] {
+    if (const std::optional<Error> error = comm->value.error()) throw Error(*error);
+  });
+}
+
+rondo_status rondo_explain(const rondo_comm* comm, rondo_collective collective, std::size_t count,
+                           rondo_dtype dtype, char** text) {
+  if (comm == nullptr) return null_argument("comm");
+  if (text == nullptr) return null_argument("text");
+  return guarded(*comm->last_error, [&] {
+    const std::string explained = comm->value.explain(
+        checked<rondo::Collective>(collective, rondo::collective_count, "rondo_collective"), count,
+        checked<rondo::DType>(dtype, rondo::dtype_count, "rondo_dtype"));
+    char* copy = static_cast<char*>(std::malloc(explained.size() + 1));
+    if (copy == nullptr) throw std::bad_alloc();
+    std::memcpy(copy, explained.c_str(), explained.size() + 1);
+    *text = copy;
+  });
+}
+
+void rondo_string_free(char* text) {
+  std::free(text);
+}
+
+rondo_status rondo_work_wait(rondo_work* work) {
+  if (work == nullptr) return null_argument("work");
+  return guarded(*work->last_error, [&] { work->value.wait(); });
+}
+
+rondo_status rondo_work_wait_for(rondo_work* work, std::int64_t patience_ms, std::int32_t* done) {
+  if (work == nullptr) return null_argument("work");
+  if (done == nullptr) return null_argument("done");
+  return guarded(*work->last_error, [&] {
+    *done = 1;  // also when it throws
+    *done = work->value.wait_for(std::chrono::milliseconds(patience_ms)) ? 1 : 0;
+  });
+}
+
+rondo_status rondo_work_test(rondo_work* work, std::int32_t* done) {
+  return rondo_work_wait_for(work, 0, done);
+}
+
+void rondo_work_free(rondo_work* work) {
+  delete work;
+}

@@ -1,0 +1,81 @@
+#include <cstdlib>
+
+#include "api/state.hpp"
+#include "api/world_topology.hpp"
+#include "base/text.hpp"
+#include "bootstrap/world.hpp"
+#include "topology/text.hpp"
+#include "transport/inproc.hpp"
+
+namespace rondo {
+
+namespace {
+
+constexpr std::chrono::milliseconds default_join_timeout(60'000);
+
+template <class T>
+T value_or_throw(Result<T> result) {
+  if (!result) throw result.error();
+  if constexpr (!std::is_void_v<T>) return std::move(result).value();
+}
+
+std::optional<std::string> process_environment(std::string_view variable) {
+  const char* value = std::getenv(std::string(variable).c_str());
+  if (value == nullptr) return std::nullopt;
+  return value;
+}
+
+// What all ranks must have alike, in words that an error can quote.
+std::string agreement(const Settings& settings) {
+  const Wishes& wishes = settings.wishes;
+  const auto& tile = wishes.tile_bytes;
+  std::string algorithms(name(wishes.algorithm));
+  for (int i = 0; i < collective_count; ++i) {
+    const Algorithm algorithm = wishes.algorithms[static_cast<std::size_t>(i)];
+    if (algorithm == Algorithm::automatic) continue;
+    algorithms += concat(",", name(static_cast<Collective>(i)), ":", name(algorithm));
+  }
+  std::string rules;
+  for (const Rule& rule : wishes.rules) rules += concat(to_text(rule), "\n");
+  return concat("algorithm=", algorithms,
+                "\nradix=", wishes.radix ? std::to_string(*wishes.radix) : "automatic",
+                "\nplan_file=", rules.empty() ? "none" : hash_word(rules),
+                "\ntile_bytes=", tile ? std::to_string(*tile) : "automatic",
+                "\ntopology=", settings.topology ? hash_word(to_text(*settings.topology)) : "seen",
+                "\ncosts=", settings.costs ? hash_word(to_text(*settings.costs)) : "measured",
+                "\n");
+}
+
+std::unique_ptr<Transport> make_world(const Launch& launch, const Options& options,
+                                      const Settings& settings) {
+  if (launch.size == 1) return std::move(make_inproc(1).front());
+  const auto patience = options.join_timeout.value_or(default_join_timeout);
+  const auto deadline = Transport::Clock::now() + patience;
+  tcp::Membership membership = value_or_throw(form_world(launch, agreement(settings), patience));
+  return value_or_throw(tcp::make_tcp(std::move(membership), deadline));
+}
+
+std::shared_ptr<const Topology> world_topology(Exchange exchange) {
+  const Topology own = own_topology();
+  if (exchange.size() == 1) return std::make_shared<const Topology>(own);
+  return std::make_shared<const Topology>(value_or_throw(share_topology(exchange, own)));
+}
+
+}  // namespace
+
+Communicator Communicator::from_env(const Options& options) {
+  const Launch launch = value_or_throw(read_launch(process_environment));
+  const Options complete = value_or_throw(read_options(process_environment, options));
+  const Settings settings = Settings::from(complete);
+  if (settings.topology) {
+    value_or_throw(check_size(*settings.topology, launch.size, *complete.topology));
+  }
+  auto state = std::make_unique<State>(make_world(launch, complete, settings), settings,
+                                       has_core_per_rank(launch.local_size.value_or(launch.size)),
+                                       world_context);
+  state->topology = settings.topology ? settings.topology : world_topology(state->exchange());
+  (void)state->costs();  // now that all ranks are here: the first call of the user cannot wait
+  return Communicator(std::move(state));
+}
+
+}  // namespace rondo

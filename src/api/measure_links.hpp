@@ -1,0 +1,26 @@
+#pragma once
+
+// Measuring what links and ranks cost, by the calls that users make.
+
+#include <chrono>
+#include <memory>
+
+#include "rondo/simulate.hpp"
+#include "rondo/transport.hpp"
+
+namespace rondo {
+
+/// What this rank's processor costs: a call before its first step, a byte that is reduced or
+/// copied. `alone` is the transport of a communicator of this rank only. Takes a few ms.
+CostTable measure_rank(std::unique_ptr<Transport> alone, bool may_spin);
+
+/// What the link between two ranks costs. Both call it, with a transport between them alone; rank 0
+/// gets the costs. Calls of several sizes are carried out in turns until `budget` is used up, then
+/// the constants are fitted to their times. On a slow link, only what fits into the budget is
+/// measured. `pair` is the topology of the two, `rank` the result of measure_rank.
+/// Errors: those of the transport; resource where the budget was too short.
+Result<LinkCost> measure_link(std::unique_ptr<Transport> between, bool may_spin,
+                              const Topology& pair, const CostTable& rank,
+                              std::chrono::microseconds budget);
+
+}  // namespace rondo

@@ -1,0 +1,223 @@
+#include "api/state.hpp"
+
+#include <sched.h>
+#include <unistd.h>
+
+#include <array>
+#include <iostream>
+#include <numeric>
+#include <thread>
+
+#include "api/arguments.hpp"
+#include "api/find_costs.hpp"
+#include "api/world_topology.hpp"
+#include "base/hash.hpp"
+#include "base/text.hpp"
+#include "plan/default_costs.hpp"
+#include "plan/uneven.hpp"
+#include "transport/inproc.hpp"
+
+namespace rondo {
+
+namespace {
+
+// The blocks of the vector, where all ranks give the same.
+const Blocks& blocks_of_all(const ErasedCall& call) {
+  return call.collective == Collective::allgather ? call.receive_blocks : call.send_blocks;
+}
+
+bool all_know_counts(const ErasedCall& call) {
+  return call.uneven && (call.collective == Collective::allgather ||
+                         call.collective == Collective::reduce_scatter);
+}
+
+// Elements of the vector, as far as all ranks know them.
+std::size_t elements_of(const ErasedCall& call, int size) {
+  if (all_know_counts(call)) {
+    const Counts counts = blocks_of_all(call).counts;
+    return std::accumulate(counts.begin(), counts.end(), std::size_t{0});
+  }
+  if (call.uneven) return 0;
+  return call.count * (has_blocks(call.collective) ? static_cast<std::size_t>(size) : 1);
+}
+
+// The lengths of all blocks of one side. A rank that isn't told the others' needs its own only.
+std::vector<std::size_t> lengths(const Blocks& blocks, std::size_t own, int rank, int size) {
+  if (!blocks.counts.empty()) return {blocks.counts.begin(), blocks.counts.end()};
+  std::vector<std::size_t> counts(static_cast<std::size_t>(size), 0);
+  counts[static_cast<std::size_t>(rank)] = own;
+  return counts;
+}
+
+std::shared_ptr<const UnevenBlocks> uneven_blocks(const ErasedCall& call, const Shape& shape,
+                                                  int rank, int size) {
+  // What ranks other than the root say of blocks has no meaning.
+  const bool is_told = !is_rooted(call.collective) || rank == call.root;
+  const Blocks sent = is_told ? call.send_blocks : Blocks{};
+  const Blocks received = is_told ? call.receive_blocks : Blocks{};
+  const Blocks& given = gives_own_block(call.collective) ? received : sent;
+  const Blocks& got = call.collective == Collective::alltoall ? received : given;
+  const auto layout = [&](const Blocks& blocks) {
+    return Layout::of_blocks(shape, lengths(blocks, call.count, rank, size));
+  };
+  const auto copied = [](Counts counts) {
+    return std::vector<std::size_t>(counts.begin(), counts.end());
+  };
+  return std::make_shared<UnevenBlocks>(UnevenBlocks{
+      layout(given), layout(got), copied(sent.displacements), copied(received.displacements),
+      all_know_counts(call) && !blocks_of_all(call).displacements.empty()});
+}
+
+// All that ranks must agree on beyond the call itself.
+std::uint64_t agreed_hash(std::uint64_t plan, const ErasedCall& call) {
+  if (!all_know_counts(call)) return plan;
+  std::vector<std::uint64_t> parts = {plan};
+  const Blocks& blocks = blocks_of_all(call);
+  parts.insert(parts.end(), blocks.counts.begin(), blocks.counts.end());
+  parts.push_back(blocks.displacements.empty() ? 0 : 1);
+  return fnv1a(std::as_bytes(std::span(parts)));
+}
+
+}  // namespace
+
+const CostTable& Communicator::State::costs() {
+  if (!costs_ && size() == 1) costs_ = settings.costs.value_or(CostTable{});
+  if (!costs_) {
+    // A short deadline is meant for the user's calls; here others wait for those who measure.
+    constexpr std::chrono::milliseconds patience(10'000);
+    Exchange among(engine, plans, std::max(settings.timeout, patience));
+    Result<CostTable> found = find_costs(among, engine, *topology, settings.costs, context);
+    if (!found) throw found.error();
+    costs_ = std::move(found).value();
+  }
+  return *costs_;
+}
+
+CostTable Communicator::State::costs_between_threads(const Settings& settings, bool may_spin) {
+  if (settings.costs) return *settings.costs;
+  const auto topology = std::make_shared<const Topology>(local_topology(2));
+  std::array<CostTable, 2> found;
+  const auto find = [&](std::unique_ptr<Transport> transport) {
+    const auto rank = static_cast<std::size_t>(transport->rank());
+    try {
+      State state(std::move(transport), settings, may_spin, world_context);
+      state.topology = topology;
+      found[rank] = state.costs();
+    } catch (const std::exception&) {
+      found[rank] = {};  // the planner has constants of its own
+    }
+  };
+  std::vector<std::unique_ptr<Transport>> pair = make_inproc(2);
+  std::thread other(find, std::move(pair[1]));
+  find(std::move(pair[0]));
+  other.join();
+  return found[0];
+}
+
+Planner& Communicator::State::planner() {
+  if (!planner_) {
+    const CostTable costs =
+        costs_or_default(costs_.value_or(CostTable{}), engine.transport().name());
+    Result<Planner> made = Planner::make(*topology, costs, settings.wishes);
+    if (!made) throw made.error();
+    planner_.emplace(std::move(made).value());
+  }
+  return *planner_;
+}
+
+void Communicator::State::tell_notes() {
+  if (!planner().has_notes()) return;
+  // Whoever asked for it should know; one rank speaks for all.
+  for (const std::string& note : planner().take_notes()) {
+    if (rank() == 0) std::clog << concat("rondo: ", note, "\n");
+  }
+}
+
+Operation Communicator::State::prepare(const ErasedCall& call) {
+  check_arguments(call, rank(), size());
+  const std::size_t bytes = elements_of(call, size()) * size_of(call.dtype);
+  if (call.uneven) {
+    const Result<Choice> choice = choose_uneven(planner(), call.collective, bytes);
+    if (!choice) throw choice.error();
+    const Choice& chosen = choice.value();
+    return make_operation(call, chosen.plan, chosen.tile_bytes, chosen.hash);
+  }
+  const Result<const Choice*> choice = planner().choose(call.collective, bytes);
+  if (!choice) throw choice.error();
+  tell_notes();
+  const Choice& chosen = *choice.value();
+  return make_operation(call, chosen.plan, chosen.tile_bytes, chosen.hash);
+}
+
+Operation Communicator::State::prepare(const ErasedCall& call, const Plan& plan,
+                                       std::size_t tile_bytes) {
+  check_arguments(call, rank(), size());
+  if (call.uneven && !is_supported_uneven(plan.algorithm, call.collective)) {
+    throw Error(ErrorCode::unsupported,
+                concat("there is no ", name(plan.algorithm), " ", name(call.collective), "v"));
+  }
+  if (call.uneven && !all_know_counts(call) && tile_bytes > 0) {
+    throw Error(ErrorCode::invalid_argument,
+                concat(name(call.collective), "v has no tiles: not all ranks know the lengths"));
+  }
+  return make_operation(call, plan, tile_bytes, plan_hash(plan, tile_bytes));
+}
+
+Operation Communicator::State::make_operation(const ErasedCall& call, Plan plan,
+                                              std::size_t tile_bytes, std::uint64_t hash) {
+  if (is_rooted(call.collective)) plan.root = call.root;
+  Result<std::shared_ptr<const PreparedProgram>> program = plans.get(plan);
+  if (!program) throw program.error();
+  Operation operation;
+  operation.call = {call.collective,
+                    call.dtype,
+                    call.op,
+                    call.root,
+                    call.uneven ? elements_of(call, size()) : call.count,
+                    agreed_hash(hash, call),
+                    call.uneven ? Form::uneven : Form::even};
+  operation.program = std::move(program).value();
+  operation.operands = {static_cast<const std::byte*>(call.send),
+                        static_cast<std::byte*>(call.receive),
+                        call.count,
+                        call.dtype,
+                        call.op,
+                        tile_bytes,
+                        nullptr};
+  if (call.uneven) {
+    operation.operands.uneven =
+        uneven_blocks(call, operation.program->program.shape, rank(), size());
+  }
+  operation.timeout = settings.timeout;
+  return operation;
+}
+
+Operation Communicator::State::prepare(const std::vector<Message>& messages) {
+  check_arguments(messages, rank(), size());
+  Operation operation;
+  operation.call.count = messages.size();
+  operation.call.form = Form::exchange;
+  operation.messages = messages;
+  operation.timeout = settings.timeout;
+  return operation;
+}
+
+std::unique_ptr<Transport> transport_of_messages(Transport& transport, std::uint64_t context) {
+  constexpr std::uint64_t mark = 0x6d65737361676573u;
+  std::vector<int> everybody(static_cast<std::size_t>(transport.size()));
+  std::iota(everybody.begin(), everybody.end(), 0);
+  Result<std::unique_ptr<Transport>> made =
+      transport.split(everybody, splitmix(splitmix(context) ^ mark));
+  if (!made) throw made.error();
+  return std::move(made).value();
+}
+
+bool has_core_per_rank(int local_ranks) {
+  cpu_set_t mask;
+  CPU_ZERO(&mask);
+  if (sched_getaffinity(0, sizeof mask, &mask) != 0) return false;
+  const int mine = CPU_COUNT(&mask);
+  return mine >= local_ranks || (mine == 1 && sysconf(_SC_NPROCESSORS_ONLN) >= local_ranks);
+}
+
+}  // namespace rondo

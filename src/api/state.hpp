@@ -1,0 +1,99 @@
+#pragma once
+
+// What a Communicator owns.
+
+#include <cstdint>
+#include <memory>
+
+#include "api/exchange.hpp"
+#include "execute/engine.hpp"
+#include "plan/cache.hpp"
+#include "plan/planner.hpp"
+#include "rondo/communicator.hpp"
+#include "rondo/simulate.hpp"
+
+namespace rondo {
+
+/// Options with nothing left open.
+struct Settings {
+  std::chrono::milliseconds timeout{30'000};
+  Wishes wishes;
+  std::shared_ptr<const Topology> topology;  ///< of the whole world, from a file; null: look
+  std::optional<CostTable> costs;            ///< from a file; nothing: measure
+
+  /// Throws Error: invalid_argument naming the option, or io naming its file.
+  static Settings from(const Options& options);
+};
+
+/// A second transport among the ranks of the first one, since exchanges have no number that all
+/// ranks know. Each rank makes its own, also where it never sends anything: the others learn from
+/// it when this rank leaves.
+std::unique_ptr<Transport> transport_of_messages(Transport& transport, std::uint64_t context);
+
+struct RONDO_LOCAL Communicator::State {
+  State(std::unique_ptr<Transport> transport, const Settings& chosen, bool may_spin,
+        std::uint64_t context_id)
+      : settings(chosen),
+        context(context_id),
+        plans(transport->rank()),
+        engine(std::move(transport), may_spin),
+        messenger(transport_of_messages(engine.transport(), context), may_spin) {
+    engine.join_fate(messenger);
+    messenger.join_fate(engine);
+  }
+
+  ~State() {
+    engine.finish();
+    messenger.finish();
+  }
+
+  int rank() const { return engine.transport().rank(); }
+  int size() const { return engine.transport().size(); }
+  /// Turns a call of the user into an operation. Throws Error{invalid_argument, unsupported}.
+  Operation prepare(const ErasedCall& call);
+  Operation prepare(const std::vector<Message>& messages);
+
+  /// The same with a plan of the caller's choice, for the call's collective and root.
+  Operation prepare(const ErasedCall& call, const Plan& plan, std::size_t tile_bytes);
+  /// Made when first needed: topology and costs are known by then. Throws Error.
+  Planner& planner();
+
+  /// For what the ranks have to tell each other before anything can be planned.
+  Exchange exchange() { return Exchange(engine, plans, settings.timeout); }
+
+  /// What links cost, alike on all ranks. The first call is collective and blocks, for about 200 ms
+  /// where nothing is cached: all ranks make it before the same call of the user. What waits in the
+  /// queue is carried out before. Throws Error, those of find_costs().
+  const CostTable& costs();
+  /// Null until costs() was called; alike on all ranks at the same call of the user.
+  const CostTable* known_costs() const { return costs_ ? &*costs_ : nullptr; }
+  /// A part of a communicator need not measure what the whole one has.
+  void inherit(const State& parent) { costs_ = parent.costs_; }
+  /// What links between threads of this process cost. Found out by two threads, as costs() does by
+  /// ranks; none where that fails.
+  static CostTable costs_between_threads(const Settings& settings, bool may_spin);
+  /// Alike on all ranks, before the first call.
+  void set_costs(const CostTable& costs) { costs_ = costs; }
+
+  Settings settings;
+  std::shared_ptr<const Topology> topology;  ///< of these ranks; set as soon as it is known
+  std::uint64_t context;                     ///< unique among the communicators of this world
+  std::uint64_t splits = 0;                  ///< splits so far, alike on all ranks
+  PlanCache plans;
+  Engine engine;
+  Engine messenger;  ///< carries out exchanges, which not all ranks take part in
+
+ private:
+  Operation make_operation(const ErasedCall& call, Plan plan, std::size_t tile_bytes,
+                           std::uint64_t hash);
+  void tell_notes();
+
+  std::optional<CostTable> costs_;
+  std::optional<Planner> planner_;
+};
+
+/// Whether `local_ranks` ranks of this host have a core each. The affinity mask tells, unless the
+/// launcher bound this rank to one core of its own.
+bool has_core_per_rank(int local_ranks);
+
+}  // namespace rondo

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <sstream>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace rondo {
+
+/// Joins its arguments as a stream would print them: concat("rank ", 3, " left").
+template <class... Parts>
+std::string concat(const Parts&... parts) {
+  std::ostringstream out;
+  (out << ... << parts);
+  return out.str();
+}
+
+/// "rank 2", "ranks 2, 5-9".
+std::string list_ranks(const std::vector<int>& sorted);
+
+/// In characters, some of which are several bytes.
+std::size_t width_of(std::string_view text);
+
+/// The text and blanks up to a column. A longer one pushes the rest of the line, two blanks away.
+std::string padded(std::string text, std::size_t width);
+
+}  // namespace rondo

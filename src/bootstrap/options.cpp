@@ -1,0 +1,153 @@
+// Options: what the caller set, then the environment, then the defaults.
+
+#include <array>
+#include <limits>
+
+#include "base/text.hpp"
+#include "base/words.hpp"
+#include "bootstrap/environment.hpp"
+#include "bootstrap/world.hpp"
+
+namespace rondo {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds default_timeout{30'000};
+constexpr milliseconds default_join_timeout{60'000};
+constexpr std::int64_t timeout_most = std::numeric_limits<std::int32_t>::max();  // 24 days
+constexpr std::int64_t tile_bytes_most = std::int64_t{1} << 40;
+constexpr std::array<std::string_view, 1> transports = {"tcp"};
+
+std::string algorithm_names() {
+  std::string names;
+  for (int i = 0; i < algorithm_count; ++i) {
+    names += concat(i == 0                     ? ""
+                    : i + 1 == algorithm_count ? " or "
+                                               : ", ",
+                    name(static_cast<Algorithm>(i)));
+  }
+  return names;
+}
+
+/// An option that the caller set must obey the same limits as its variable.
+template <class Number>
+Result<> require_range(std::string_view option, Number value, std::int64_t least,
+                       std::int64_t most) {
+  const auto number = static_cast<std::int64_t>(value);
+  if (number >= least && number <= most) return {};
+  return malformed(option, concat(value), concat("a whole number from ", least, " to ", most));
+}
+
+Result<> read_timeout(const Lookup& lookup, std::string_view variable, milliseconds otherwise,
+                      std::optional<milliseconds>& timeout) {
+  if (timeout) return {};
+  const auto number = integer_of(lookup, variable, 1, timeout_most);
+  if (!number) return number.error();
+  timeout = number.value() ? milliseconds(*number.value()) : otherwise;
+  return {};
+}
+
+/// "ring", "allreduce:ring,broadcast:knomial" or both: "ring,broadcast:knomial". What the caller
+/// said takes the place of the whole variable.
+Result<> read_algorithms(const Lookup& lookup, Options& options) {
+  if (options.algorithm || !options.algorithms.empty()) return {};
+  options.algorithm = Algorithm::automatic;
+  const std::optional<std::string> text = text_of(lookup, "RONDO_ALGORITHM");
+  if (!text) return {};
+  const auto refuse = [&](std::string_view what) {
+    return malformed("RONDO_ALGORITHM", *text, what);
+  };
+  for (const std::string_view part : split(*text, ',')) {
+    const std::size_t colon = part.find(':');
+    const bool single = colon != std::string_view::npos;
+    const auto algorithm = parse_algorithm(single ? part.substr(colon + 1) : part);
+    if (!algorithm) return refuse(algorithm_names());
+    if (!single) {
+      options.algorithm = algorithm;
+      continue;
+    }
+    const auto collective = parse_collective(part.substr(0, colon));
+    if (!collective) return refuse("a collective before each ':', such as allreduce:ring");
+    if (*algorithm != Algorithm::automatic && !is_supported(*algorithm, *collective)) {
+      return refuse(concat("an algorithm that ", name(*collective), " has; there is no ",
+                           name(*algorithm), " ", name(*collective)));
+    }
+    options.algorithms.emplace_back(*collective, *algorithm);
+  }
+  return {};
+}
+
+/// Without a word from anybody it stays open: the planner chooses.
+Result<> read_radix(const Lookup& lookup, std::optional<int>& radix) {
+  if (radix) return {};
+  const auto number = integer_of(lookup, "RONDO_RADIX", 2, max_radix);
+  if (!number) return number.error();
+  if (number.value()) radix = static_cast<int>(*number.value());
+  return {};
+}
+
+Result<> read_tile_bytes(const Lookup& lookup, std::optional<std::size_t>& tile_bytes) {
+  if (tile_bytes) return {};
+  const auto number = bytes_of(lookup, "RONDO_TILE_BYTES", 0, tile_bytes_most);
+  if (!number) return number.error();
+  if (number.value()) tile_bytes = static_cast<std::size_t>(*number.value());
+  return {};
+}
+
+Result<> check_transport(std::string_view source, const std::string& transport) {
+  std::string known;
+  for (const std::string_view candidate : transports) {
+    if (transport == candidate) return {};
+    known += concat(known.empty() ? "" : ", ", candidate);
+  }
+  return malformed(source, transport, known);
+}
+
+Result<> read_transport(const Lookup& lookup, std::optional<std::string>& transport) {
+  if (transport) return {};
+  transport = text_of(lookup, "RONDO_TRANSPORT").value_or(std::string(transports[0]));
+  return check_transport("RONDO_TRANSPORT", *transport);
+}
+
+}  // namespace
+
+Result<> check_options(const Options& options) {
+  Result<> checked;
+  const auto require = [&](std::string_view option, const auto& value, std::int64_t least,
+                           std::int64_t most) {
+    if (checked && value) checked = require_range(option, *value, least, most);
+  };
+  const auto count = [](const std::optional<milliseconds>& timeout) {
+    return timeout ? std::optional(timeout->count()) : std::nullopt;
+  };
+  require("Options::timeout", count(options.timeout), 1, timeout_most);
+  require("Options::join_timeout", count(options.join_timeout), 1, timeout_most);
+  require("Options::radix", options.radix, 2, max_radix);
+  require("Options::tile_bytes", options.tile_bytes, 0, tile_bytes_most);
+  if (checked && options.transport) {
+    checked = check_transport("Options::transport", *options.transport);
+  }
+  return checked;
+}
+
+Result<Options> read_options(const Lookup& lookup, Options options) {
+  Result<> read = check_options(options);
+  if (read) read = read_timeout(lookup, "RONDO_TIMEOUT_MS", default_timeout, options.timeout);
+  if (read) {
+    read =
+        read_timeout(lookup, "RONDO_JOIN_TIMEOUT_MS", default_join_timeout, options.join_timeout);
+  }
+  if (read) read = read_algorithms(lookup, options);
+  if (read) read = read_radix(lookup, options.radix);
+  if (read) read = read_tile_bytes(lookup, options.tile_bytes);
+  if (read) read = read_transport(lookup, options.transport);
+  if (!options.topology) options.topology = text_of(lookup, "RONDO_TOPOLOGY");
+  if (!options.costs) options.costs = text_of(lookup, "RONDO_COSTS");
+  if (!options.plan_file) options.plan_file = text_of(lookup, "RONDO_PLAN_FILE");
+  if (!read) return read.error();
+  return options;
+}
+
+}  // namespace rondo

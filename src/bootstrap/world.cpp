@@ -1,0 +1,145 @@
+// The steps by which a rank becomes a member of the world: rank 0 leads, the others join.
+
+#include "bootstrap/world.hpp"
+
+#include <sys/random.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "base/text.hpp"
+#include "bootstrap/address.hpp"
+#include "bootstrap/gathering.hpp"
+#include "bootstrap/joining.hpp"
+#include "bootstrap/rendezvous.hpp"
+#include "bootstrap/roll_call.hpp"
+#include "bootstrap/wire.hpp"
+
+namespace rondo {
+
+namespace {
+
+using std::chrono::milliseconds;
+using tcp::Clock;
+
+Result<> fill_random(std::span<std::byte> bytes) {
+  while (!bytes.empty()) {
+    const ssize_t count = ::getrandom(bytes.data(), bytes.size(), 0);
+    if (count < 0 && errno != EINTR) return system_error("no random bits", errno);
+    if (count > 0) bytes = bytes.subspan(static_cast<std::size_t>(count));
+  }
+  return {};
+}
+
+/// This rank's hello, but for its listener.
+Result<wire::Hello> own_hello(const Launch& launch, std::string_view agreement) {
+  wire::Hello hello;
+  hello.rank = launch.rank;
+  hello.size = launch.size;
+  hello.key = wire::key_of(launch.job);
+  hello.pid = ::getpid();
+  hello.host = host_name();
+  hello.agreement = agreement;
+  const Result<> random = fill_random(std::as_writable_bytes(std::span(&hello.incarnation, 1)));
+  if (!random) return random.error();
+  return hello;
+}
+
+/// The port at which rank 0 is found: a free one that the file will name, or an agreed one.
+Result<tcp::Socket> open_rendezvous(const Launch& launch, const Rendezvous& place) {
+  if (!place.path.empty()) {
+    return tcp::listen_on(launch.listen.empty() ? loopback_address : launch.listen, 0);
+  }
+  const std::string& host = launch.listen.empty() ? place.host : launch.listen;
+  for (int port = place.first_port;; ++port) {
+    Result<tcp::Socket> listener = tcp::listen_on(host, static_cast<std::uint16_t>(port));
+    if (!listener && port < place.last_port) continue;
+    if (!listener) {
+      return listener.error().with_prefix(
+          concat("rank 0 has to listen at ", launch.rendezvous, " for the others: "));
+    }
+    return listener;
+  }
+}
+
+/// A host's own name often leads to a loopback address, which the other hosts cannot reach.
+Result<> require_reachable(const Launch& launch, const tcp::Address& bound) {
+  if (!is_loopback(bound.host) || !launch.local_size || *launch.local_size == launch.size) {
+    return {};
+  }
+  return Error(ErrorCode::join_failed,
+               concat("rank 0 would listen on ", bound.host, ", which only its own host reaches, ",
+                      "but ", launch.size - *launch.local_size,
+                      " ranks are on other hosts: set RONDO_LISTEN to an address of this host that "
+                      "they reach"));
+}
+
+Result<tcp::Membership> lead(const Launch& launch, const Rendezvous& place, wire::Hello hello,
+                             milliseconds join_timeout) {
+  const Clock::time_point start = Clock::now();
+  Result<tcp::Socket> rendezvous = open_rendezvous(launch, place);
+  if (!rendezvous) return rendezvous.error();
+  const Result<tcp::Address> bound = tcp::local_address(rendezvous.value());
+  if (!bound) return bound.error();
+  const Result<> reachable = require_reachable(launch, bound.value());
+  if (!reachable) return reachable.error();
+  tcp::Membership membership;
+  Result<tcp::Socket> listener = open_listener(bound.value().host, hello);
+  if (!listener) return listener.error();
+  membership.listener = std::move(listener).value();
+  const Result<> random = fill_random(membership.token);
+  if (!random) return random.error();
+
+  std::optional<Publication> publication;
+  if (!place.path.empty()) {
+    const bool everywhere = is_wildcard(bound.value().host);
+    Result<Publication> written = Publication::write(
+        place.path, {everywhere ? hello.host : bound.value().host, bound.value().port});
+    if (!written) return written.error();
+    publication.emplace(std::move(written).value());
+  }
+  Gathering gathering(std::move(rendezvous).value(), hello, start, start + join_timeout);
+  const Result<> gathered = gathering.gather();
+  if (!gathered) {
+    gathering.tell(wire::encode_refusal(gathered.error().text()));
+    return gathered.error();
+  }
+  membership.members = gathering.members();
+  gathering.tell(wire::encode_world(membership.token, membership.members));
+  return membership;
+}
+
+Result<tcp::Membership> alone() {
+  tcp::Membership membership;
+  membership.members = {{loopback_address, 0, host_name(), ::getpid()}};
+  const Result<> random = fill_random(membership.token);
+  if (!random) return random.error();
+  return membership;
+}
+
+}  // namespace
+
+Result<tcp::Membership> form_world(const Launch& launch, std::string_view agreement,
+                                   milliseconds join_timeout) {
+  if (launch.size < 1 || launch.rank < 0 || launch.rank >= launch.size) {
+    return Error(ErrorCode::invalid_argument,
+                 concat("rank ", launch.rank, " of ", launch.size, " ranks does not exist"));
+  }
+  if (agreement.size() > wire::agreement_bytes_most) {
+    return Error(ErrorCode::invalid_argument,
+                 concat("the options to agree on take ", agreement.size(), " bytes; at most ",
+                        wire::agreement_bytes_most, " can be compared"));
+  }
+  if (launch.size == 1) return alone();
+  const Result<Rendezvous> place = parse_rendezvous("rendezvous", launch.rendezvous);
+  if (!place) return place.error();
+  Result<wire::Hello> hello = own_hello(launch, agreement);
+  if (!hello) return hello.error();
+  if (launch.rank == 0) {
+    return lead(launch, place.value(), std::move(hello).value(), join_timeout);
+  }
+  return join(launch, place.value(), std::move(hello).value(), join_timeout);
+}
+
+}  // namespace rondo

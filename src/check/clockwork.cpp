@@ -1,0 +1,403 @@
+#include "check/clockwork.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <queue>
+#include <unordered_map>
+#include <utility>
+
+#include "base/text.hpp"
+
+namespace rondo {
+
+namespace {
+
+using Time = std::int64_t;  // picoseconds
+using LaneId = std::uint32_t;
+using WireId = std::uint32_t;
+constexpr std::uint32_t nobody = UINT32_MAX;
+constexpr double picoseconds = 1e12;
+
+struct Lane {
+  std::uint32_t rank = 0;
+  std::uint32_t next = 0;  // index of the next step in the rank's steps
+  std::uint32_t begin = 0;
+  std::uint32_t end = 0;
+  std::uint32_t tile = 0;
+  bool busy = false;  // the next step has started
+};
+
+struct Wire {
+  std::uint32_t sender = 0;    // rank
+  std::uint32_t receiver = 0;  // rank
+  std::uint32_t cost = 0;      // index in the costs
+  std::uint32_t way_out = 0;   // ports
+  std::uint32_t way_in = 0;
+  PathId path = 0;                  // where messages share links
+  LaneId leaving = nobody;          // whose message shares links now
+  LaneId sending = nobody;          // has started a send that has not left
+  LaneId receiving = nobody;        // has started a recv that takes nothing yet
+  std::uint32_t under_way = 0;      // messages that left and whose recv is not done
+  std::uint32_t arrived = 0;        // messages that no recv has taken
+  std::uint64_t window_in_use = 0;  // bytes of those under way
+};
+
+// Constants in picoseconds.
+struct Cost {
+  Time latency = 0;
+  Time overhead = 0;
+  double byte = 0;
+  double overhead_byte = 0;
+  std::uint64_t window = 0;
+};
+
+struct Event {
+  enum class Kind : std::uint8_t { lane_done, message_arrived, message_leaves };
+  Time time = 0;
+  Kind kind = Kind::lane_done;
+  std::uint32_t id = 0;  // of the lane or link
+
+  // For a queue that has the greatest on top.
+  friend bool operator<(const Event& a, const Event& b) {
+    if (a.time != b.time) return a.time > b.time;
+    return a.kind != b.kind ? a.kind > b.kind : a.id > b.id;
+  }
+};
+
+Time scaled(std::uint64_t bytes, double rate) {
+  return static_cast<Time>(std::llround(static_cast<double>(bytes) * rate));
+}
+
+class Clockwork {
+ public:
+  Clockwork(const FoldedWorld& world, const CostModel& model, Flows* flows, const Tiling& tiling,
+            bool record)
+      : world_(world), model_(model), flows_(flows), tiling_(tiling), record_(record) {
+    if (flows_ != nullptr) flows_->begin(static_cast<int>(world.programs.size()));
+    place_lanes();
+    place_ports();
+    place_wires();
+    place_processors();
+    reduce_byte_ = model.reduce_byte_s * picoseconds;
+    copy_byte_ = model.copy_byte_s * picoseconds;
+    for (const LinkCost& link : model.links) {
+      costs_.push_back({std::llround(link.latency_s * picoseconds),
+                        std::llround(link.overhead_s * picoseconds), link.byte_s * picoseconds,
+                        link.overhead_byte_s * picoseconds, link.window_bytes});
+    }
+    if (record) times_.resize(wire_of_step_.size());
+  }
+
+  Result<Elapsed> run() {
+    start_all();
+    Time now = 0;
+    for (;;) {
+      const bool moves_on = events_.empty() || events_.top().time > now;
+      if (flows_ != nullptr && moves_on) flows_->settle(now);
+      const Time left = flows_ != nullptr ? flows_->next_end() : Flows::never;
+      if (!events_.empty() && events_.top().time <= left) {
+        const Event event = events_.top();
+        events_.pop();
+        now = event.time;
+        handle(event);
+      } else if (left != Flows::never) {
+        now = left;
+        end_flows(now);
+      } else {
+        break;
+      }
+    }
+    if (flows_ != nullptr) flows_->finish(now);
+    for (const Lane& lane : lanes_) {
+      if (lane.next == lane.end) continue;
+      return Error(ErrorCode::invalid_argument,
+                   concat("the schedule does not come to its end: rank ", lane.rank,
+                          " waits for ever; 'rondo verify' says why"));
+    }
+    return Elapsed{now, std::move(times_)};
+  }
+
+ private:
+  // The first lanes of all ranks, then the second ones, and so on: with all lanes of a rank at
+  // once, the first rank would take the ports of all its peers before the others take any.
+  void start_all() {
+    bool more = true;
+    for (LaneId number = 0; more; ++number) {
+      more = false;
+      for (std::size_t rank = 0; rank < world_.programs.size(); ++rank) {
+        const LaneId lane = first_lane_[rank] + number;
+        if (lane >= first_lane_[rank + 1]) continue;
+        try_start(lane, 0);
+        more = true;
+      }
+    }
+  }
+
+  std::uint32_t image(int rank) const {
+    return static_cast<std::uint32_t>(rank) % static_cast<std::uint32_t>(world_.programs.size());
+  }
+  const Step& step(const Lane& lane) const { return world_.programs[lane.rank].steps[lane.next]; }
+  std::size_t step_id(const Lane& lane) const { return first_step_[lane.rank] + lane.next; }
+
+  void handle(const Event& event) {
+    switch (event.kind) {
+      case Event::Kind::lane_done:
+        return complete(event.id, event.time);
+      case Event::Kind::message_arrived:
+        ++wires_[event.id].arrived;
+        return take(event.id, event.time);
+      case Event::Kind::message_leaves:
+        flows_->start(wires_[event.id].path, bytes_of(lanes_[wires_[event.id].leaving]), event.id,
+                      event.time);
+        return end_flows(event.time);
+    }
+  }
+
+  // Messages whose last byte leaves now.
+  void end_flows(Time now) {
+    for (WireId id = 0; flows_->take_ended(now, id);) {
+      events_.push({now, Event::Kind::lane_done, std::exchange(wires_[id].leaving, nobody)});
+      events_.push({now + costs_[wires_[id].cost].latency, Event::Kind::message_arrived, id});
+    }
+  }
+
+  void place_lanes() {
+    std::size_t steps = 0;
+    for (std::uint32_t rank = 0; rank < world_.programs.size(); ++rank) {
+      const Program& program = world_.programs[rank];
+      first_lane_.push_back(static_cast<LaneId>(lanes_.size()));
+      first_step_.push_back(steps);
+      std::uint32_t begin = 0;
+      for (const std::uint32_t end : program.lane_end) {
+        lanes_.push_back({rank, begin, begin, end});
+        begin = end;
+      }
+      steps += program.steps.size();
+    }
+    first_lane_.push_back(static_cast<LaneId>(lanes_.size()));
+    wire_of_step_.resize(steps, nobody);
+  }
+
+  void place_ports() {
+    std::uint32_t ports = 0;
+    for (std::size_t link_class = 0; link_class < model_.links.size(); ++link_class) {
+      first_port_.push_back(ports);
+      int most = 0;
+      for (std::size_t rank = 0; rank < world_.programs.size(); ++rank) {
+        most = std::max(most, port_of(rank, link_class));
+      }
+      ports += static_cast<std::uint32_t>(most) + 1;
+    }
+    ways_out_.resize(ports);
+    ways_in_.resize(ports);
+  }
+
+  void place_processors() {
+    std::unordered_map<int, std::uint32_t> known;
+    for (std::uint32_t rank = 0; rank < world_.programs.size(); ++rank) {
+      const int own = static_cast<int>(rank);
+      const int name = model_.processor_of ? model_.processor_of(own) : own;
+      const auto next = static_cast<std::uint32_t>(known.size());
+      processor_of_.push_back(known.try_emplace(name, next).first->second);
+    }
+    processors_.resize(known.size());
+  }
+
+  int port_of(std::size_t rank, std::size_t link_class) const {
+    return model_.port_of(static_cast<int>(rank), static_cast<int>(link_class));
+  }
+
+  // In a folded world the links of all images of a sender are one link: it is named by the sender's
+  // image, the distance to the receiver, and the channel.
+  void place_wires() {
+    std::unordered_map<std::uint64_t, WireId> known;
+    for (const Lane& lane : lanes_) {
+      const int rank = static_cast<int>(lane.rank);
+      for (std::uint32_t i = lane.begin; i < lane.end; ++i) {
+        const Step& step = world_.programs[lane.rank].steps[i];
+        if (step.peer < 0) continue;
+        const bool sends = step.op == StepOp::send;
+        const int from = sends ? rank : step.peer;
+        const int to = sends ? step.peer : rank;
+        const int distance = (to - from + world_.ranks) % world_.ranks;
+        const std::uint64_t key = (std::uint64_t{image(from)} << 36) ^
+                                  (static_cast<std::uint64_t>(distance) << 8) ^ step.channel;
+        const auto [place, is_new] = known.try_emplace(key, static_cast<WireId>(wires_.size()));
+        if (is_new) wires_.push_back(make_wire(from, to));
+        wire_of_step_[first_step_[lane.rank] + i] = place->second;
+      }
+    }
+  }
+
+  Wire make_wire(int from, int to) const {
+    const auto link_class = static_cast<std::uint32_t>(model_.class_of(from, to));
+    const std::uint32_t first = first_port_[link_class];
+    return {.sender = image(from),
+            .receiver = image(to),
+            .cost = link_class,
+            .way_out = first + static_cast<std::uint32_t>(port_of(image(from), link_class)),
+            .way_in = first + static_cast<std::uint32_t>(port_of(image(to), link_class)),
+            .path = flows_ != nullptr ? flows_->path(from, to) : 0};
+  }
+
+  bool may_start(const Lane& lane) const {
+    for (const Wait& wait : step(lane).waits) {
+      if (wait.count == 0) continue;
+      const Lane& other = lanes_[first_lane_[lane.rank] + wait.lane];
+      const std::uint32_t done = other.next - other.begin;
+      const std::uint32_t needed = wait.count - 1u;
+      if (done < needed || (done == needed && other.tile <= lane.tile)) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  void try_start(LaneId id, Time now) {
+    Lane& lane = lanes_[id];
+    if (lane.busy || lane.next == lane.end || !may_start(lane)) return;
+    lane.busy = true;
+    if (record_ && lane.tile == 0) {
+      times_[step_id(lane)].begin_s = static_cast<double>(now) / picoseconds;
+    }
+    const Step& next = step(lane);
+    const WireId wire = wire_of_step_[step_id(lane)];
+    if (next.op == StepOp::send) {
+      wires_[wire].sending = id;
+      launch(wire, now);
+    } else if (next.op == StepOp::recv) {
+      wires_[wire].receiving = id;
+      launch(wire, now);
+      take(wire, now);
+    } else {
+      events_.push({use_processor(lane.rank, now, local_work(lane)), Event::Kind::lane_done, id});
+    }
+  }
+
+  // Lets the send that has started leave, if there is one and there is room for it.
+  void launch(WireId id, Time now) {
+    Wire& wire = wires_[id];
+    if (wire.sending == nobody) return;
+    const std::uint64_t bytes = bytes_of(lanes_[wire.sending]);
+    const Cost& cost = costs_[wire.cost];
+    const bool fits = cost.window > 0 && wire.window_in_use + bytes <= cost.window;
+    const bool meets = wire.under_way == 0 && wire.receiving != nobody;
+    if (!fits && !meets) return;
+    const Time ready = use_processor(wire.sender, now, handling(cost, lanes_[wire.sending], bytes));
+    ++wire.under_way;
+    wire.window_in_use += bytes;
+    if (flows_ != nullptr) {
+      wire.leaving = std::exchange(wire.sending, nobody);
+      events_.push({ready, Event::Kind::message_leaves, id});
+      return;
+    }
+    Time& way_out = ways_out_[wire.way_out];
+    Time& way_in = ways_in_[wire.way_in];
+    const Time left = std::max({ready, way_out, way_in - cost.latency}) + scaled(bytes, cost.byte);
+    way_out = left;
+    way_in = left + cost.latency;
+    events_.push({left, Event::Kind::lane_done, wire.sending});
+    events_.push({way_in, Event::Kind::message_arrived, id});
+    wire.sending = nobody;
+  }
+
+  // Lets the recv that has started take the first message that has arrived, if there are both.
+  void take(WireId id, Time now) {
+    Wire& wire = wires_[id];
+    if (wire.receiving == nobody || wire.arrived == 0) return;
+    --wire.arrived;
+    const LaneId lane = std::exchange(wire.receiving, nobody);
+    const std::uint64_t bytes = bytes_of(lanes_[lane]);
+    const Cost& cost = costs_[wire.cost];
+    Time work = handling(cost, lanes_[lane], bytes);
+    if (step(lanes_[lane]).accumulates()) work += scaled(bytes, reduce_byte_);
+    events_.push({use_processor(wire.receiver, now, work), Event::Kind::lane_done, lane});
+  }
+
+  void complete(LaneId id, Time now) {
+    Lane& lane = lanes_[id];
+    if (step(lane).op == StepOp::recv) {
+      const WireId wire = wire_of_step_[step_id(lane)];
+      --wires_[wire].under_way;
+      wires_[wire].window_in_use -= bytes_of(lane);
+      launch(wire, now);
+    }
+    lane.busy = false;
+    if (++lane.tile == tiling_.tiles) {
+      if (record_) note_end(id, now);
+      lane.tile = 0;
+      ++lane.next;
+    }
+    for (LaneId other = first_lane_[lane.rank]; other < first_lane_[lane.rank + 1]; ++other) {
+      try_start(other, now);
+    }
+  }
+
+  void note_end(LaneId id, Time now) {
+    const Lane& lane = lanes_[id];
+    StepTime& time = times_[step_id(lane)];
+    time.rank = lane.rank;
+    time.lane = id - first_lane_[lane.rank];
+    time.step = lane.next - lane.begin;
+    time.end_s = static_cast<double>(now) / picoseconds;
+  }
+
+  // When the rank's processor is done with work that is asked for now.
+  Time use_processor(std::uint32_t rank, Time now, Time work) {
+    Time& processor = processors_[processor_of_[rank]];
+    if (work == 0) return now;
+    processor = std::max(processor, now) + work;
+    return processor;
+  }
+
+  Time local_work(const Lane& lane) const {
+    const Step& local = step(lane);
+    const std::uint64_t bytes = bytes_of(lane);
+    if (local.op == StepOp::copy) return scaled(bytes, copy_byte_);
+    return scaled(bytes * (local.count - 1), reduce_byte_);
+  }
+
+  // A run of segments travels whole, unless it is cut into tiles: then segment by segment.
+  Time handling(const Cost& cost, const Lane& lane, std::uint64_t bytes) const {
+    const Time messages = tiling_.tiles == 1 ? 1 : step(lane).count;
+    return messages * cost.overhead + scaled(bytes, cost.overhead_byte);
+  }
+
+  std::uint64_t bytes_of(const Lane& lane) const {
+    const Step& moved = step(lane);
+    const std::uint32_t segments = moved.op == StepOp::reduce ? 1 : moved.count;
+    std::uint64_t bytes = 0;
+    for (std::uint32_t i = 0; i < segments; ++i) bytes += tiling_.bytes(moved.about + i, lane.tile);
+    return bytes;
+  }
+
+  const FoldedWorld& world_;
+  const CostModel& model_;
+  Flows* const flows_;
+  const Tiling& tiling_;
+  const bool record_;
+  double reduce_byte_ = 0;
+  double copy_byte_ = 0;
+  std::vector<Cost> costs_;
+  std::vector<Lane> lanes_;
+  std::vector<LaneId> first_lane_;       // per rank, and one past the last
+  std::vector<std::size_t> first_step_;  // per rank
+  std::vector<WireId> wire_of_step_;
+  std::vector<Wire> wires_;
+  std::vector<std::uint32_t> first_port_;  // per class of links
+  std::vector<Time> ways_out_;             // when each is free
+  std::vector<Time> ways_in_;
+  std::vector<Time> processors_;
+  std::vector<std::uint32_t> processor_of_;  // by rank
+  std::priority_queue<Event> events_;
+  std::vector<StepTime> times_;
+};
+
+}  // namespace
+
+Result<Elapsed> run_clockwork(const FoldedWorld& world, const CostModel& model, Flows* flows,
+                              const Tiling& tiling, bool record) {
+  return Clockwork(world, model, flows, tiling, record).run();
+}
+
+}  // namespace rondo

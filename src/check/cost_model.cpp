@@ -1,0 +1,76 @@
+#include "check/cost_model.hpp"
+
+#include <cmath>
+
+#include "base/text.hpp"
+
+namespace rondo {
+
+namespace {
+
+constexpr int inner_class = 0;
+constexpr int outer_class = 1;
+// As many as a plan can have.
+constexpr int most_ranks = 1 << 20;
+}  // namespace
+
+bool make_sense(std::initializer_list<double> seconds) {
+  for (const double value : seconds) {
+    if (!std::isfinite(value) || value < 0 || value > most_cost_seconds) return false;
+  }
+  return true;
+}
+
+bool makes_sense(const LinkCost& link) {
+  return make_sense({link.latency_s, link.overhead_s, link.byte_s, link.overhead_byte_s});
+}
+
+std::vector<LinkCost> complete_links(const CostTable& costs) {
+  std::vector<LinkCost> links(costs.links.size());
+  LinkCost nearest;
+  for (const auto& link : costs.links) nearest = link.value_or(nearest);  // the farthest there is
+  for (std::size_t i = links.size(); i > 0; --i) {
+    nearest = costs.links[i - 1].value_or(nearest);
+    links[i - 1] = nearest;
+  }
+  return links;
+}
+
+Result<CostModel> make_cost_model(const TwoLevel& hosts) {
+  const auto refuse = [](std::string text) {
+    return Error(ErrorCode::invalid_argument, std::move(text));
+  };
+  if (hosts.ranks < 1 || hosts.ranks > most_ranks) {
+    return refuse(concat("a machine has 1 to ", most_ranks, " ranks, not ", hosts.ranks));
+  }
+  if (hosts.ranks_per_host < 1 || hosts.ports_per_host < 0) {
+    return refuse(concat("a host has one rank or more and no negative number of ports, not ",
+                         hosts.ranks_per_host, " ranks and ", hosts.ports_per_host, " ports"));
+  }
+  if (!makes_sense(hosts.inner) || !makes_sense(hosts.outer) ||
+      !make_sense({hosts.start_s, hosts.reduce_byte_s, hosts.copy_byte_s})) {
+    return refuse(concat("each cost of a machine is from 0 to ", most_cost_seconds, " s"));
+  }
+  const int group = hosts.ranks_per_host;
+  const int ports = hosts.ports_per_host == 0 ? group : hosts.ports_per_host;
+  CostModel model;
+  model.ranks = hosts.ranks;
+  model.links = {hosts.inner, hosts.outer};
+  model.class_of = [group](int from, int to) {
+    return from / group == to / group ? inner_class : outer_class;
+  };
+  model.port_of = [group, ports](int rank, int link_class) {
+    if (link_class == inner_class) return rank;
+    const std::int64_t local = rank % group;
+    return static_cast<int>(std::int64_t{rank / group} * ports + local * ports / group);
+  };
+  model.start_s = hosts.start_s;
+  model.reduce_byte_s = hosts.reduce_byte_s;
+  model.copy_byte_s = hosts.copy_byte_s;
+  const bool one_host = hosts.ranks <= group;
+  if (one_host) model.period = 1;
+  if (!one_host && hosts.ranks % group == 0) model.period = group;
+  return model;
+}
+
+}  // namespace rondo

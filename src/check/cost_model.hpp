@@ -1,0 +1,22 @@
+#pragma once
+
+// What the makers of cost models have in common.
+
+#include <initializer_list>
+#include <vector>
+
+#include "rondo/simulate.hpp"
+
+namespace rondo {
+
+/// Longer than any message or call takes; keeps all times within 64 bits of picoseconds.
+inline constexpr double most_cost_seconds = 1000;
+
+bool make_sense(std::initializer_list<double> seconds);
+bool makes_sense(const LinkCost& link);
+
+/// A cost for each class: what the table does not have is that of the nearest class that is
+/// farther, else nearer. The table is not empty.
+std::vector<LinkCost> complete_links(const CostTable& costs);
+
+}  // namespace rondo

@@ -1,0 +1,64 @@
+#pragma once
+
+// The arguments of one verb. A verb takes what it knows, then calls finish(), which refuses the
+// rest.
+
+#include <optional>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "rondo/schedule.hpp"
+
+namespace rondo::cli {
+
+/// Exit codes of the command.
+constexpr int success = 0;
+constexpr int failure = 1;      ///< what was asked for failed, or a schedule is wrong
+constexpr int usage_error = 2;  ///< the command line makes no sense
+
+/// Thrown for a command line that makes no sense; main() turns it into usage_error.
+struct UsageError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+class Arguments {
+ public:
+  explicit Arguments(std::span<char* const> arguments)
+      : words_(arguments.begin(), arguments.end()) {}
+
+  /// Takes `--name`.
+  bool flag(std::string_view name);
+  bool help() { return flag("--help") || flag("-h"); }
+  /// Takes `--name VALUE` or `--name=VALUE`.
+  std::optional<std::string> value(std::string_view name);
+  /// Takes `--name N` with low <= N <= high.
+  int number(std::string_view name, int otherwise, int low, int high);
+  /// Takes the next word that is no option; "-" is such a word. Options with values go first.
+  std::optional<std::string> word();
+  /// What nobody took so far.
+  const std::vector<std::string>& rest() const { return words_; }
+  /// Refuses what nobody took.
+  void finish() const;
+
+ private:
+  std::vector<std::string> words_;
+};
+
+/// A number of the command line; `what` names it in the error.
+int parse_number(std::string_view what, std::string_view text, int low, int high);
+
+/// Takes `FILE` or `ALGORITHM COLLECTIVE RANKS [--root R] [--radix K]`, calls finish(), and reads
+/// or makes the schedule. "-" is standard input.
+Result<Schedule> take_schedule(Arguments& arguments);
+
+Result<Schedule> read_schedule(const std::string& path);
+
+/// "-" is standard input. Throws Error{io} naming the file.
+std::string read_file(const std::string& path);
+/// "-" is standard output. Throws Error{io} naming the file.
+void write_file(const std::string& path, const std::string& text);
+
+}  // namespace rondo::cli

@@ -1,0 +1,96 @@
+#include "cli/costs.hpp"
+
+#include <array>
+#include <thread>
+
+#include "api/measure_links.hpp"
+#include "api/state.hpp"
+#include "api/world_topology.hpp"
+#include "transport/inproc.hpp"
+#include "transport/tcp/tcp.hpp"
+
+namespace rondo::cli {
+
+namespace {
+
+constexpr const char* loopback = "127.0.0.1";
+constexpr std::chrono::seconds patience(10);
+constexpr std::chrono::milliseconds budget(500);  // nobody waits for it but a person
+
+using Transports = std::array<std::unique_ptr<Transport>, 2>;
+
+template <class T>
+T value_or_throw(Result<T> result) {
+  if (!result) throw result.error();
+  return std::move(result).value();
+}
+
+// The members of a world that needs no rendezvous: one process knows both.
+std::array<tcp::Membership, 2> loopback_members() {
+  std::array<tcp::Membership, 2> members;
+  for (int rank = 0; rank < 2; ++rank) {
+    tcp::Membership& own = members[static_cast<std::size_t>(rank)];
+    own.rank = rank;
+    own.listener = value_or_throw(tcp::listen_on(loopback, 0));
+    const tcp::Address address = value_or_throw(tcp::local_address(own.listener));
+    for (tcp::Membership& each : members) {
+      each.members.push_back({address.host, address.port, "this host", rank});
+    }
+  }
+  return members;
+}
+
+// Calls `task` with 0 and 1 at the same time; throws what it threw.
+template <class Task>
+void on_two_threads(Task task) {
+  std::array<std::exception_ptr, 2> failures;
+  const auto guarded = [&](std::size_t rank) {
+    try {
+      task(rank);
+    } catch (...) {
+      failures[rank] = std::current_exception();
+    }
+  };
+  std::thread other(guarded, 1);
+  guarded(0);
+  other.join();
+  for (const std::exception_ptr& failure : failures) {
+    if (failure) std::rethrow_exception(failure);
+  }
+}
+
+Transports make_pair(bool tcp) {
+  Transports pair;
+  if (!tcp) {
+    std::vector<std::unique_ptr<Transport>> both = make_inproc(2);
+    std::move(both.begin(), both.end(), pair.begin());
+    return pair;
+  }
+  std::array<tcp::Membership, 2> members = loopback_members();
+  const auto deadline = Transport::Clock::now() + patience;
+  on_two_threads([&](std::size_t rank) {
+    pair[rank] = value_or_throw(tcp::make_tcp(std::move(members[rank]), deadline));
+  });
+  return pair;
+}
+
+}  // namespace
+
+CostTable measure_here(bool tcp) {
+  Transports pair = make_pair(tcp);
+  const bool may_spin = has_core_per_rank(2);
+  const Topology topology = local_topology(2);
+  const std::array<int, 1> alone = {0};
+  CostTable table =
+      measure_rank(value_or_throw(pair[0]->split(alone, world_context + 1)), may_spin);
+  const CostTable rank = table;
+  on_two_threads([&](std::size_t index) {
+    const LinkCost link =
+        value_or_throw(measure_link(std::move(pair[index]), may_spin, topology, rank, budget));
+    const auto path = static_cast<std::size_t>(path_class(topology, 0, 1));
+    if (index == 0) table.links[path] = link;
+  });
+  return table;
+}
+
+}  // namespace rondo::cli

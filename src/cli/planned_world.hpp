@@ -1,0 +1,32 @@
+#pragma once
+
+// The world that `rondo explain` and `rondo plan` are about: the one that this process belongs to
+// when a launcher started it, else one that the command line describes.
+
+#include <optional>
+#include <string>
+
+#include "cli/arguments.hpp"
+#include "plan/planner.hpp"
+#include "rondo/communicator.hpp"
+
+namespace rondo::cli {
+
+struct PlannedWorld {
+  Planner planner;
+  std::string place;                 ///< "among 4 ranks over tcp"
+  std::string costs;                 ///< where they come from, in words
+  bool speaks = true;                ///< false on all ranks but one
+  std::optional<Communicator> comm;  ///< with a launcher
+};
+
+/// Takes --topo, --machine, --ranks, --costs and --plan-file.
+PlannedWorld take_planned_world(Arguments& arguments);
+const char* planned_world_help();
+
+/// Whether a launcher made this process one of several ranks.
+bool is_launched();
+/// What is asked for by RONDO_ALGORITHM, RONDO_PLAN_FILE and others, and by --plan-file.
+Wishes take_wishes(Arguments& arguments);
+
+}  // namespace rondo::cli

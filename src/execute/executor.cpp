@@ -1,0 +1,242 @@
+#include "execute/executor.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/invariant.hpp"
+#include "execute/reduction.hpp"
+
+namespace rondo {
+
+namespace {
+
+std::size_t ceil_div(std::size_t a, std::size_t b) {
+  return a / b + (a % b != 0 ? 1 : 0);
+}
+
+}  // namespace
+
+void Executor::start(const Program& program, const Operands& operands, Transport& transport) {
+  program_ = &program;
+  transport_ = &transport;
+  operands_ = operands;
+  if (operands.uneven) {
+    in_ = &operands_.uneven->in;
+    out_ = &operands_.uneven->out;
+  } else {
+    even_ = Layout::of(program.plan, program.shape, operands.count);
+    in_ = out_ = &even_;
+  }
+  const std::size_t longest = longest_ = std::max(in_->longest(), out_->longest());
+  const std::size_t wanted = operands.tile_bytes / size_of(operands.dtype);
+  const bool tiled = operands.tile_bytes > 0 && longest > 0;
+  tile_elements_ = tiled ? std::clamp<std::size_t>(wanted, 1, longest) : longest;
+  tiles_ = tile_elements_ == 0 ? 1 : ceil_div(longest, tile_elements_);
+  completed_ = 0;
+
+  const Shape& shape = program.shape;
+  mirror_elements_ = shape.mirror > 0 ? out_->run(shape.mirror_first, shape.mirror).count : 0;
+  const std::size_t scratch_bytes =
+      (mirror_elements_ + (shape.scratch - shape.mirror) * longest) * size_of(operands.dtype);
+  if (scratch_bytes > scratch_bytes_) {
+    scratch_.reset();  // never hold the old and the new one at the same time
+    scratch_bytes_ = 0;
+    scratch_ = std::make_unique_for_overwrite<std::byte[]>(scratch_bytes);
+    scratch_bytes_ = scratch_bytes;
+  }
+  lane_count_ = static_cast<std::size_t>(program.lanes());
+  while (lanes_.size() < lane_count_) lanes_.emplace_back();
+  for (std::size_t i = 0; i < lane_count_; ++i) {
+    Lane& lane = lanes_[i];
+    lane.steps = program.lane(static_cast<int>(i));
+    lane.step = 0;
+    lane.tile = 0;
+    lane.part = 0;
+    lane.in_flight = false;
+    lane.transfer.state.store(Transfer::State::idle, std::memory_order_relaxed);
+  }
+}
+
+bool Executor::advance() {
+  bool finished = false;
+  for (bool moved = true; moved && !finished;) {
+    moved = false;
+    finished = true;
+    for (std::size_t i = 0; i < lane_count_; ++i) {
+      if (advance_lane(lanes_[i])) moved = true;
+      if (lanes_[i].step < lanes_[i].steps.size()) finished = false;
+    }
+  }
+  return finished;
+}
+
+// Carries out as many steps of a lane as can be done now; true when any was completed.
+bool Executor::advance_lane(Lane& lane) {
+  bool moved = false;
+  while (lane.step < lane.steps.size()) {
+    const Step& step = lane.steps[lane.step];
+    if (!lane.in_flight) {
+      if (lane.part == 0 && !may_start(lane)) break;
+      if (step.is_message()) {
+        post(lane, step);
+        lane.in_flight = true;
+      } else if (step.op == StepOp::copy) {
+        copy(step, lane.tile);
+      } else {
+        fold(step, lane.tile);
+      }
+    }
+    if (lane.in_flight) {
+      if (lane.transfer.state.load(std::memory_order_acquire) != Transfer::State::done) break;
+      if (step.accumulates()) accumulate(lane, step);
+      lane.in_flight = false;
+      ++completed_;
+      if (++lane.part < parts(step)) continue;
+      lane.part = 0;
+    }
+    moved = true;
+    if (++lane.tile == tiles_) {
+      lane.tile = 0;
+      ++lane.step;
+    }
+  }
+  return moved;
+}
+
+bool Executor::may_start(const Lane& lane) const {
+  for (const Wait& wait : lane.steps[lane.step].waits) {
+    if (wait.count == 0) continue;
+    const Lane& other = lanes_[wait.lane];
+    const std::size_t needed = wait.count - 1;
+    if (other.step < needed || (other.step == needed && other.tile <= lane.tile)) return false;
+  }
+  return true;
+}
+
+void Executor::post(Lane& lane, const Step& step) {
+  const Slice slice = step.op == StepOp::send ? step.source() : step.destination();
+  const Piece piece = locate_part(step, slice, lane);
+  Transfer& transfer = lane.transfer;
+  transfer.kind = step.op == StepOp::send ? Transfer::Kind::send : Transfer::Kind::recv;
+  transfer.link = {step.peer, step.channel};
+  transfer.borrow = step.accumulates();
+  transfer.data = transfer.borrow ? nullptr : piece.data;
+  transfer.size = piece.count * size_of(operands_.dtype);
+  transport_->post(transfer);
+}
+
+void Executor::accumulate(Lane& lane, const Step& step) {
+  const Piece own = locate_part(step, step.source(), lane);
+  const Piece destination = locate_part(step, step.destination(), lane);
+  const std::array<const void*, 2> sources = {lane.transfer.data, own.data};
+  if (own.count > 0) {
+    reduce(operands_.dtype, operands_.op, destination.data, sources, own.count, divisor(step));
+  }
+  transport_->release(lane.transfer);
+}
+
+void Executor::copy(const Step& step, std::size_t tile) {
+  for (std::uint32_t i = 0; i < step.count; ++i) {
+    const Piece source = locate(step, step.source(), i, tile);
+    const Piece destination = locate(step, step.destination(), i, tile);
+    if (source.data == destination.data || source.count == 0) continue;
+    std::memcpy(destination.data, source.data, source.count * size_of(operands_.dtype));
+  }
+}
+
+void Executor::fold(const Step& step, std::size_t tile) {
+  const Piece destination = locate(step, step.destination(), 0, tile);
+  if (destination.count == 0) return;
+  sources_.clear();
+  for (std::uint32_t i = 0; i < step.count; ++i) {
+    sources_.push_back(locate(step, step.source(), i, tile).data);
+  }
+  reduce(operands_.dtype, operands_.op, destination.data, sources_, destination.count,
+         divisor(step));
+}
+
+// A message of several segments travels whole; cut into tiles, segment by segment, since the same
+// tile of two segments does not lie side by side.
+std::uint32_t Executor::parts(const Step& step) const {
+  return is_whole() ? 1 : step.count;
+}
+
+Executor::Piece Executor::locate_part(const Step& step, Slice slice, const Lane& lane) const {
+  Piece piece = locate(step, slice, lane.part, lane.tile);
+  if (is_whole() && step.count > 1) piece.count = layout_of(step).run(step.about, step.count).count;
+  return piece;
+}
+
+// Where the tile of one segment of a slice lies, `skip` segments after its beginning. The step's
+// `about` gives the size; scratch segments outside of the mirror lie at a distance of the longest
+// segment.
+Executor::Piece Executor::locate(const Step& step, Slice slice, std::uint32_t skip,
+                                 std::size_t tile) const {
+  const std::uint32_t about = step.about + (step.op == StepOp::reduce ? 0 : skip);
+  const std::size_t count = layout_of(step).segment(about).count;
+  const std::size_t from = std::min(tile * tile_elements_, count);
+  const std::size_t to = std::min(from + tile_elements_, count);
+  const std::size_t segment = std::size_t{slice.segment} + skip;
+  std::size_t begin = 0;
+  if (slice.buffer != Buffer::scratch || segment < program_->shape.mirror) {
+    begin = begin_of(slice.buffer, segment);
+  } else {
+    begin = mirror_elements_ + (segment - program_->shape.mirror) * longest_;
+  }
+  return {address(slice.buffer, (begin + from) * size_of(operands_.dtype)), to - from};
+}
+
+const Layout& Executor::layout_of(const Step& step) const {
+  const bool is_got =
+      step.op == StepOp::recv || (step.has_destination() && step.destination_buffer == Buffer::out);
+  return is_got ? *out_ : *in_;
+}
+
+// Elements before a segment of `in`, `out` or the mirror. Displacements are those of whole vectors.
+std::size_t Executor::begin_of(Buffer buffer, std::size_t segment) const {
+  const Layout& layout = buffer == Buffer::in ? *in_ : *out_;
+  const std::size_t base = program_->first_segment_of(buffer);
+  if (operands_.uneven && buffer != Buffer::scratch) {
+    const std::vector<std::size_t>& displacements = buffer == Buffer::in
+                                                        ? operands_.uneven->in_displacements
+                                                        : operands_.uneven->out_displacements;
+    const std::size_t block = segment / program_->shape.segments;
+    if (!displacements.empty()) {
+      return displacements[block] + layout.segment(segment).begin -
+             layout.segment(block * program_->shape.segments).begin;
+    }
+  }
+  return layout.segment(base + segment).begin - layout.segment(base).begin;
+}
+
+std::byte* Executor::address(Buffer buffer, std::size_t offset) const {
+  switch (buffer) {
+    case Buffer::in:  // never written: no step has `in` as its destination
+      return const_cast<std::byte*>(operands_.in) + offset;
+    case Buffer::out:
+      return operands_.out + offset;
+    case Buffer::scratch:
+      break;
+  }
+  return scratch_.get() + offset;
+}
+
+int Executor::divisor(const Step& step) const {
+  return step.completes() && operands_.op == Op::avg ? program_->plan.ranks : 1;
+}
+
+std::vector<int> Executor::waiting_for() const {
+  std::vector<int> peers;
+  for (std::size_t i = 0; i < lane_count_; ++i) {
+    const Lane& lane = lanes_[i];
+    if (lane.in_flight &&
+        lane.transfer.state.load(std::memory_order_acquire) != Transfer::State::done) {
+      peers.push_back(lane.transfer.link.peer);
+    }
+  }
+  std::sort(peers.begin(), peers.end());
+  peers.erase(std::unique(peers.begin(), peers.end()), peers.end());
+  return peers;
+}
+
+}  // namespace rondo

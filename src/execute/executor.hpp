@@ -1,0 +1,130 @@
+#pragma once
+
+// Carries out one rank's program over a transport: a polled state machine that owns no thread, no
+// clock and no socket, so that the same code runs in production and in the simulated network.
+//
+// Tiling: a step on n elements is carried out in `tiles` pieces, one after the other; lane l counts
+// (step, tile) pairs. A wait {lane, count} of tile t holds when that lane has completed tile t of
+// its step count-1, and says nothing of other tiles.
+//
+// A message of several segments is one transfer untiled, and one transfer for each segment tiled,
+// or where blocks may lie apart.
+//
+// What is proved of the untiled program holds for the tiled one, since all ranks tile alike:
+//   Order: a tile of a segment meets only the same tile of others in memory, and steps that are
+//     ordered untiled, by lanes and waits, are so tile by tile.
+//   Matching: all sends on one (peer, channel) stand in one lane, and so do all recvs, so both
+//     sides go through the same pairs (message, tile) in the same order. In two lanes, tile 0 of
+//     the second message could overtake tile 1 of the first: a wait does not forbid that.
+//   Progress: take any order of completion of the untiled steps and replace each step by all its
+//     tiles; that is a tiled run that comes to its end, and with matching fixed, so does every run.
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "rondo/schedule.hpp"
+#include "rondo/transport.hpp"
+#include "schedule/layout.hpp"
+
+namespace rondo {
+
+/// Blocks of different lengths, and where they lie. The lengths of what this rank gives and of what
+/// it gets differ in alltoall only, where the size of a step is that of the side it is for: of a
+/// send what is given, of a recv what is got.
+struct UnevenBlocks {
+  Layout in;
+  Layout out;
+  std::vector<std::size_t> in_displacements = {};  ///< elements, by block; none: side by side
+  std::vector<std::size_t> out_displacements = {};
+  /// Messages travel segment by segment, since a run of them may not lie side by side. All ranks
+  /// must do so, or none.
+  bool by_segment = false;
+};
+
+/// What to carry out the program on.
+struct Operands {
+  const std::byte* in = nullptr;  ///< null where the rank has none
+  std::byte* out = nullptr;
+  std::size_t count = 0;  ///< elements a block, see Layout
+  DType dtype = DType::u8;
+  Op op = Op::sum;
+  std::size_t tile_bytes = 0;  ///< bytes of a segment moved at once; 0: whole segments
+  std::shared_ptr<const UnevenBlocks> uneven = nullptr;  ///< instead of `count`
+};
+
+class Executor {
+ public:
+  Executor() = default;
+  Executor(const Executor&) = delete;
+  Executor& operator=(const Executor&) = delete;
+
+  /// Prepares a run; the program and the operands' memory must outlive it. The caller has called
+  /// transport.begin() with the program's links.
+  void start(const Program& program, const Operands& operands, Transport& transport);
+
+  /// Advances all lanes as far as they go without waiting. True when the program is complete.
+  /// The caller polls the transport in between.
+  bool advance();
+
+  /// Peers whose message some lane is waiting for, or who don't take ours: sorted, unique.
+  std::vector<int> waiting_for() const;
+
+  /// Messages completed since start(): moves on whenever the run does.
+  std::uint64_t progress() const { return completed_; }
+
+ private:
+  struct Lane {
+    std::span<const Step> steps;
+    std::size_t step = 0;
+    std::size_t tile = 0;
+    std::uint32_t part = 0;  // of the tile: messages done
+    bool in_flight = false;
+    Transfer transfer;
+  };
+
+  struct Piece {
+    std::byte* data = nullptr;
+    std::size_t count = 0;  // elements
+  };
+
+  bool advance_lane(Lane& lane);
+  bool may_start(const Lane& lane) const;
+  void post(Lane& lane, const Step& step);
+  void accumulate(Lane& lane, const Step& step);
+  void copy(const Step& step, std::size_t tile);
+  void fold(const Step& step, std::size_t tile);
+  bool is_whole() const {
+    return tiles_ == 1 && !(operands_.uneven && operands_.uneven->by_segment);
+  }
+  std::uint32_t parts(const Step& step) const;
+  Piece locate_part(const Step& step, Slice slice, const Lane& lane) const;
+  Piece locate(const Step& step, Slice slice, std::uint32_t skip, std::size_t tile) const;
+  const Layout& layout_of(const Step& step) const;
+  std::size_t begin_of(Buffer buffer, std::size_t segment) const;
+  std::byte* address(Buffer buffer, std::size_t offset) const;
+  int divisor(const Step& step) const;
+
+  const Program* program_ = nullptr;
+  Transport* transport_ = nullptr;
+  Operands operands_;
+  Layout even_{Shape{}, 0};
+  const Layout* in_ = &even_;  // lengths of what is given, and of what is got
+  const Layout* out_ = &even_;
+  std::size_t longest_ = 0;
+  std::size_t mirror_elements_ = 0;
+  std::size_t tile_elements_ = 0;
+  std::size_t tiles_ = 1;
+  std::size_t lane_count_ = 0;
+  std::uint64_t completed_ = 0;
+  std::deque<Lane> lanes_;  // never shrinks: transfers must stay in place
+  std::unique_ptr<std::byte[]> scratch_;
+  std::size_t scratch_bytes_ = 0;
+  std::vector<const void*> sources_;
+};
+
+}  // namespace rondo

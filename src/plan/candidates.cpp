@@ -1,0 +1,239 @@
+#include "plan/candidates.hpp"
+
+#include <algorithm>
+#include <array>
+#include <limits>
+
+#include "base/text.hpp"
+#include "base/units.hpp"
+#include "check/theory.hpp"
+#include "plan/arrange.hpp"
+#include "schedule/generators.hpp"
+
+namespace rondo {
+
+namespace {
+
+constexpr std::uint64_t any_size = std::numeric_limits<std::uint64_t>::max();
+constexpr int any_ranks = max_ranks;
+// Up to this many ranks each other one is little work, whatever the size.
+constexpr int few_ranks = 4;
+// A tile is reduced while the next one is on its way, and stays in the cache meanwhile. Larger ones
+// gain nothing, smaller ones cost messages.
+constexpr std::array<std::size_t, 3> tiles = {64 << 10, 256 << 10, 1 << 20};
+// Of a segment. Many more small tiles than these are never better than fewer large ones.
+constexpr std::uint64_t most_tiles = 128;
+// In pieces below this, channels cost more than they gain.
+constexpr std::uint64_t least_channel_bytes = 256 << 10;
+
+enum class Needs : std::uint8_t {
+  nothing,   // the order of the ranks does not matter to it, or it knows only that of ranks
+  an_order,  // neighbours matter
+  groups,    // several hosts
+};
+
+// When an algorithm can be the fastest.
+struct Habit {
+  Algorithm algorithm;
+  Needs needs = Needs::nothing;
+  std::uint64_t most_bytes = any_size;  // beyond few_ranks
+  int most_ranks = any_ranks;
+  std::uint64_t least_bytes = 0;
+  bool channels = false;
+};
+
+constexpr std::uint64_t kib = 1024;
+constexpr std::uint64_t mib = 1024 * kib;
+
+// The simplest first: of equally fast ones the first is taken. Sizes leave out what moves the whole
+// vector in every round where it is long, and what cuts it into p pieces where it is short.
+constexpr std::array habits = {
+    Habit{Algorithm::one_shot, Needs::nothing, 256 * kib, 64},
+    Habit{Algorithm::recursive_doubling, Needs::nothing, 4 * mib},
+    Habit{Algorithm::knomial, Needs::nothing, 4 * mib},
+    Habit{Algorithm::two_shot, Needs::nothing, 16 * mib, 64},
+    Habit{Algorithm::bruck, Needs::nothing, 256 * kib},
+    Habit{Algorithm::pairwise},
+    Habit{Algorithm::circulant},
+    Habit{Algorithm::halving_doubling},
+    Habit{Algorithm::scatter_allgather, Needs::nothing, any_size, any_ranks, 4 * kib},
+    Habit{Algorithm::double_tree},
+    Habit{Algorithm::chain},
+    Habit{Algorithm::ring, Needs::an_order, any_size, any_ranks, 0, true},
+    Habit{Algorithm::two_level, Needs::groups},
+    Habit{Algorithm::chain_tree, Needs::groups},
+};
+
+constexpr std::array radixes = {2, 4, 8};
+
+bool makes_sense(const Habit& habit, Collective collective, int ranks, std::uint64_t bytes) {
+  if (ranks <= few_ranks) return true;
+  // Everything goes through the root, whoever passes it on.
+  if (collective == Collective::gather || collective == Collective::scatter) return true;
+  return bytes <= habit.most_bytes && bytes >= habit.least_bytes && ranks <= habit.most_ranks;
+}
+
+std::vector<Order> orders(const Site& site, Collective collective, const Habit& habit,
+                          const Pins& pins) {
+  // Blocks are equally long whatever the links.
+  const bool weights_go = habit.needs == Needs::an_order && collective == Collective::allreduce;
+  if (pins.order) {
+    const Order order = *pins.order;
+    const bool fits = site.has(order) && (order != Order::weighted || weights_go) &&
+                      (habit.needs != Needs::groups || (site.has_groups && order == Order::near)) &&
+                      (habit.needs != Needs::nothing || order == Order::ranks);
+    return fits ? std::vector{*pins.order} : std::vector<Order>{};
+  }
+  if (habit.needs == Needs::nothing) return {Order::ranks};
+  if (habit.needs == Needs::groups) {
+    return site.has_groups ? std::vector{Order::near} : std::vector<Order>{};
+  }
+  std::vector<Order> found = {site.near ? Order::near : Order::ranks};
+  if (weights_go && site.weighted) found.push_back(Order::weighted);
+  return found;
+}
+
+std::shared_ptr<const Arrangement> arrangement(const Site& site, Order order) {
+  if (order == Order::ranks) return nullptr;
+  return order == Order::near ? site.near : site.weighted;
+}
+
+// Of the link after each position of a ring.
+std::vector<double> ring_rates(const Arrangement& arrangement, const CostModel& model) {
+  std::vector<double> rates;
+  const int ranks = arrangement.ranks();
+  for (int position = 0; position < ranks; ++position) {
+    const int from = arrangement.rank_at(position);
+    const int to = arrangement.rank_at((position + 1) % ranks);
+    const LinkCost& link = model.links[static_cast<std::size_t>(model.class_of(from, to))];
+    const double byte_s = std::max(link.byte_s, 2 * link.overhead_byte_s);
+    rates.push_back(byte_s > 0 ? 1 / byte_s : 0);
+  }
+  return rates;
+}
+
+// Weights gain nothing where all links are equal, and cannot be told where one costs nothing.
+bool are_unequal(const std::vector<double>& rates) {
+  constexpr double worth = 1.1;
+  const auto [least, most] = std::minmax_element(rates.begin(), rates.end());
+  return *least > 0 && *most > worth * *least;
+}
+
+std::vector<int> group_sizes(const Arrangement& arrangement) {
+  std::vector<int> sizes;
+  for (int i = 0; i < arrangement.groups(); ++i) sizes.push_back(arrangement.size_of(i));
+  return sizes;
+}
+
+// Whether there is a program for every rank: a plan may have more lanes than can be named.
+bool is_possible(const Plan& plan) {
+  return check_plan(plan).ok();
+}
+
+// All plans of one algorithm.
+std::vector<Plan> plans(const Site& site, Collective collective, const Habit& habit,
+                        std::uint64_t bytes, const Pins& pins) {
+  std::vector<int> radix_list = {2};
+  if (habit.algorithm == Algorithm::knomial) {
+    radix_list.assign(radixes.begin(), radixes.end());
+    // More children than ranks make the same tree.
+    while (radix_list.size() > 1 && radix_list[radix_list.size() - 2] >= site.ranks) {
+      radix_list.pop_back();
+    }
+    if (pins.radix) radix_list = {*pins.radix};
+  }
+  std::vector<int> channel_list = {1};
+  if (habit.channels && site.ranks > 2 && bytes / 2 >= least_channel_bytes) {
+    channel_list.push_back(2);
+  }
+  if (pins.channels) channel_list = {*pins.channels};
+  std::vector<Plan> found;
+  for (const Order order : orders(site, collective, habit, pins)) {
+    for (const int channels : channel_list) {
+      for (const int radix : radix_list) {
+        Plan plan{habit.algorithm,         collective, site.ranks, 0, radix, channels,
+                  arrangement(site, order)};
+        if (is_possible(plan)) found.push_back(std::move(plan));
+      }
+    }
+  }
+  return found;
+}
+
+}  // namespace
+
+std::string_view name(Order order) {
+  constexpr std::array<std::string_view, order_count> names = {"ranks", "near", "weighted"};
+  return names[static_cast<std::size_t>(order)];
+}
+
+std::optional<Order> parse_order(std::string_view text) {
+  for (int i = 0; i < order_count; ++i) {
+    if (name(static_cast<Order>(i)) == text) return static_cast<Order>(i);
+  }
+  return std::nullopt;
+}
+
+Order order_of(const Plan& plan) {
+  if (!plan.arrangement || plan.arrangement->is_plain()) return Order::ranks;
+  return plan.arrangement->weights().empty() ? Order::near : Order::weighted;
+}
+
+std::string describe(const Candidate& candidate) {
+  const Plan& plan = candidate.plan;
+  std::string text(name(plan.algorithm));
+  if (plan.algorithm == Algorithm::knomial) text += concat(", radix ", plan.radix);
+  if (plan.channels > 1) text += concat(", ", plan.channels, " channels");
+  if (order_of(plan) == Order::near) text += ", near to near";
+  if (order_of(plan) == Order::weighted) text += ", weighted";
+  if (candidate.tile_bytes > 0) text += concat(", tiles of ", bytes_text(candidate.tile_bytes));
+  return text;
+}
+
+Result<Site> make_site(const Topology& topology, const CostModel& model) {
+  Site site{.ranks = static_cast<int>(topology.ranks.size())};
+  Result<std::shared_ptr<const Arrangement>> found = arrangement_for(topology);
+  if (!found) return found.error();
+  if (!found.value() || found.value()->is_plain()) return site;
+  const Arrangement& arrangement = *found.value();
+  site.has_groups = arrangement.groups() > 1;
+  const std::vector<double> rates = ring_rates(arrangement, model);
+  if (are_unequal(rates)) {
+    Result<std::shared_ptr<const Arrangement>> weighted =
+        Arrangement::make({arrangement.order().begin(), arrangement.order().end()},
+                          group_sizes(arrangement), ring_weights(rates));
+    if (!weighted) return weighted.error();
+    site.weighted = std::move(weighted).value();
+  }
+  site.near = std::move(found).value();
+  return site;
+}
+
+std::vector<Candidate> candidates(const Site& site, Collective collective, std::uint64_t bytes,
+                                  const Pins& pins) {
+  std::vector<Candidate> found;
+  for (const Habit& habit : habits) {
+    if (!is_supported(habit.algorithm, collective)) continue;
+    const bool pinned = pins.algorithm == habit.algorithm;
+    if (!pinned && (pins.algorithm != Algorithm::automatic ||
+                    !makes_sense(habit, collective, site.ranks, bytes))) {
+      continue;
+    }
+    for (const Plan& plan : plans(site, collective, habit, bytes, pins)) {
+      if (pins.tile_bytes) {
+        found.push_back({plan, *pins.tile_bytes});
+        continue;
+      }
+      found.push_back({plan, 0});
+      const std::uint64_t segment_bytes = bytes / std::max(theory(plan).segments, 1u);
+      for (const std::size_t tile : tiles) {
+        if (tile < segment_bytes && segment_bytes / tile <= most_tiles)
+          found.push_back({plan, tile});
+      }
+    }
+    if (site.ranks == 1 && !found.empty()) break;  // alone, all are the same
+  }
+  return found;
+}
+
+}  // namespace rondo

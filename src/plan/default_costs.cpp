@@ -1,0 +1,52 @@
+#include "plan/default_costs.hpp"
+
+#include <algorithm>
+
+namespace rondo {
+
+namespace {
+
+constexpr double us = 1e-6;
+constexpr double per_gb = 1e-9;  // seconds a byte at 1 GB/s
+
+// A copy between two threads: the receiver takes the bytes where the sender has them.
+constexpr LinkCost threads{
+    .latency_s = 0.3 * us, .overhead_s = 0.2 * us, .overhead_byte_s = per_gb / 20};
+
+// Loopback: the system copies the bytes in and out, and all time is the processors'.
+constexpr LinkCost loopback{.latency_s = 4 * us,
+                            .overhead_s = 1 * us,
+                            .overhead_byte_s = per_gb / 14,
+                            .window_bytes = 1 << 20};
+
+// Ethernet of 10 Gbit/s: the slowest that is still common among hosts that compute together.
+constexpr LinkCost ethernet{.latency_s = 20 * us,
+                            .overhead_s = 2 * us,
+                            .byte_s = per_gb / 1.175,
+                            .overhead_byte_s = per_gb / 14,
+                            .window_bytes = 4 << 20};
+
+}  // namespace
+
+CostTable default_costs(std::string_view transport) {
+  CostTable costs{
+      .links = {}, .start_s = 0, .reduce_byte_s = per_gb / 20, .copy_byte_s = per_gb / 14};
+  const bool in_process = transport == "inproc";
+  for (int i = 0; i < path_class_count; ++i) {
+    const auto path = static_cast<PathClass>(i);
+    const bool far = path == PathClass::rack || path == PathClass::network;
+    costs.links[static_cast<std::size_t>(i)] = in_process ? threads : far ? ethernet : loopback;
+  }
+  return costs;
+}
+
+bool has_links(const CostTable& costs) {
+  return std::any_of(costs.links.begin(), costs.links.end(),
+                     [](const auto& link) { return link.has_value(); });
+}
+
+CostTable costs_or_default(const CostTable& costs, std::string_view transport) {
+  return has_links(costs) ? costs : default_costs(transport);
+}
+
+}  // namespace rondo

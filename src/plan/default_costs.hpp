@@ -1,0 +1,18 @@
+#pragma once
+
+#include <string_view>
+
+#include "rondo/simulate.hpp"
+
+namespace rondo {
+
+/// What links cost where nobody has measured: plain constants for every class of paths, between
+/// processes over TCP, or between the threads of one process where `transport` is "inproc".
+CostTable default_costs(std::string_view transport);
+
+/// Whether the table says anything of links.
+bool has_links(const CostTable& costs);
+/// The costs where they are known, else those above.
+CostTable costs_or_default(const CostTable& costs, std::string_view transport);
+
+}  // namespace rondo

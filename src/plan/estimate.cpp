@@ -1,0 +1,107 @@
+#include "plan/estimate.hpp"
+
+#include <algorithm>
+#include <vector>
+
+#include "check/theory.hpp"
+#include "schedule/layout.hpp"
+
+namespace rondo {
+
+namespace {
+
+// What one rank does in a call, in seconds.
+struct Burden {
+  double latency = 0;  // of its messages, a + 2o, on average
+  double moving = 0;   // the bytes of its messages from end to end, on average
+  double processor = 0;
+  double way_out = 0;
+  double way_in = 0;
+};
+
+// Ranks on both sides of where the class of links changes, as far as that happens near the ends of
+// the world.
+std::vector<int> telling_ranks(const CostModel& model) {
+  constexpr int most_steps = 64;
+  std::vector<int> ranks = {0, model.ranks / 2, model.ranks - 1};
+  for (int rank = 1; rank + 1 < model.ranks && rank <= most_steps; ++rank) {
+    if (model.class_of(rank, rank + 1) == model.class_of(rank - 1, rank)) continue;
+    ranks.push_back(rank);
+    ranks.push_back(std::min(rank + 1, model.ranks - 1));
+    break;
+  }
+  std::sort(ranks.begin(), ranks.end());
+  ranks.erase(std::unique(ranks.begin(), ranks.end()), ranks.end());
+  return ranks;
+}
+
+// Ranks that share a port with this one take turns with it.
+int sharers_of(const CostModel& model, int rank, int link_class) {
+  constexpr int most_neighbours = 512;
+  const int from = std::max(0, rank - most_neighbours);
+  const int to = std::min(model.ranks, rank + most_neighbours);
+  const int port = model.port_of(rank, link_class);
+  int sharers = 0;
+  for (int other = from; other < to; ++other) sharers += model.port_of(other, link_class) == port;
+  return sharers;
+}
+
+Burden burden_of(const Program& program, const CostModel& model, const Layout& layout,
+                 std::size_t tile_bytes) {
+  Burden burden;
+  double messages = 0;
+  std::vector<int> sharers(model.links.size(), 0);
+  for (const Step& step : program.steps) {
+    const std::uint32_t segments = step.op == StepOp::reduce ? 1 : step.count;
+    const auto bytes = static_cast<double>(layout.run(step.about, segments).count);
+    if (step.op == StepOp::copy) burden.processor += bytes * model.copy_byte_s;
+    if (step.op == StepOp::reduce) {
+      burden.processor += bytes * (step.count - 1) * model.reduce_byte_s;
+    }
+    if (!step.is_message()) continue;
+    const auto link_class = static_cast<std::size_t>(model.class_of(program.rank, step.peer));
+    const LinkCost& link = model.links[link_class];
+    int& sharing = sharers[link_class];
+    if (sharing == 0) sharing = sharers_of(model, program.rank, static_cast<int>(link_class));
+    const double pieces =
+        tile_bytes == 0 ? 1 : std::max(1.0, bytes / static_cast<double>(tile_bytes));
+    burden.processor += pieces * link.overhead_s + bytes * link.overhead_byte_s;
+    const double reducing = step.accumulates() ? bytes * model.reduce_byte_s : 0;
+    burden.processor += reducing;
+    (step.op == StepOp::send ? burden.way_out : burden.way_in) += bytes * link.byte_s * sharing;
+    burden.latency += link.latency_s + 2 * link.overhead_s;
+    burden.moving += bytes * (link.byte_s * sharing + 2 * link.overhead_byte_s) + 2 * reducing;
+    ++messages;
+  }
+  if (messages > 0) burden.latency /= messages;
+  if (messages > 0) burden.moving /= messages;
+  return burden;
+}
+
+}  // namespace
+
+Result<double> estimate(const Candidate& candidate, const CostModel& model, std::uint64_t bytes) {
+  const Theory figures = theory(candidate.plan);
+  double longest = 0;
+  for (const int rank : telling_ranks(model)) {
+    const Result<Program> program = make_program(candidate.plan, rank);
+    if (!program) return program.error();
+    const Shape& shape = program.value().shape;
+    const Layout layout = Layout::of(candidate.plan, shape, bytes / shape.blocks);
+    const Burden burden = burden_of(program.value(), model, layout, candidate.tile_bytes);
+    const double busy = std::max({burden.way_out, burden.way_in, burden.processor});
+    const double moving = figures.rounds * burden.moving;
+    double time = figures.rounds * burden.latency;
+    if (candidate.tile_bytes == 0) {
+      time += std::max(busy, moving);
+    } else {
+      const auto tile = static_cast<double>(candidate.tile_bytes);
+      const auto segment = static_cast<double>(std::max<std::size_t>(layout.longest(), 1));
+      time += busy + std::min(1.0, tile / segment) * moving;
+    }
+    longest = std::max(longest, time);
+  }
+  return model.start_s + longest;
+}
+
+}  // namespace rondo

@@ -1,0 +1,218 @@
+#include "plan/explain.hpp"
+
+#include <algorithm>
+#include <array>
+#include <iomanip>
+#include <sstream>
+
+#include "base/text.hpp"
+#include "base/units.hpp"
+
+namespace rondo {
+
+namespace {
+
+constexpr int most_drawn_ranks = 16;
+constexpr std::size_t plan_column = 50;
+// Beyond, a table of sizes has nothing new to tell.
+constexpr std::uint64_t most_bytes = std::uint64_t{256} << 20;
+
+std::string percent_text(double factor) {
+  std::ostringstream out;
+  out << std::fixed << std::setprecision(factor < 1.1 ? 1 : 0) << (factor - 1) * 100 << " %";
+  return out.str();
+}
+
+enum class Part : std::uint8_t { messages, wires, processors };
+
+CostModel without(CostModel model, Part part) {
+  for (LinkCost& link : model.links) {
+    if (part == Part::messages) link.latency_s = link.overhead_s = 0;
+    if (part == Part::wires) link.byte_s = 0;
+    if (part == Part::processors) link.overhead_byte_s = 0;
+  }
+  if (part == Part::processors) model.reduce_byte_s = model.copy_byte_s = 0;
+  return model;
+}
+
+// What the time would shrink most without.
+std::string_view dominance(const Planner& planner, const Prediction& prediction,
+                           std::uint64_t bytes) {
+  constexpr std::array<std::string_view, 3> words = {"latency", "bandwidth", "processors"};
+  std::string_view most = "nothing";
+  std::int64_t least = prediction.picoseconds;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    const CostModel model = without(planner.model(), static_cast<Part>(i));
+    const Result<std::int64_t> rest = predicted_time(prediction.candidate, model, bytes);
+    if (!rest || rest.value() >= least) continue;
+    least = rest.value();
+    most = words[i];
+  }
+  return most;
+}
+
+// Of each plan the fastest tiles only.
+std::vector<Prediction> best_of_plans(const std::vector<Prediction>& all) {
+  std::vector<Prediction> best;
+  for (const Prediction& one : all) {
+    const bool seen = std::any_of(best.begin(), best.end(), [&](const Prediction& other) {
+      return other.candidate.plan == one.candidate.plan;
+    });
+    if (!seen) best.push_back(one);
+  }
+  return best;
+}
+
+// All sizes of a class have the choice for the smallest one; at this size another may be faster.
+std::string class_reason(const Prediction& best, const Choice& choice, std::uint64_t bytes) {
+  const int size_class = SizeClass::of(bytes);
+  return concat("sizes from ", bytes_text(SizeClass::first_of(size_class)), " to before ",
+                bytes_text(SizeClass::first_of(size_class + 1)),
+                " are treated alike, and for the first of them ", describe(choice.candidate()),
+                " is predicted to be the fastest; at this very size it is ",
+                describe(best.candidate));
+}
+
+std::string reason(const Choice& choice, const std::vector<Prediction>& all, std::uint64_t bytes) {
+  if (choice.cause == Cause::rule) {
+    return concat("line ", choice.rule_line, " of the plan file says so");
+  }
+  if (all.empty()) return "nothing else can be had";
+  const Prediction& best = all.front();
+  if (choice.cause == Cause::wish) {
+    std::string text = "it was asked for";
+    if (!(best.candidate.plan == choice.plan)) {
+      text += concat("; ", describe(best.candidate), " is predicted to be the fastest");
+    }
+    return text;
+  }
+  const std::vector<Prediction> plans = best_of_plans(all);
+  if (plans.size() < 2) return "it is the only candidate";
+  if (!(best.candidate.plan == choice.plan)) return class_reason(best, choice, bytes);
+  std::string text = concat("of ", all.size(), " candidates it is predicted to be the fastest");
+  const double lead = static_cast<double>(plans[1].picoseconds) /
+                      static_cast<double>(std::max<std::int64_t>(best.picoseconds, 1));
+  if (lead > 1.0005 && best.picoseconds > 0) {
+    text += concat(", the next takes ", percent_text(lead), " longer");
+  } else {
+    text += ", as fast as the next and simpler";
+  }
+  return text;
+}
+
+std::string candidates_text(const Planner& planner, const Choice& choice,
+                            const std::vector<Prediction>& all, std::uint64_t bytes) {
+  std::string text =
+      concat("  ", padded("candidate", plan_column), padded("predicted", 12), "mostly\n");
+  for (const Prediction& one : best_of_plans(all)) {
+    const bool chosen = one.candidate.plan == choice.plan;
+    text += concat(chosen ? "* " : "  ", padded(describe(one.candidate), plan_column),
+                   padded(seconds_text(one.seconds()), 12), dominance(planner, one, bytes), "\n");
+  }
+  if (!is_simulated(planner.ranks())) {
+    text += "\nEstimated in closed form: so many ranks are not simulated.\n";
+  }
+  return text;
+}
+
+std::string bounds_text(const Planner::Range& range) {
+  return concat(bytes_text(range.from), " ..",
+                range.to == Rule::no_end ? "" : concat(" ", bytes_text(range.to)));
+}
+
+std::string candidate_json(const Candidate& candidate, std::int64_t picoseconds) {
+  const Plan& plan = candidate.plan;
+  std::ostringstream out;
+  out << "{\"algorithm\":\"" << name(plan.algorithm) << "\",\"radix\":" << plan.radix
+      << ",\"channels\":" << plan.channels << ",\"order\":\"" << name(order_of(plan))
+      << "\",\"tile_bytes\":" << candidate.tile_bytes << ",\"predicted_s\":" << std::setprecision(9)
+      << static_cast<double>(picoseconds) * 1e-12 << "}";
+  return out.str();
+}
+
+std::string_view word_of(Cause cause) {
+  constexpr std::array<std::string_view, 3> words = {"fastest", "wish", "rule"};
+  return words[static_cast<std::size_t>(cause)];
+}
+
+Result<std::string> drawing_of(const Plan& plan) {
+  if (plan.ranks > most_drawn_ranks) return std::string();
+  const Result<Schedule> schedule = make_schedule(plan);
+  if (!schedule) return schedule.error();
+  return draw_text(schedule.value());
+}
+
+}  // namespace
+
+Result<std::string> ranges_text(Planner& planner, Collective collective) {
+  const Result<std::vector<Planner::Range>> ranges = planner.ranges(collective, most_bytes);
+  if (!ranges) return ranges.error();
+  std::string text;
+  for (const Planner::Range& range : ranges.value()) {
+    const Choice& choice = *range.choice;
+    text += concat("  ", padded(bounds_text(range), 22),
+                   padded(describe(choice.candidate()), plan_column),
+                   padded(seconds_text(static_cast<double>(choice.picoseconds) * 1e-12), 12),
+                   choice.cause == Cause::fastest ? "" : word_of(choice.cause));
+    while (text.back() == ' ') text.pop_back();
+    text += "\n";
+  }
+  return text;
+}
+
+Result<std::string> ranges_json(Planner& planner, Collective collective) {
+  const Result<std::vector<Planner::Range>> ranges = planner.ranges(collective, most_bytes);
+  if (!ranges) return ranges.error();
+  std::string text;
+  for (const Planner::Range& range : ranges.value()) {
+    text += concat(text.empty() ? "[" : ",", "{\"from\":", range.from);
+    if (range.to != Rule::no_end) text += concat(",\"to\":", range.to);
+    text += concat(",\"because\":\"", word_of(range.choice->cause), "\",\"plan\":",
+                   candidate_json(range.choice->candidate(), range.choice->picoseconds), "}");
+  }
+  return text + "]";
+}
+
+Result<std::string> explain(Planner& planner, const Question& question) {
+  const Result<const Choice*> chosen = planner.choose(question.collective, question.bytes);
+  if (!chosen) return chosen.error();
+  const Choice& choice = *chosen.value();
+  const auto all = planner.predict(question.collective, question.bytes);
+  if (!all) return all.error();
+  const Result<std::string> ranges = ranges_text(planner, question.collective);
+  if (!ranges) return ranges.error();
+  const Result<std::string> drawing = drawing_of(choice.plan);
+  if (!drawing) return drawing.error();
+  std::string text = concat(question.about, ": ", describe(choice.candidate()),
+                            "\nbecause: ", reason(choice, all.value(), question.bytes), "\n");
+  if (choice.wish_passed_over) text += "what was asked for before cannot be had here\n";
+  text += concat("\n", candidates_text(planner, choice, all.value(), question.bytes), "\n  ",
+                 padded("sizes", 22), padded("plan", plan_column), "predicted for the first\n",
+                 ranges.value());
+  if (!drawing.value().empty()) text += concat("\n", drawing.value());
+  return text;
+}
+
+Result<std::string> explain_json(Planner& planner, const Question& question) {
+  const Result<const Choice*> chosen = planner.choose(question.collective, question.bytes);
+  if (!chosen) return chosen.error();
+  const Choice& choice = *chosen.value();
+  const auto all = planner.predict(question.collective, question.bytes);
+  if (!all) return all.error();
+  const Result<std::string> ranges = ranges_json(planner, question.collective);
+  if (!ranges) return ranges.error();
+  std::string text = concat(
+      "{\"collective\":\"", name(question.collective), "\",\"ranks\":", planner.ranks(),
+      ",\"bytes\":", question.bytes,
+      ",\"plan\":", candidate_json(choice.candidate(), choice.picoseconds), ",\"because\":\"",
+      word_of(choice.cause), "\",\"passed_over\":", choice.wish_passed_over ? "true" : "false",
+      ",\"simulated\":", is_simulated(planner.ranks()) ? "true" : "false", ",\"candidates\":[");
+  bool first = true;
+  for (const Prediction& one : all.value()) {
+    text += concat(first ? "" : ",", candidate_json(one.candidate, one.picoseconds));
+    first = false;
+  }
+  return concat(text, "],\"ranges\":", ranges.value(), "}\n");
+}
+
+}  // namespace rondo

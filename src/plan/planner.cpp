@@ -1,0 +1,212 @@
+#include "plan/planner.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <span>
+
+#include "base/hash.hpp"
+#include "base/text.hpp"
+#include "plan/estimate.hpp"
+
+namespace rondo {
+
+namespace {
+
+// More ranks than these take longer to simulate than most calls.
+constexpr int most_simulated_ranks = 64;
+// Of a long message so many tiles are simulated; windows may ask for more.
+constexpr std::uint32_t simulated_tiles = 8;
+// About a millisecond a candidate.
+constexpr std::uint64_t simulated_tile_steps = 1 << 13;
+
+}  // namespace
+
+int SizeClass::of(std::uint64_t bytes) {
+  if (bytes < 4) return static_cast<int>(bytes);
+  const auto top = static_cast<int>(std::bit_width(bytes)) - 1;
+  return 4 * (top - 1) + static_cast<int>((bytes >> (top - 2)) & 3);
+}
+
+std::uint64_t SizeClass::first_of(int size_class) {
+  if (size_class < 4) return static_cast<std::uint64_t>(size_class);
+  return static_cast<std::uint64_t>(4 + size_class % 4) << (size_class / 4 - 1);
+}
+
+Planner::Planner(Site site, CostModel model, Wishes wishes)
+    : site_(std::move(site)), model_(std::move(model)), wishes_(std::move(wishes)) {
+  for (int i = 0; i < collective_count; ++i) tables_.push_back(std::make_unique<Table>());
+}
+
+Result<Planner> Planner::make(const Topology& topology, const CostTable& costs, Wishes wishes) {
+  Result<CostModel> model = make_cost_model(topology, costs);
+  if (!model) return model.error();
+  Result<Site> site = make_site(topology, model.value());
+  if (!site) return site.error();
+  return Planner(std::move(site).value(), std::move(model).value(), std::move(wishes));
+}
+
+bool is_simulated(int ranks) {
+  return ranks <= most_simulated_ranks;
+}
+
+Result<std::int64_t> predicted_time(const Candidate& candidate, const CostModel& model,
+                                    std::uint64_t bytes) {
+  double seconds = 0;
+  if (is_simulated(model.ranks)) {
+    const Workload workload{.bytes = bytes, .element_bytes = 1, .tile_bytes = candidate.tile_bytes};
+    const Result<Simulation> simulation =
+        simulate(candidate.plan, model, workload,
+                 {.most_tiles = simulated_tiles, .most_tile_steps = simulated_tile_steps});
+    if (!simulation) return simulation.error();
+    seconds = simulation.value().seconds;
+  } else {
+    const Result<double> estimated = estimate(candidate, model, bytes);
+    if (!estimated) return estimated.error();
+    seconds = estimated.value();
+  }
+  return static_cast<std::int64_t>(std::llround(seconds * 1e12));
+}
+
+Result<std::vector<Prediction>> Planner::predict(Collective collective, std::uint64_t bytes,
+                                                 const Pins& pins) const {
+  std::vector<Prediction> predictions;
+  std::optional<Error> reason;
+  for (Candidate& candidate : candidates(site_, collective, bytes, pins)) {
+    const Result<std::int64_t> time = predicted_time(candidate, model_, bytes);
+    if (time) {
+      predictions.push_back({std::move(candidate), time.value()});
+    } else {
+      reason = time.error();
+    }
+  }
+  if (predictions.empty() && reason) return *reason;
+  std::stable_sort(
+      predictions.begin(), predictions.end(),
+      [](const Prediction& a, const Prediction& b) { return a.picoseconds < b.picoseconds; });
+  return predictions;
+}
+
+// What may decide, the strongest first; the last one always can.
+std::vector<Planner::Pinned> Planner::asked_for(Collective collective, std::uint64_t bytes) const {
+  const Pins nothing{.radix = wishes_.radix, .tile_bytes = wishes_.tile_bytes};
+  std::vector<Pinned> found;
+  const Algorithm own = wishes_.algorithms[static_cast<std::size_t>(collective)];
+  if (own != Algorithm::automatic) {
+    Pinned wish{nothing, Cause::wish, 0,
+                concat("the wish for ", name(own), " in ", name(collective))};
+    wish.pins.algorithm = own;
+    found.push_back(wish);
+  }
+  if (wishes_.algorithm != Algorithm::automatic) {
+    found.push_back({nothing, Cause::wish, 0, ""});
+    found.back().pins.algorithm = wishes_.algorithm;
+  }
+  for (const Rule& rule : wishes_.rules) {
+    if (!rule.covers(collective, site_.ranks, bytes)) continue;
+    Pinned pinned{rule.pins, Cause::rule, rule.line,
+                  concat("line ", rule.line, " of the plan file (", to_text(rule), ")")};
+    if (wishes_.radix && !pinned.pins.radix) pinned.pins.radix = wishes_.radix;
+    if (wishes_.tile_bytes) pinned.pins.tile_bytes = wishes_.tile_bytes;
+    // A line for this number of ranks is meant more than one for any.
+    found.insert(rule.ranks ? std::find_if(found.begin(), found.end(),
+                                           [](const Pinned& p) { return p.cause == Cause::rule; })
+                            : found.end(),
+                 std::move(pinned));
+  }
+  found.push_back({nothing, Cause::fastest, 0, ""});
+  return found;
+}
+
+Result<Choice> Planner::decide(Collective collective, std::uint64_t bytes) {
+  bool passed_over = false;
+  for (const Pinned& pinned : asked_for(collective, bytes)) {
+    Result<std::vector<Prediction>> predictions = predict(collective, bytes, pinned.pins);
+    if (!predictions) return predictions.error();
+    if (predictions.value().empty()) {
+      passed_over = true;
+      if (!pinned.about.empty()) {
+        note(concat(pinned.about, " cannot be granted among ", site_.ranks,
+                    " ranks here; the planner chooses"));
+      }
+      continue;
+    }
+    Prediction& best = predictions.value().front();
+    Choice choice{std::move(best.candidate.plan),
+                  best.candidate.tile_bytes,
+                  pinned.cause,
+                  pinned.rule_line,
+                  passed_over,
+                  best.picoseconds,
+                  0};
+    choice.hash = plan_hash(choice.plan, choice.tile_bytes);
+    return choice;
+  }
+  return Error(ErrorCode::unsupported, concat("there is no algorithm for ", name(collective)));
+}
+
+Result<const Choice*> Planner::choose(Collective collective, std::uint64_t bytes) {
+  Table& table = *tables_[static_cast<std::size_t>(collective)];
+  const int size_class = SizeClass::of(bytes);
+  std::unique_ptr<const Choice>& place = table[static_cast<std::size_t>(size_class)];
+  if (!place) {
+    Result<Choice> decided = decide(collective, SizeClass::first_of(size_class));
+    if (!decided) return decided.error();
+    place = std::make_unique<const Choice>(std::move(decided).value());
+  }
+  return place.get();
+}
+
+Result<std::vector<Planner::Range>> Planner::ranges(Collective collective, std::uint64_t most) {
+  const int last = collective == Collective::barrier ? 0 : SizeClass::of(most);
+  std::vector<Range> found;
+  const auto same = [](const Choice& a, const Choice& b) {
+    return a.candidate() == b.candidate() && a.cause == b.cause && a.rule_line == b.rule_line;
+  };
+  for (int next = 0; next <= last;) {
+    const Result<const Choice*> choice = choose(collective, SizeClass::first_of(next));
+    if (!choice) return choice.error();
+    if (found.empty() || !same(*found.back().choice, *choice.value())) {
+      const std::uint64_t from = SizeClass::first_of(next);
+      if (!found.empty()) found.back().to = from;
+      found.push_back({from, Rule::no_end, choice.value()});
+    }
+    // A doubling at once, unless its ends differ.
+    int step = next < 4 ? 1 : std::min(4, std::max(last - next, 1));
+    if (step > 1) {
+      const Result<const Choice*> end = choose(collective, SizeClass::first_of(next + step));
+      if (!end) return end.error();
+      if (!same(*end.value(), *choice.value())) step = 1;
+    }
+    next += step;
+  }
+  return found;
+}
+
+void Planner::note(std::string text) {
+  if (std::find(noted_.begin(), noted_.end(), text) != noted_.end()) return;
+  noted_.push_back(text);
+  notes_.push_back(std::move(text));
+}
+
+std::vector<std::string> Planner::take_notes() {
+  return std::exchange(notes_, {});
+}
+
+std::uint64_t plan_hash(const Plan& plan, std::size_t tile_bytes) {
+  const std::array<std::uint64_t, 5> parts = {
+      static_cast<std::uint64_t>(plan.algorithm), static_cast<std::uint64_t>(plan.ranks),
+      static_cast<std::uint64_t>(plan.radix), static_cast<std::uint64_t>(plan.channels),
+      tile_bytes};
+  std::uint64_t hash = fnv1a(std::as_bytes(std::span(parts)));
+  if (!plan.arrangement || plan.arrangement->is_plain()) return hash;
+  const Arrangement& arrangement = *plan.arrangement;
+  hash = fnv1a(std::as_bytes(arrangement.order()), hash);
+  for (int group = 0; group < arrangement.groups(); ++group) {
+    const int begin = arrangement.begin_of(group);
+    hash = fnv1a(std::as_bytes(std::span(&begin, 1)), hash);
+  }
+  return fnv1a(std::as_bytes(arrangement.weights()), hash);
+}
+
+}  // namespace rondo

@@ -1,0 +1,130 @@
+#pragma once
+
+// The decision: which schedule for a call, and in which tiles. Candidates are simulated on the
+// topology with its costs, and the fastest is taken.
+//
+// Sizes fall into classes, four to a doubling; the smallest size of a class decides for all of it.
+// A class is planned when a call first needs it. What comes out is a function of topology, costs
+// and wishes, so ranks that agree on these choose alike, in whatever order calls come.
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "plan/candidates.hpp"
+#include "plan/rules.hpp"
+#include "rondo/simulate.hpp"
+
+namespace rondo {
+
+/// What was asked for. Of one collective's wish, the wish for all and the rules, the first that can
+/// be granted holds.
+struct Wishes {
+  Algorithm algorithm = Algorithm::automatic;  ///< where the collective has it
+  std::array<Algorithm, collective_count> algorithms = {};
+  std::optional<int> radix = {};  ///< of knomial
+  std::optional<std::size_t> tile_bytes = {};
+  std::vector<Rule> rules = {};
+};
+
+/// A candidate and its time in integers, so that comparing means the same on all ranks.
+struct Prediction {
+  Candidate candidate;
+  std::int64_t picoseconds = 0;
+  double seconds() const { return static_cast<double>(picoseconds) * 1e-12; }
+};
+
+enum class Cause : std::uint8_t {
+  fastest,  ///< of all candidates
+  wish,     ///< the algorithm was asked for
+  rule,     ///< a rule is about it
+};
+
+struct Choice {
+  Plan plan;
+  std::size_t tile_bytes = 0;  ///< 0: whole segments
+  Cause cause = Cause::fastest;
+  int rule_line = 0;              ///< with Cause::rule
+  bool wish_passed_over = false;  ///< something asked for cannot be had
+  std::int64_t picoseconds = 0;   ///< predicted for the smallest size of the class
+  std::uint64_t hash = 0;         ///< of plan and tiles, the same for every root
+  Candidate candidate() const { return {plan, tile_bytes}; }
+};
+
+/// Sizes that are treated alike.
+struct SizeClass {
+  static constexpr int count = 252;
+  static int of(std::uint64_t bytes);
+  static std::uint64_t first_of(int size_class);
+};
+
+class Planner {
+ public:
+  /// Fails with invalid_argument where the topology has no ranks or a cost makes no sense.
+  static Result<Planner> make(const Topology& topology, const CostTable& costs, Wishes wishes = {});
+
+  int ranks() const { return site_.ranks; }
+  const Site& site() const { return site_; }
+  const CostModel& model() const { return model_; }
+
+  /// `bytes` is the size of the vector of the collective: what one rank contributes, times the
+  /// ranks for collectives with blocks. The plan is for root 0. Valid as long as the planner.
+  /// Fails with unsupported where no algorithm has the collective.
+  Result<const Choice*> choose(Collective collective, std::uint64_t bytes);
+
+  /// All candidates at this very size, the fastest first; of equals the simplest. Pins as given,
+  /// whatever the wishes.
+  Result<std::vector<Prediction>> predict(Collective collective, std::uint64_t bytes,
+                                          const Pins& pins = {}) const;
+
+  /// Sizes from `from` to before `to` with one choice.
+  struct Range {
+    std::uint64_t from = 0;
+    std::uint64_t to = Rule::no_end;
+    const Choice* choice = nullptr;
+  };
+  /// Choices for all sizes up to `most` bytes and beyond. A choice that holds inside one doubling
+  /// only may be missing.
+  Result<std::vector<Range>> ranges(Collective collective, std::uint64_t most);
+
+  /// What was asked for and cannot be had, in sentences, once each; empties the list.
+  std::vector<std::string> take_notes();
+  bool has_notes() const { return !notes_.empty(); }
+
+ private:
+  Planner(Site site, CostModel model, Wishes wishes);
+
+  struct Pinned {
+    Pins pins;
+    Cause cause = Cause::fastest;
+    int rule_line = 0;
+    std::string about;  // in a note; empty where nobody has to be told
+  };
+
+  std::vector<Pinned> asked_for(Collective collective, std::uint64_t bytes) const;
+  Result<Choice> decide(Collective collective, std::uint64_t bytes);
+  void note(std::string text);
+
+  using Table = std::array<std::unique_ptr<const Choice>, SizeClass::count>;
+
+  Site site_;
+  CostModel model_;
+  Wishes wishes_;
+  std::vector<std::unique_ptr<Table>> tables_;  // by collective
+  std::vector<std::string> notes_;
+  std::vector<std::string> noted_;
+};
+
+/// Whether candidates among so many ranks are simulated; else the closed form of estimate() tells.
+bool is_simulated(int ranks);
+/// The time of a candidate in picoseconds, by one or the other.
+Result<std::int64_t> predicted_time(const Candidate& candidate, const CostModel& model,
+                                    std::uint64_t bytes);
+
+/// All that ranks must agree on beyond the call itself; the root is part of the call.
+std::uint64_t plan_hash(const Plan& plan, std::size_t tile_bytes);
+
+}  // namespace rondo

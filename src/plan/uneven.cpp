@@ -1,0 +1,24 @@
+#include "plan/uneven.hpp"
+
+namespace rondo {
+
+Result<Choice> choose_uneven(Planner& planner, Collective collective, std::size_t bytes) {
+  const Result<const Choice*> planned = planner.choose(collective, bytes);
+  if (!planned) return planned.error();
+  Choice choice = *planned.value();
+  if (!is_supported_uneven(choice.plan.algorithm, collective)) {
+    // Each block travels straight to where it belongs.
+    const Algorithm straight = is_supported_uneven(Algorithm::pairwise, collective)
+                                   ? Algorithm::pairwise
+                                   : Algorithm::one_shot;
+    choice.plan = {straight, collective, planner.ranks()};
+    choice.wish_passed_over = choice.cause != Cause::fastest;
+  }
+  const bool all_know_lengths =
+      collective == Collective::allgather || collective == Collective::reduce_scatter;
+  if (!all_know_lengths) choice.tile_bytes = 0;
+  choice.hash = plan_hash(choice.plan, choice.tile_bytes);
+  return choice;
+}
+
+}  // namespace rondo

@@ -1,0 +1,213 @@
+#include "schedule/builder.hpp"
+
+#include <algorithm>
+
+#include "base/invariant.hpp"
+
+namespace rondo {
+
+namespace {
+
+std::uint32_t clock_entry(const std::vector<std::uint32_t>& clock, int lane) {
+  return lane < static_cast<int>(clock.size()) ? clock[lane] : 0;
+}
+
+void join(std::vector<std::uint32_t>& into, const std::vector<std::uint32_t>& other) {
+  if (into.size() < other.size()) into.resize(other.size());
+  for (std::size_t i = 0; i < other.size(); ++i) into[i] = std::max(into[i], other[i]);
+}
+
+}  // namespace
+
+ProgramBuilder::ProgramBuilder(const Plan& plan, int rank, Shape shape)
+    : program_{plan, rank, shape, {}, {}},
+      vector_cells_(std::size_t{shape.blocks} * shape.segments),
+      scratch_cells_(shape.scratch) {}
+
+Slice ProgramBuilder::new_scratch(std::uint32_t count) {
+  const Slice added = scratch(program_.shape.scratch, count);
+  program_.shape.scratch += count;
+  scratch_cells_.resize(program_.shape.scratch);
+  return added;
+}
+
+void ProgramBuilder::send(int lane, int peer, int channel, Slice source) {
+  Step step;
+  step.op = StepOp::send;
+  step.peer = peer;
+  step.channel = static_cast<std::uint8_t>(channel);
+  step.source_buffer = source.buffer;
+  step.source_segment = source.segment;
+  step.count = source.count;
+  step.about = about(source);
+  append(lane, step);
+}
+
+void ProgramBuilder::recv(int lane, int peer, int channel, Slice destination) {
+  RONDO_INVARIANT(program_.is_placed(destination), ==, true);
+  recv(lane, peer, channel, destination, destination);
+}
+
+void ProgramBuilder::recv(int lane, int peer, int channel, Slice destination, Slice like) {
+  RONDO_INVARIANT(like.count, ==, destination.count);
+  Step step;
+  step.op = StepOp::recv;
+  step.peer = peer;
+  step.channel = static_cast<std::uint8_t>(channel);
+  step.destination_buffer = destination.buffer;
+  step.destination_segment = destination.segment;
+  step.count = destination.count;
+  step.about = about(like);
+  append(lane, step);
+}
+
+void ProgramBuilder::recv_reduce(int lane, int peer, int channel, Slice own, Slice destination,
+                                 Final final) {
+  RONDO_INVARIANT(own.count, ==, destination.count);
+  Step step;
+  step.op = StepOp::recv;
+  step.flags = Step::accumulate_flag;
+  if (final == Final::yes) step.flags |= Step::complete_flag;
+  step.peer = peer;
+  step.channel = static_cast<std::uint8_t>(channel);
+  step.source_buffer = own.buffer;
+  step.source_segment = own.segment;
+  step.destination_buffer = destination.buffer;
+  step.destination_segment = destination.segment;
+  step.count = destination.count;
+  step.about = about(own);
+  append(lane, step);
+}
+
+void ProgramBuilder::copy(int lane, Slice source, Slice destination) {
+  RONDO_INVARIANT(source.count, ==, destination.count);
+  Step step;
+  step.op = StepOp::copy;
+  step.source_buffer = source.buffer;
+  step.source_segment = source.segment;
+  step.destination_buffer = destination.buffer;
+  step.destination_segment = destination.segment;
+  step.count = destination.count;
+  step.about =
+      about(program_.is_placed(source) || !program_.is_placed(destination) ? source : destination);
+  append(lane, step);
+}
+
+void ProgramBuilder::reduce(int lane, Slice source, Slice destination, Final final) {
+  RONDO_INVARIANT(destination.count, ==, 1u);
+  Step step;
+  step.op = StepOp::reduce;
+  if (final == Final::yes) step.flags = Step::complete_flag;
+  step.source_buffer = source.buffer;
+  step.source_segment = source.segment;
+  step.destination_buffer = destination.buffer;
+  step.destination_segment = destination.segment;
+  step.count = source.count;
+  step.about = about(source);
+  append(lane, step);
+}
+
+std::uint32_t ProgramBuilder::about(Slice slice) {
+  if (!program_.is_placed(slice)) return cell(Buffer::scratch, slice.segment).about;
+  return program_.first_segment_of(slice.buffer) + slice.segment;
+}
+
+ProgramBuilder::Cell& ProgramBuilder::cell(Buffer buffer, std::uint32_t segment) {
+  RONDO_INVARIANT(segment, <, program_.segments_of(buffer));
+  if (buffer == Buffer::scratch) return scratch_cells_[segment];
+  return vector_cells_[program_.first_segment_of(buffer) + segment];
+}
+
+std::vector<ProgramBuilder::Access> ProgramBuilder::dependencies(int lane, const Step& step) {
+  std::vector<Access> needed;
+  const auto need = [&](Access access) {
+    if (access.lane >= 0 && access.lane != lane) needed.push_back(access);
+  };
+  if (step.has_source()) {
+    const Slice source = step.source();
+    for (std::uint32_t i = 0; i < source.count; ++i) {
+      need(cell(source.buffer, source.segment + i).last_write);
+    }
+  }
+  if (step.has_destination()) {
+    const Slice destination = step.destination();
+    for (std::uint32_t i = 0; i < destination.count; ++i) {
+      const Cell& target = cell(destination.buffer, destination.segment + i);
+      need(target.last_write);
+      for (const Access& read : target.reads) need(read);
+    }
+  }
+  prune(lane, needed);
+  return needed;
+}
+
+// Keeps only the accesses that neither the lane's own past nor another needed access implies.
+void ProgramBuilder::prune(int lane, std::vector<Access>& needed) const {
+  const Clock own = clocks_[lane].empty() ? Clock{} : clocks_[lane].back();
+  std::erase_if(needed, [&](Access a) { return clock_entry(own, a.lane) >= a.count; });
+  std::sort(needed.begin(), needed.end(), [](Access a, Access b) {
+    return a.lane != b.lane ? a.lane < b.lane : a.count > b.count;
+  });
+  const auto same_lane = [](Access a, Access b) { return a.lane == b.lane; };
+  needed.erase(std::unique(needed.begin(), needed.end(), same_lane), needed.end());
+  const std::vector<Access> all = needed;
+  std::erase_if(needed, [&](Access a) {
+    return std::any_of(all.begin(), all.end(), [&](Access b) {
+      return b.lane != a.lane && clock_entry(clock_at(b), a.lane) >= a.count;
+    });
+  });
+}
+
+void ProgramBuilder::append(int lane, Step step) {
+  if (lane >= static_cast<int>(lanes_.size())) {
+    lanes_.resize(lane + 1);
+    clocks_.resize(lane + 1);
+  }
+  const std::vector<Access> needed = dependencies(lane, step);
+  RONDO_INVARIANT(needed.size(), <=, step.waits.size());
+  Clock clock = clocks_[lane].empty() ? Clock{} : clocks_[lane].back();
+  for (std::size_t i = 0; i < needed.size(); ++i) {
+    RONDO_INVARIANT(static_cast<std::uint32_t>(needed[i].lane), <=, Wait::max_lane);
+    RONDO_INVARIANT(needed[i].count, <=, Wait::max_count);
+    step.waits[i].lane = static_cast<std::uint32_t>(needed[i].lane) & Wait::max_lane;
+    step.waits[i].count = needed[i].count & Wait::max_count;
+    join(clock, clock_at(needed[i]));
+  }
+  if (static_cast<int>(clock.size()) <= lane) clock.resize(lane + 1);
+  clock[lane] = static_cast<std::uint32_t>(lanes_[lane].size()) + 1;
+  lanes_[lane].push_back(step);
+  clocks_[lane].push_back(std::move(clock));
+  record(lane, step);
+}
+
+void ProgramBuilder::record(int lane, const Step& step) {
+  const Access now{lane, static_cast<std::uint32_t>(lanes_[lane].size())};
+  if (step.has_source()) {
+    const Slice source = step.source();
+    for (std::uint32_t i = 0; i < source.count; ++i) {
+      auto& reads = cell(source.buffer, source.segment + i).reads;
+      std::erase_if(reads, [&](Access a) { return a.lane == lane; });
+      reads.push_back(now);
+    }
+  }
+  if (step.has_destination()) {
+    const Slice destination = step.destination();
+    for (std::uint32_t i = 0; i < destination.count; ++i) {
+      Cell& target = cell(destination.buffer, destination.segment + i);
+      target.last_write = now;
+      target.reads.clear();
+      target.about = step.about + i;
+    }
+  }
+}
+
+Program ProgramBuilder::finish() && {
+  for (std::vector<Step>& lane : lanes_) {
+    RONDO_INVARIANT(lane.size(), >, 0u);
+    program_.steps.insert(program_.steps.end(), lane.begin(), lane.end());
+    program_.lane_end.push_back(static_cast<std::uint32_t>(program_.steps.size()));
+  }
+  return std::move(program_);
+}
+
+}  // namespace rondo

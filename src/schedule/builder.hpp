@@ -1,0 +1,101 @@
+#pragma once
+
+// The verbs in which generators are written.
+//
+// Every verb appends one step to a lane and derives its waits: a step waits for the last write of
+// what it reads, and for the last write and all reads of what it writes, unless lane order or
+// earlier waits already imply that. In-place aliases count as the same segment, so that a program
+// is right for both. It also derives what a step is about: from a slice of `in`, `out` or the
+// mirror, or from what was last written to the scratch it reads. A generator says only who talks to
+// whom about what.
+
+#include <cstdint>
+#include <vector>
+
+#include "rondo/schedule.hpp"
+
+namespace rondo {
+
+inline Slice in(std::uint32_t segment, std::uint32_t count = 1) {
+  return {Buffer::in, segment, count};
+}
+inline Slice out(std::uint32_t segment, std::uint32_t count = 1) {
+  return {Buffer::out, segment, count};
+}
+inline Slice scratch(std::uint32_t segment, std::uint32_t count = 1) {
+  return {Buffer::scratch, segment, count};
+}
+
+class ProgramBuilder {
+ public:
+  /// Completes the destination: it holds its final value after this step (`avg` divides here).
+  enum class Final : bool { no, yes };
+
+  ProgramBuilder(const Plan& plan, int rank, Shape shape);
+
+  const Plan& plan() const { return program_.plan; }
+  int rank() const { return program_.rank; }
+  int ranks() const { return program_.plan.ranks; }
+
+  /// The first lane without steps.
+  int new_lane() const { return static_cast<int>(lanes_.size()); }
+  /// `count` more segments of scratch.
+  Slice new_scratch(std::uint32_t count = 1);
+
+  void send(int lane, int peer, int channel, Slice source);
+  void recv(int lane, int peer, int channel, Slice destination);
+  /// The same into scratch outside of the mirror, which takes the size of `like`, a slice of `in`,
+  /// `out` or the mirror.
+  void recv(int lane, int peer, int channel, Slice destination, Slice like);
+  /// destination = incoming ⊕ own
+  void recv_reduce(int lane, int peer, int channel, Slice own, Slice destination,
+                   Final final = Final::no);
+  void copy(int lane, Slice source, Slice destination);
+  /// destination = source[0] ⊕ source[1] ⊕ …
+  void reduce(int lane, Slice source, Slice destination, Final final = Final::no);
+
+  /// The program; every lane up to the highest one used has a step.
+  Program finish() &&;
+
+ private:
+  using Clock = std::vector<std::uint32_t>;  // steps of each lane known to have completed
+  struct Access {
+    int lane = -1;
+    std::uint32_t count = 0;
+  };
+  struct Cell {
+    Access last_write;
+    std::vector<Access> reads;  // since the last write
+    std::uint32_t about = 0;    // what was last written, for scratch
+  };
+
+  void append(int lane, Step step);
+  std::uint32_t about(Slice slice);
+  Cell& cell(Buffer buffer, std::uint32_t segment);
+  std::vector<Access> dependencies(int lane, const Step& step);
+  void prune(int lane, std::vector<Access>& needed) const;
+  const Clock& clock_at(Access access) const { return clocks_[access.lane][access.count - 1]; }
+  void record(int lane, const Step& step);
+
+  Program program_;
+  std::vector<std::vector<Step>> lanes_;
+  std::vector<std::vector<Clock>> clocks_;  // per lane, after each step
+  std::vector<Cell> vector_cells_;          // `in` and `out`, by index in the vector
+  std::vector<Cell> scratch_cells_;
+};
+
+/// A lane that comes into being with its first step: for lanes that not all ranks need.
+class LateLane {
+ public:
+  explicit LateLane(const ProgramBuilder& build) : build_(build) {}
+  operator int() {
+    if (index_ < 0) index_ = build_.new_lane();
+    return index_;
+  }
+
+ private:
+  const ProgramBuilder& build_;
+  int index_ = -1;
+};
+
+}  // namespace rondo

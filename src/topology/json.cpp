@@ -1,0 +1,105 @@
+// A topology as JSON, for other programs. What is unknown is null.
+
+#include <sstream>
+
+#include "base/text.hpp"
+#include "topology/text.hpp"
+
+namespace rondo {
+
+namespace {
+
+std::string text(std::string_view value) {
+  std::string quoted = "\"";
+  for (const char c : value) {
+    if (c == '"' || c == '\\') quoted += '\\';
+    quoted += c >= ' ' && c < 127 ? c : '?';
+  }
+  return quoted + "\"";
+}
+std::string text_or_null(std::string_view value) {
+  return value.empty() || value == "-" ? "null" : text(value);
+}
+std::string index(int value) {
+  return value == unknown ? "null" : concat(value);
+}
+std::string rate(std::uint32_t value) {
+  return value == 0 ? "null" : concat(value);
+}
+
+template <class List, class Write>
+std::string list(const List& values, Write write) {
+  std::string result = "[";
+  bool first = true;
+  for (const auto& value : values) {
+    if (!first) result += ",";
+    first = false;
+    result += write(value);
+  }
+  return result + "]";
+}
+
+std::string numbers(const std::vector<int>& values) {
+  return list(values, [](int value) { return concat(value); });
+}
+
+std::string json(const Core& core) {
+  return concat("{\"package\":", index(core.package), ",\"numa\":", index(core.numa),
+                ",\"l3\":", index(core.l3), ",\"l2\":", index(core.l2),
+                ",\"pus\":", numbers(core.pus), "}");
+}
+
+std::string json(const Device& device) {
+  return concat("{\"names\":", list(device.names, text), ",\"model\":", text_or_null(device.model),
+                ",\"pci\":", text_or_null(device.pci), ",\"via\":", list(device.via, text),
+                ",\"package\":", index(device.package), ",\"numa\":", index(device.numa),
+                ",\"pci_mbytes_per_s\":", rate(device.pci_mbytes_per_s),
+                ",\"speed_mbits_per_s\":", rate(device.speed_mbits_per_s), "}");
+}
+
+std::string json(const Matrix& matrix) {
+  return concat(
+      "{\"name\":", text(matrix.name), ",\"bandwidth\":", matrix.bandwidth ? "true" : "false",
+      ",\"objects\":",
+      list(matrix.objects, [](const Object& object) { return text(to_text(object)); }),
+      ",\"values\":", list(matrix.values, [](std::uint64_t value) { return concat(value); }), "}");
+}
+
+std::string json(const Machine& machine) {
+  const auto item = [](const auto& value) { return json(value); };
+  return concat("{\"cores_known\":", machine.cores_known ? "true" : "false",
+                ",\"devices_known\":", machine.devices_known ? "true" : "false",
+                ",\"cores\":", list(machine.cores, item), ",\"gpus\":", list(machine.gpus, item),
+                ",\"nics\":", list(machine.nics, item),
+                ",\"matrices\":", list(machine.matrices, item), "}");
+}
+
+std::string json(const Host& host) {
+  return concat("{\"id\":", text_or_null(host.id), ",\"machine\":", host.machine,
+                ",\"groups\":", numbers(host.groups),
+                ",\"gpu_uuids\":", list(host.gpu_uuids, text_or_null), "}");
+}
+
+std::string json(const Rank& rank) {
+  return concat("{\"host\":", rank.host, ",\"pus\":", numbers(rank.pus),
+                ",\"gpu\":", index(rank.gpu), "}");
+}
+
+std::string json(const NetworkLevel& level) {
+  return concat("{\"name\":", text(level.name), ",\"uplink_percent\":", level.uplink_percent, "}");
+}
+
+}  // namespace
+
+std::string to_json(const Topology& topology) {
+  const auto item = [](const auto& value) { return json(value); };
+  return concat("{\"hash\":", text(hash_word(to_text(topology))),
+                ",\"network\":{\"kind\":", text(name(topology.network.kind)),
+                ",\"levels\":", list(topology.network.levels, item),
+                "},\"machines\":", list(topology.machines, item),
+                ",\"hosts\":", list(topology.hosts, item),
+                ",\"ranks\":", list(topology.ranks, item),
+                ",\"remarks\":", list(remarks(topology), text), "}\n");
+}
+
+}  // namespace rondo

@@ -1,0 +1,12 @@
+/* rondo.h is C99, and every function of it can be called from there. */
+
+#include "rondo/rondo.h"
+
+#include "rondo/rondo.h"
+
+rondo_options abi_default_options(void);
+
+rondo_options abi_default_options(void) {
+  rondo_options options = RONDO_OPTIONS_INIT;
+  return options;
+}

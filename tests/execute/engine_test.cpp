@@ -1,0 +1,142 @@
+// The engine over transports that do what no real one should be made to do.
+
+#include "execute/engine.hpp"
+
+#include <gmock/gmock.h>
+
+#include <new>
+
+namespace rondo {
+namespace {
+
+using std::chrono::milliseconds;
+using ::testing::HasSubstr;
+
+// Rank 0 of two; the other one never says a word.
+class Lonely : public Transport {
+ public:
+  Lonely() : Transport("lonely", 0, 2) {}
+  Result<> begin(std::uint64_t, const Call&, std::span<const Link>) override { return {}; }
+  void post(Transfer& transfer) override { transfer.state = Transfer::State::posted; }
+  Result<bool> poll(std::chrono::microseconds) override { return false; }
+  void release(Transfer&) override {}
+  void cancel() override { cancelled = true; }
+  void wake() override {}
+  Error conclude(const Error& finding, std::span<const int>) override { return finding; }
+  Result<std::unique_ptr<Transport>> split(std::span<const int>, std::uint64_t) override {
+    throw std::bad_alloc();
+  }
+
+  bool cancelled = false;
+};
+
+Operation barrier(milliseconds timeout) {
+  PlanCache plans(0);
+  Operation operation;
+  operation.call.collective = Collective::barrier;
+  operation.program = plans.get({Algorithm::one_shot, Collective::barrier, 2}).value();
+  operation.timeout = timeout;
+  return operation;
+}
+
+// Sleeps in poll() for as long as nobody wakes it.
+class Sleeper final : public Lonely {
+ public:
+  Result<bool> poll(std::chrono::microseconds) override {
+    std::unique_lock lock(mutex_);
+    is_asleep_ = true;
+    changed_.notify_all();
+    slept_through_ |= !changed_.wait_for(lock, std::chrono::seconds(60), [this] { return woken_; });
+    return false;
+  }
+  void wake() override {
+    const std::lock_guard lock(mutex_);
+    woken_ = true;
+    changed_.notify_all();
+  }
+  void await_sleep() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return is_asleep_; });
+  }
+  bool slept_through() const { return slept_through_; }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool is_asleep_ = false;
+  bool woken_ = false;
+  bool slept_through_ = false;
+};
+
+TEST(Engine, AbortWakesASleepingOperation) {
+  auto transport = std::make_unique<Sleeper>();
+  Sleeper& sleeper = *transport;
+  Engine engine(std::move(transport), false);
+  const auto pending = engine.start(barrier(milliseconds(120'000)));
+  sleeper.await_sleep();
+  engine.abort("enough");
+  pending->wait();
+  EXPECT_FALSE(sleeper.slept_through());
+  EXPECT_EQ(pending->error()->code(), ErrorCode::aborted);
+  EXPECT_TRUE(sleeper.cancelled);
+}
+
+TEST(Engine, EveryOperationEndsByItsDeadlineAlsoWhileSomethingMoves) {
+  class Busy final : public Lonely {
+    Result<bool> poll(std::chrono::microseconds) override { return true; }
+  };
+  Engine engine(std::make_unique<Busy>(), true);
+  const Result<> result = engine.run(barrier(milliseconds(10)));
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code(), ErrorCode::timeout);
+}
+
+TEST(Engine, WhatATransportThrowsBecomesAnErrorAndEndsTheCommunicator) {
+  class Broken final : public Lonely {
+   public:
+    explicit Broken(std::function<void()> what) : what_(std::move(what)) {}
+    Result<bool> poll(std::chrono::microseconds) override {
+      what_();
+      return false;
+    }
+
+   private:
+    std::function<void()> what_;
+  };
+  struct Case {
+    std::function<void()> what;
+    ErrorCode code;
+    std::string words;
+  };
+  const std::vector<Case> cases = {
+      {[] { throw std::bad_alloc(); }, ErrorCode::resource, "out of memory"},
+      {[] { throw std::logic_error("seven is not eight"); }, ErrorCode::internal, "seven is not"},
+      {[] { throw Error(ErrorCode::io, "no cable"); }, ErrorCode::io, "no cable"}};
+  for (const Case& c : cases) {
+    for (const bool in_background : {false, true}) {
+      Engine engine(std::make_unique<Broken>(c.what), false);
+      std::optional<Error> error;
+      if (in_background) {
+        const auto pending = engine.start(barrier(milliseconds(60'000)));
+        pending->wait();
+        error = pending->error();
+      } else {
+        error = engine.run(barrier(milliseconds(60'000))).error();
+      }
+      ASSERT_TRUE(error);
+      EXPECT_EQ(error->code(), c.code);
+      EXPECT_THAT(error->text(), HasSubstr(c.words));
+      EXPECT_THAT(engine.run(barrier(milliseconds(60'000))).error().text(), HasSubstr(c.words));
+    }
+  }
+}
+
+TEST(Engine, AnExceptionInATaskGivesTheTransportBack) {
+  Engine engine(std::make_unique<Lonely>(), false);
+  const auto task = [](Transport& transport) { return transport.split({}, 1).ok(); };
+  EXPECT_THROW(engine.exclusively(task), std::bad_alloc);
+  EXPECT_THROW(engine.exclusively(task), std::bad_alloc);  // and does not wait for ever
+}
+
+}  // namespace
+}  // namespace rondo

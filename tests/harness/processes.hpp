@@ -1,0 +1,60 @@
+#pragma once
+
+// Ranks as processes that meet over TCP.
+
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <exception>
+#include <filesystem>
+#include <functional>
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include "rondo/communicator.hpp"
+
+namespace rondo::testing {
+
+/// What a rank expects in vain makes its process fail, and that is a test failure here.
+inline int run_process(const Options& options, const std::function<void(Communicator&)>& body) {
+  try {
+    Communicator comm = Communicator::from_env(options);
+    body(comm);
+  } catch (const std::exception& thrown) {
+    std::cerr << "a rank threw: " << thrown.what() << std::endl;
+    return 1;
+  }
+  return ::testing::Test::HasFailure() ? 1 : 0;
+}
+
+/// Runs `body` on a world of processes, one a rank. Only in programs without threads.
+inline void on_processes(int ranks, const Options& options,
+                         const std::function<void(Communicator&)>& body) {
+  std::string directory = (std::filesystem::temp_directory_path() / "rondo-XXXXXX").string();
+  ASSERT_NE(::mkdtemp(directory.data()), nullptr);
+  std::vector<pid_t> children;
+  for (int rank = 0; rank < ranks; ++rank) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+      ::setenv("RONDO_RANK", std::to_string(rank).c_str(), 1);
+      ::setenv("RONDO_SIZE", std::to_string(ranks).c_str(), 1);
+      ::setenv("RONDO_STORE", ("file:" + directory + "/store").c_str(), 1);
+      const int code = run_process(options, body);
+      std::cout.flush();
+      ::_exit(code);
+    }
+    children.push_back(child);
+  }
+  for (int rank = 0; rank < ranks; ++rank) {
+    int status = -1;
+    EXPECT_EQ(::waitpid(children[static_cast<std::size_t>(rank)], &status, 0),
+              children[static_cast<std::size_t>(rank)]);
+    EXPECT_EQ(status, 0) << "rank " << rank << " over TCP failed";
+  }
+  std::filesystem::remove_all(directory);
+}
+
+}  // namespace rondo::testing

@@ -1,0 +1,259 @@
+// What is chosen on worlds whose best schedules are known.
+
+#include "plan/planner.hpp"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "plan/default_costs.hpp"
+#include "plan/explain.hpp"
+
+namespace rondo {
+namespace {
+
+constexpr std::uint64_t mib = 1 << 20;
+
+Topology one_host(int ranks) {
+  Topology topology;
+  topology.machines.resize(1);
+  topology.hosts.resize(1);
+  topology.ranks.resize(static_cast<std::size_t>(ranks));
+  return topology;
+}
+
+// Ranks are dealt out to the hosts in turns, so that rank order is the worst.
+Topology hosts_in_turns(int hosts, int ranks_per_host) {
+  Topology topology;
+  topology.machines.resize(1);
+  for (int i = 0; i < hosts; ++i) {
+    topology.hosts.emplace_back();
+    topology.hosts.back().id = std::to_string(i);
+  }
+  for (int i = 0; i < hosts * ranks_per_host; ++i) {
+    topology.ranks.emplace_back();
+    topology.ranks.back().host = i % hosts;
+  }
+  return canonical(topology);
+}
+
+Planner planner_of(const Topology& topology, Wishes wishes = {},
+                   const CostTable& costs = default_costs("tcp")) {
+  Result<Planner> planner = Planner::make(topology, costs, std::move(wishes));
+  EXPECT_TRUE(planner.ok()) << (planner ? "" : planner.error().text());
+  return std::move(planner).value();
+}
+
+const Choice& choice_of(Planner& planner, Collective collective, std::uint64_t bytes) {
+  const Result<const Choice*> choice = planner.choose(collective, bytes);
+  EXPECT_TRUE(choice.ok()) << (choice ? "" : choice.error().text());
+  return *choice.value();
+}
+
+bool has_any(Collective collective) {
+  for (int i = 1; i < algorithm_count; ++i) {
+    if (is_supported(static_cast<Algorithm>(i), collective)) return true;
+  }
+  return false;
+}
+
+TEST(SizeClass, CoversAllSizesInOrder) {
+  for (int i = 0; i + 1 < SizeClass::count; ++i) {
+    EXPECT_LT(SizeClass::first_of(i), SizeClass::first_of(i + 1));
+    EXPECT_EQ(SizeClass::of(SizeClass::first_of(i)), i);
+    EXPECT_EQ(SizeClass::of(SizeClass::first_of(i + 1) - 1), i);
+  }
+  EXPECT_LT(SizeClass::of(UINT64_MAX), SizeClass::count);
+}
+
+TEST(Planner, EveryChoiceIsAValidScheduleAndTheSameOnAllRanks) {
+  for (int ranks = 1; ranks <= 6; ++ranks) {
+    Planner mine = planner_of(one_host(ranks));
+    Planner theirs = planner_of(one_host(ranks));
+    for (int c = 0; c < collective_count; ++c) {
+      const auto collective = static_cast<Collective>(c);
+      if (!has_any(collective)) continue;
+      for (const std::uint64_t bytes : {0ull, 4ull, 5000ull, 1ull << 20}) {
+        const Choice& choice = choice_of(mine, collective, bytes);
+        EXPECT_EQ(choice.plan.ranks, ranks);
+        EXPECT_EQ(choice.plan.collective, collective);
+        EXPECT_EQ(choice.hash, choice_of(theirs, collective, bytes).hash);
+        const Result<Schedule> schedule = make_schedule(choice.plan);
+        ASSERT_TRUE(schedule.ok()) << schedule.error().text();
+        const Result<Proof> proof = verify(schedule.value());
+        EXPECT_TRUE(proof.ok()) << name(collective) << " among " << ranks << ": "
+                                << proof.error().text();
+      }
+    }
+  }
+}
+
+TEST(Planner, NoSizeIsLeftWithoutCandidates) {
+  for (const int ranks : {1, 2, 4, 5, 8, 63, 64, 65, 100, 1000}) {
+    const Planner planner = planner_of(one_host(ranks));
+    for (int i = 0; i < collective_count; ++i) {
+      const auto collective = static_cast<Collective>(i);
+      if (!has_any(collective)) continue;
+      for (std::uint64_t bytes = 0; bytes < 1ull << 42; bytes = bytes * 4 + 1) {
+        EXPECT_FALSE(candidates(planner.site(), collective, bytes).empty())
+            << name(collective) << " of " << bytes << " bytes among " << ranks << " ranks";
+      }
+    }
+  }
+}
+
+TEST(Planner, LongGathersAndScattersOfManyRanksArePlanned) {
+  for (const int ranks : {5, 16, 100}) {
+    Planner planner = planner_of(one_host(ranks));
+    for (const Collective collective : {Collective::gather, Collective::scatter}) {
+      EXPECT_TRUE(planner.choose(collective, 64 * mib).ok()) << ranks;
+      EXPECT_TRUE(planner.ranges(collective, 256 * mib).ok()) << ranks;
+    }
+  }
+}
+
+TEST(Planner, TheOrderOfCallsDoesNotMatter) {
+  Planner up = planner_of(one_host(4));
+  Planner down = planner_of(one_host(4));
+  for (std::uint64_t bytes = 1; bytes <= 16 * mib; bytes *= 2) {
+    (void)choice_of(up, Collective::allreduce, bytes);
+  }
+  for (std::uint64_t bytes = 16 * mib; bytes >= 1; bytes /= 2) {
+    EXPECT_EQ(choice_of(down, Collective::allreduce, bytes).hash,
+              choice_of(up, Collective::allreduce, bytes).hash);
+  }
+}
+
+TEST(Planner, ThePredictedTimesAreSortedAndTheFirstIsChosen) {
+  Planner planner = planner_of(one_host(5));
+  for (const std::uint64_t bytes : {4ull, 1ull << 16, 1ull << 24}) {
+    const auto all = planner.predict(Collective::allreduce, bytes);
+    ASSERT_TRUE(all.ok());
+    ASSERT_GT(all.value().size(), 3u);
+    for (std::size_t i = 1; i < all.value().size(); ++i) {
+      EXPECT_LE(all.value()[i - 1].picoseconds, all.value()[i].picoseconds);
+    }
+    EXPECT_EQ(choice_of(planner, Collective::allreduce, bytes).candidate(),
+              all.value().front().candidate);
+  }
+}
+
+TEST(Planner, FewBytesTakeFewRoundsAndManyBytesAreSentOnce) {
+  Planner planner = planner_of(one_host(8));
+  const Plan few = choice_of(planner, Collective::allreduce, 4).plan;
+  // All at once, or in ⌈log₂ p⌉ rounds.
+  const bool at_once = few.algorithm == Algorithm::one_shot;
+  const Proof short_proof = verify(make_schedule(few).value()).value();
+  EXPECT_TRUE(at_once || short_proof.rounds <= 3) << describe({few, 0});
+  const Plan many = choice_of(planner, Collective::allreduce, 64 * mib).plan;
+  const Proof proof = verify(make_schedule(many).value()).value();
+  // A rank sends no more than twice the vector; 2 (p - 1)/p would be the least.
+  EXPECT_LE(static_cast<double>(proof.max_sent) / proof.segments, 2.01);
+}
+
+TEST(Planner, ASlowNetworkIsCrossedSeldom) {
+  const Topology topology = hosts_in_turns(2, 4);
+  Planner planner = planner_of(topology);
+  const Plan plan = choice_of(planner, Collective::allreduce, 64 * mib).plan;
+  std::set<std::pair<int, int>> crossings;
+  const Schedule schedule = make_schedule(plan).value();
+  for (const Program& program : schedule.programs) {
+    for (const Step& step : program.steps) {
+      if (step.op != StepOp::send) continue;
+      if (topology.ranks[static_cast<std::size_t>(program.rank)].host ==
+          topology.ranks[static_cast<std::size_t>(step.peer)].host) {
+        continue;
+      }
+      crossings.insert({program.rank, step.peer});
+    }
+  }
+  const bool grouped =
+      plan.algorithm == Algorithm::two_level || plan.algorithm == Algorithm::chain_tree;
+  EXPECT_TRUE(grouped || order_of(plan) != Order::ranks) << describe({plan, 0});
+}
+
+TEST(Planner, ManyRanksAreEstimated) {
+  Planner planner = planner_of(one_host(256));
+  EXPECT_FALSE(is_simulated(256));
+  const Plan few = choice_of(planner, Collective::allreduce, 4).plan;
+  EXPECT_NE(few.algorithm, Algorithm::ring);
+  const auto big = planner.predict(Collective::allreduce, 256 * mib);
+  ASSERT_TRUE(big.ok());
+  EXPECT_GT(big.value().front().picoseconds,
+            choice_of(planner, Collective::allreduce, 4).picoseconds);
+}
+
+TEST(Planner, NothingIsKnownOfTheMachine) {
+  EXPECT_FALSE(Planner::make(Topology{}, default_costs("tcp")).ok());
+  EXPECT_FALSE(Planner::make(one_host(2), CostTable{}).ok());
+  Planner planner = planner_of(one_host(2), {}, default_costs("inproc"));
+  EXPECT_GT(choice_of(planner, Collective::allreduce, 4).picoseconds, 0);
+}
+
+TEST(Wishes, HoldWhereTheyCanBeGranted) {
+  Wishes wishes;
+  wishes.algorithm = Algorithm::ring;
+  Planner planner = planner_of(one_host(4), wishes);
+  EXPECT_EQ(choice_of(planner, Collective::allreduce, 4).plan.algorithm, Algorithm::ring);
+  EXPECT_EQ(choice_of(planner, Collective::allreduce, 4).cause, Cause::wish);
+  const Choice& broadcast = choice_of(planner, Collective::broadcast, 4);
+  EXPECT_NE(broadcast.plan.algorithm, Algorithm::ring);
+  EXPECT_TRUE(broadcast.wish_passed_over);
+  EXPECT_TRUE(planner.take_notes().empty()) << "a wish for all is for those that have it";
+}
+
+TEST(Wishes, OfASingleCollectiveGoesFirstAndIsMissedAloud) {
+  Wishes wishes;
+  wishes.algorithm = Algorithm::ring;
+  wishes.algorithms[static_cast<std::size_t>(Collective::allreduce)] = Algorithm::knomial;
+  wishes.algorithms[static_cast<std::size_t>(Collective::broadcast)] = Algorithm::two_shot;
+  wishes.radix = 3;
+  wishes.tile_bytes = 12345;
+  Planner planner = planner_of(one_host(4), wishes);
+  const Choice& choice = choice_of(planner, Collective::allreduce, mib);
+  EXPECT_EQ(choice.plan.algorithm, Algorithm::knomial);
+  EXPECT_EQ(choice.plan.radix, 3);
+  EXPECT_EQ(choice.tile_bytes, 12345u);
+  (void)choice_of(planner, Collective::broadcast, 4);
+  (void)choice_of(planner, Collective::broadcast, mib);
+  const std::vector<std::string> notes = planner.take_notes();
+  ASSERT_EQ(notes.size(), 1u);
+  EXPECT_NE(notes[0].find("two_shot in broadcast"), std::string::npos) << notes[0];
+}
+
+TEST(Rules, GoBeforeThePlannerAndBehindWishes) {
+  Wishes wishes;
+  wishes.rules = parse_rules(
+                     "allreduce ..1KiB knomial radix 4\n"
+                     "allreduce 1KiB.. ring tile 64KiB ranks 4\n"
+                     "broadcast .. chain order weighted ranks 4\n")
+                     .value();
+  Planner planner = planner_of(one_host(4), wishes);
+  EXPECT_EQ(choice_of(planner, Collective::allreduce, 1023).plan.radix, 4);
+  const Choice& ring = choice_of(planner, Collective::allreduce, 1024);
+  EXPECT_EQ(ring.plan.algorithm, Algorithm::ring);
+  EXPECT_EQ(ring.tile_bytes, std::size_t{64} << 10);
+  EXPECT_EQ(ring.cause, Cause::rule);
+  EXPECT_EQ(ring.rule_line, 2);
+  Planner other = planner_of(one_host(3), wishes);
+  EXPECT_EQ(choice_of(other, Collective::allreduce, 4096).cause, Cause::fastest);
+  wishes.algorithm = Algorithm::two_shot;
+  Planner wished = planner_of(one_host(4), wishes);
+  EXPECT_EQ(choice_of(wished, Collective::allreduce, 4096).plan.algorithm, Algorithm::two_shot);
+}
+
+TEST(Explain, SaysWhatAndWhy) {
+  Planner planner = planner_of(one_host(4));
+  const Result<std::string> text =
+      explain(planner, {Collective::allreduce, 4, "allreduce of 4 B among 4 ranks"});
+  ASSERT_TRUE(text.ok());
+  for (const char* part : {"because: of ", "candidate", "mostly", "latency", "sizes", "round"}) {
+    EXPECT_NE(text.value().find(part), std::string::npos) << part << "\n" << text.value();
+  }
+  const Result<std::string> json = explain_json(planner, {Collective::allreduce, 4, {}});
+  ASSERT_TRUE(json.ok());
+  EXPECT_NE(json.value().find("\"because\":\"fastest\""), std::string::npos) << json.value();
+}
+
+}  // namespace
+}  // namespace rondo

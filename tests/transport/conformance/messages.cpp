@@ -1,0 +1,290 @@
+// Checks of what a transport does with messages while nothing goes wrong.
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <array>
+#include <fstream>
+#include <limits>
+
+#include "transport/conformance/session.hpp"
+
+namespace rondo::conformance {
+
+namespace {
+
+constexpr std::array<std::size_t, 10> sizes = {1, 0, 7, 64, 1000, 4096, 65537, 0, 3, 1048579};
+
+Failures delivers_every_message_once(const Factory& factory, const Options& options) {
+  return on_ranks(factory, options, 3, [](Rank& self) {
+    const std::vector<Link> links = links_to_all(self);
+    self.begin(links);
+    for (const std::size_t size : sizes) {
+      for (const Link link : links) {
+        self.send(link, size);
+        self.recv(link, size);
+      }
+    }
+    self.complete_all();
+    // A transfer that is completed a second time is touched again about now.
+    self.reach(1);
+    for (const Link link : links) self.await(link.peer, 1);
+    self.idle(std::chrono::milliseconds(20));
+  });
+}
+
+Failures keeps_the_order_on_a_link(const Factory& factory, const Options& options) {
+  return on_ranks(factory, options, 2, [](Rank& self) {
+    const Link link{1 - self.rank(), 0};
+    self.begin({link});
+    for (std::size_t i = 0; i < 200; ++i) {
+      self.send(link, 40);
+      self.recv(link, 40);
+    }
+    self.complete_all();
+  });
+}
+
+// Messages wait on channel 0 while channel 1 and 255 are used, which must not wait for them.
+Failures keeps_channels_apart(const Factory& factory, const Options& options) {
+  return on_ranks(factory, options, 2, [](Rank& self) {
+    const int peer = 1 - self.rank();
+    const Link blocked{peer, 0};
+    self.begin({blocked, {peer, 1}, {peer, 255}});
+    Message& waiting = self.send(blocked, 300000);
+    for (const int channel : {255, 1}) {
+      const Link link{peer, static_cast<std::uint8_t>(channel)};
+      Message& sent = self.send(link, 100000);
+      self.complete(self.recv(link, 100000));
+      self.complete(sent);
+    }
+    self.reach(1);
+    self.await(peer, 1);
+    self.complete(self.recv(blocked, 300000));
+    self.complete(waiting);
+  });
+}
+
+Failures completes_messages_without_bytes(const Factory& factory, const Options& options) {
+  return on_ranks(factory, options, 2, [](Rank& self) {
+    const Link link{1 - self.rank(), 0};
+    self.begin({link});
+    for (int i = 0; i < 10; ++i) {
+      self.send(link, 0);
+      self.recv(link, 0);
+    }
+    self.send(link, 0);
+    Message& borrowed = self.borrow(link, 0);
+    self.complete(borrowed);
+    self.release(borrowed);
+    self.complete_all();
+  });
+}
+
+// Whoever comes first waits.
+Failures waits_for_the_other_side(const Factory& factory, const Options& options) {
+  return on_ranks(factory, options, 2, [](Rank& self) {
+    const int peer = 1 - self.rank();
+    const Link link{peer, 0};
+    self.begin({link});
+    if (self.rank() == 0) {
+      Message& early = self.recv(link, 5000);
+      self.idle(std::chrono::milliseconds(50));
+      self.require(!self.done(early), "a recv was done before its message was sent");
+      self.reach(1);
+      self.complete(early);
+      self.await(peer, 2);
+      self.complete(self.recv(link, 5000));
+    } else {
+      self.await(peer, 1);
+      self.complete(self.send(link, 5000));
+      Message& early = self.send(link, 5000);
+      self.idle(std::chrono::milliseconds(50));
+      self.reach(2);
+      self.complete(early);
+    }
+  });
+}
+
+Failures moves_large_messages_both_ways(const Factory& factory, const Options& options) {
+  return on_ranks(factory, options, 2, [](Rank& self) {
+    const Link link{1 - self.rank(), 0};
+    self.begin({link});
+    self.send(link, self.options().large_bytes + 1);
+    self.recv(link, self.options().large_bytes + 1);
+    self.complete_all();
+  });
+}
+
+std::size_t available_memory_bytes() {
+  std::ifstream file("/proc/meminfo");
+  std::string key;
+  std::size_t kilobytes = 0;
+  while (file >> key >> kilobytes) {
+    if (key == "MemAvailable:") return kilobytes * 1024;
+    file.ignore(std::numeric_limits<std::streamsize>::max(), '\n');
+  }
+  return 0;
+}
+
+// Address space whose untouched pages are zero and cost nothing.
+class SparseMemory {
+ public:
+  explicit SparseMemory(std::size_t size)
+      : size_(size),
+        data_(mmap(nullptr, size, PROT_READ | PROT_WRITE,
+                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)) {}
+  SparseMemory(const SparseMemory&) = delete;
+  SparseMemory& operator=(const SparseMemory&) = delete;
+  ~SparseMemory() {
+    if (mapped()) munmap(data_, size_);
+  }
+  bool mapped() const { return data_ != MAP_FAILED; }
+  std::byte* data() const { return static_cast<std::byte*>(data_); }
+
+ private:
+  std::size_t size_;
+  void* data_;
+};
+
+// Sizes kept in 32 bits overflow here.
+Failures moves_more_than_2_gib(const Factory& factory, const Options& options) {
+  constexpr std::size_t gib = std::size_t{1} << 30;
+  if (!options.huge || available_memory_bytes() < 8 * gib) return {};
+  constexpr std::size_t size = 2 * gib + 12345;
+  constexpr std::array<std::size_t, 4> marks = {0, gib + 1, 2 * gib + 1, size - 1};
+  const SparseMemory memory(size);
+  if (!memory.mapped()) return {};
+  std::array<Transfer, 2> transfers;
+  for (const std::size_t mark : marks) memory.data()[mark] = static_cast<std::byte>(mark % 251 + 1);
+  return on_ranks(factory, options, 2, [&](Rank& self) {
+    const Link link{1 - self.rank(), 0};
+    self.begin({link});
+    Transfer& transfer = transfers[static_cast<std::size_t>(self.rank())];
+    transfer.link = link;
+    transfer.size = size;
+    if (self.rank() == 0) {
+      transfer.data = memory.data();
+      self.transport().post(transfer);
+      self.await_done(transfer, "a send of more than 2 GiB");
+    } else {
+      transfer.kind = Transfer::Kind::recv;
+      transfer.borrow = true;
+      self.transport().post(transfer);
+      self.await_done(transfer, "a recv of more than 2 GiB");
+      for (const std::size_t mark : marks) {
+        self.require(transfer.data[mark] == memory.data()[mark], "byte ", mark, " is wrong");
+        self.require(mark == 0 || transfer.data[mark - 1] == std::byte{0}, "byte ", mark - 1,
+                     " is wrong");
+      }
+      self.transport().release(transfer);
+    }
+  });
+}
+
+// What is borrowed stays as it is until it is released, even if the sender's send is done before
+// (on transports that copy) and it writes its memory again.
+Failures lends_bytes_until_release(const Factory& factory, const Options& options) {
+  return on_ranks(factory, options, 2, [](Rank& self) {
+    const int peer = 1 - self.rank();
+    const std::vector<Link> links = {{peer, 0}, {peer, 1}};
+    self.begin(links);
+    if (self.rank() == 0) {
+      std::array<Message*, 2> sent = {&self.send(links[0], 70000), &self.send(links[1], 500)};
+      self.await(peer, 1);
+      for (Message* message : sent) {
+        if (self.done(*message)) self.complete(*message);
+      }
+      self.reach(1);
+      self.complete_all();
+    } else {
+      Message& first = self.borrow(links[0], 70000);
+      Message& second = self.borrow(links[1], 500);
+      self.complete(first);
+      self.complete(second);
+      self.reach(1);
+      self.await(peer, 1);
+      self.require_bytes(first);
+      self.require_bytes(second);
+      self.release(second);
+      self.require_bytes(first);
+      self.release(first);
+    }
+  });
+}
+
+Failures lends_message_after_message(const Factory& factory, const Options& options) {
+  return on_ranks(factory, options, 2, [](Rank& self) {
+    const Link link{1 - self.rank(), 0};
+    self.begin({link});
+    for (std::size_t i = 0; i < 100; ++i) {
+      const std::size_t size = i * 997 % 30000;
+      Message& sent = self.send(link, size);
+      Message& borrowed = self.borrow(link, size);
+      self.complete(borrowed);
+      self.release(borrowed);
+      self.complete(sent);
+    }
+  });
+}
+
+// Nothing keeps ranks from being in different operations: rank 0 only sends.
+Failures carries_out_operations_back_to_back(const Factory& factory, const Options& options) {
+  return on_ranks(factory, options, 4, [](Rank& self) {
+    for (int operation = 0; operation < 300; ++operation) {
+      Call call = agreed_call;
+      call.count = static_cast<std::uint64_t>(operation);
+      const auto channel = static_cast<std::uint8_t>(operation % 3);
+      const auto size = static_cast<std::size_t>(operation * 37 % 5000);
+      std::vector<Link> links = links_to_all(self, channel);
+      const Link before{self.rank() - 1, channel};
+      const Link next{self.rank() + 1, channel};
+      std::erase_if(links, [&](Link link) { return link != before && link != next; });
+      self.begin(links, call);
+      if (self.rank() > 0) self.recv(before, size);
+      if (self.rank() + 1 < self.size()) self.send(next, size);
+      self.complete_all();
+    }
+  });
+}
+
+Failures serves_many_ranks_at_once(const Factory& factory, const Options& options) {
+  return on_ranks(factory, options, 8, [](Rank& self) {
+    for (std::size_t operation = 0; operation < 10; ++operation) {
+      std::vector<Link> links;
+      for (int channel = 0; channel < 4; ++channel) {
+        for (const Link link : links_to_all(self, channel)) links.push_back(link);
+      }
+      std::sort(links.begin(), links.end());
+      self.begin(links);
+      for (const Link link : links) {
+        const auto low = static_cast<std::size_t>(std::min(self.rank(), link.peer));
+        const auto high = static_cast<std::size_t>(std::max(self.rank(), link.peer));
+        const std::size_t size = (operation * 4099 + low * 811 + high * 97) % 20000;
+        self.send(link, size);
+        self.recv(link, size);
+      }
+      self.complete_all();
+    }
+  });
+}
+
+}  // namespace
+
+std::vector<Check> message_checks() {
+  return {
+      {"delivers_every_message_once", delivers_every_message_once},
+      {"keeps_the_order_on_a_link", keeps_the_order_on_a_link},
+      {"keeps_channels_apart", keeps_channels_apart},
+      {"completes_messages_without_bytes", completes_messages_without_bytes},
+      {"waits_for_the_other_side", waits_for_the_other_side},
+      {"moves_large_messages_both_ways", moves_large_messages_both_ways},
+      {"moves_more_than_2_gib", moves_more_than_2_gib},
+      {"lends_bytes_until_release", lends_bytes_until_release},
+      {"lends_message_after_message", lends_message_after_message},
+      {"carries_out_operations_back_to_back", carries_out_operations_back_to_back},
+      {"serves_many_ranks_at_once", serves_many_ranks_at_once},
+  };
+}
+
+}  // namespace rondo::conformance
