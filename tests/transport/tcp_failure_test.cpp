@@ -40,6 +40,22 @@ TEST(TcpFailure, all_survivors_name_a_rank_that_was_killed) {
   }
 }
 
+// The last rank hears of everything at once: that rank 0 was lost, and that rank 1 left therefore.
+TEST(TcpFailure, a_rank_that_left_because_of_a_loss_is_not_to_blame) {
+  const int ranks = 3;
+  const ProcessWorld world(ranks, [](Transport& transport) -> std::optional<Error> {
+    if (auto error = exchange(transport, 1, allreduce_of(9), 1000)) return error;
+    if (transport.rank() == 0) ::_exit(1);
+    if (transport.rank() == 2) std::this_thread::sleep_for(300ms);
+    return exchange(transport, 2, allreduce_of(9), 1000);
+  });
+  for (int rank = 0; rank < ranks; ++rank) ASSERT_EQ(world.read_line(rank), "formed");
+  for (int rank = 1; rank < ranks; ++rank) {
+    const std::string line = world.read_line(rank);
+    EXPECT_TRUE(line.starts_with("peer_lost 0 ")) << line;
+  }
+}
+
 TEST(TcpFailure, all_others_name_a_rank_that_was_stopped) {
   const int ranks = 4;
   for (int victim = 0; victim < ranks; victim += 3) {

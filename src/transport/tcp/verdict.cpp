@@ -51,11 +51,14 @@ void TcpTransport::fail(Error error) {
 }
 
 // Every rank takes part in every operation: who left before this one makes it impossible. In an
-// exchange only the links tell who is needed.
+// exchange only the links tell who is needed. A failure that was heard of is why it left: its word
+// of that came on the same ways as its goodbye, and before it.
 void TcpTransport::check_departures() {
   if (call_.form == Form::exchange) return;
   for (int peer = 0; peer < size(); ++peer) {
-    if (left_[peer] && *left_[peer] < sequence_) fail(departure_of(peer));
+    if (!left_[peer] || *left_[peer] >= sequence_) continue;
+    if (loss_ || deferred_) return adopt_loss();
+    return fail(departure_of(peer));
   }
 }
 
@@ -111,8 +114,8 @@ void TcpTransport::explain(const DataLink& stuck) {
   }
 }
 
-// Everybody has heard of it already. A failure that was heard of before it is the earlier cause:
-// its process may have ended because of that.
+// Everybody has heard of the loss already. A failure that was heard of before it is the earlier
+// cause: its process may have ended because of that.
 void TcpTransport::adopt_loss() {
   if (deferred_) return adopt(*deferred_);
   if (!verdict_) verdict_ = loss_of(loss_->peer);
