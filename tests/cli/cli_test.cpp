@@ -2,17 +2,46 @@
 
 #include <gtest/gtest.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include <array>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <string>
 
+#include "base/text.hpp"
+#include "harness/folder.hpp"
+#include "rondo/schedule.hpp"
+
 namespace {
+
+using rondo::testing::Folder;
+
+// Has a value as long as this lives.
+class Variable {
+ public:
+  Variable(const char* name, const std::string& value) : name_(name) {
+    const char* const former = std::getenv(name);
+    was_set_ = former != nullptr;
+    if (was_set_) former_ = former;
+    setenv(name, value.c_str(), 1);
+  }
+  Variable(const Variable&) = delete;
+  Variable& operator=(const Variable&) = delete;
+  ~Variable() {
+    if (was_set_) {
+      setenv(name_, former_.c_str(), 1);
+    } else {
+      unsetenv(name_);
+    }
+  }
+
+ private:
+  const char* name_;
+  bool was_set_ = false;
+  std::string former_;
+};
 
 std::string command_path;
 
@@ -52,6 +81,23 @@ TEST(Command, HelpIsEverywhere) {
   expect("--version", 0, "rondo 0.");
 }
 
+TEST(Command, HelpListsAllThatThereIs) {
+  using namespace rondo;
+  for (const char* verb : {"schedule", "draw", "export", "simulate", "verify"}) {
+    for (int i = 1; i < algorithm_count; ++i) {
+      expect(concat(verb, " --help"), 0, concat(" ", name(static_cast<Algorithm>(i))));
+    }
+  }
+  for (const char* verb :
+       {"schedule", "draw", "export", "simulate", "verify", "explain", "plan", "tune"}) {
+    for (int i = 0; i < collective_count; ++i) {
+      expect(concat(verb, " -h"), 0, concat(" ", name(static_cast<Collective>(i))));
+    }
+  }
+  expect("run -h", 0, "RONDO_COSTS ");
+  expect("env -h", 0, "usage: rondo env");
+}
+
 TEST(Command, WrongUsageIsExplainedAndExitsWithTwo) {
   expect("", 2, "usage: rondo VERB");
   expect("dance", 2, "rondo: unknown verb 'dance'");
@@ -59,8 +105,9 @@ TEST(Command, WrongUsageIsExplainedAndExitsWithTwo) {
   expect("verify --max-ranks", 2, "option --max-ranks needs a value");
   expect("verify --max-ranks many", 2, "option --max-ranks is a number from 1 to 1024, not 'many'");
   expect("verify --max-ranks=0", 2, "option --max-ranks is a number from 1 to 1024, not '0'");
-  expect("verify --algorithm circle", 2, "option --algorithm does not know 'circle'");
-  expect("verify --algorithm ring --collective barrier", 2, "no such algorithm");
+  expect("verify --algorithm circle", 2, "unknown algorithm 'circle'; known: ring, double_tree, ");
+  expect("verify --algorithm ring --collective barrier", 2,
+         "there is no ring barrier; barrier has double_tree, ");
   expect("schedule", 2, "expected FILE or ALGORITHM COLLECTIVE RANKS");
   expect("schedule ring allreduce", 2, "expected FILE or ALGORITHM COLLECTIVE RANKS");
   expect("schedule ring allreduce four", 2, "the number of ranks is a number from 1 to");
@@ -93,17 +140,15 @@ TEST(Command, ScheduleTextGoesRound) {
 }
 
 TEST(Command, VerifyOfAFileSaysWhatIsWrong) {
-  const auto path = std::filesystem::temp_directory_path() /
-                    ("rondo-cli-test-" + std::to_string(getpid()) + ".schedule");
+  const Folder folder;
   std::string text = rondo("schedule ring allreduce 3").output;
   text.replace(text.find(" wait 1>=1"), 10, "");
-  std::ofstream(path) << text;
-  expect("verify " + path.string(), 1,
+  const std::string path = folder.write("wrong", text);
+  expect("verify " + path, 1,
          "rondo verify: wrong: rank 0 lane 1 step 0 (recv out[1] from 2 + in[1])");
-  expect("verify --json " + path.string(), 1, "\"correct\":false,\"error\":\"rank 0 lane 1");
-  std::ofstream(path) << "rondo schedule 1\nnonsense\n";
-  expect("verify " + path.string(), 1, "schedule text: line 2: expected 'plan', found 'nonsense'");
-  std::filesystem::remove(path);
+  expect("verify --json " + path, 1, "\"correct\":false,\"error\":\"rank 0 lane 1");
+  expect("verify " + folder.write("nonsense", "rondo schedule 1\nnonsense\n"), 1,
+         "schedule text: line 2: expected 'plan', found 'nonsense'");
 }
 
 TEST(Command, DrawsSvgToAFileOrToTheOutput) {
@@ -212,8 +257,7 @@ TEST(Command, SimulateSaysWhatItDoesNotUnderstand) {
 TEST(Command, ExplainSaysWhichScheduleAndWhy) {
   expect("explain --help", 0, "usage: rondo explain COLLECTIVE [SIZE]");
   expect("explain allreduce 4 --ranks 4", 0,
-         "allreduce of 4 B among 4 ranks (costs not measured, plain constants): one_shot\n"
-         "because: of ");
+         "allreduce of 4 B among 4 ranks over tcp on this host: one_shot\nbecause: of ");
   expect("explain allreduce 64M", 0, "* ");
   expect("explain barrier", 0, "barrier among 4 ranks");
   expect("explain allreduce 64MiB --machine '2 hosts x 4 cores'", 0,
@@ -222,10 +266,104 @@ TEST(Command, ExplainSaysWhichScheduleAndWhy) {
   expect("topo --synthetic '2 hosts x 3 cores' --text | '" + command_path +
              "' explain broadcast 64K --topo -",
          0, "broadcast of 64 KiB among 6 ranks");
-  expect("topo --costs | '" + command_path + "' explain scan 1K --costs -", 0, "(costs from -)");
+  expect("topo --costs | '" + command_path + "' explain scan 1K --costs -", 0, "costs: from -\n");
   expect("explain gather 4 --ranks 3 --json", 0,
-         "{\"collective\":\"gather\",\"ranks\":3,\"bytes\":4,\"plan\":{\"algorithm\":\"");
+         "{\"collective\":\"gather\",\"ranks\":3,\"bytes\":4,\"costs\":\"");
   expect("explain allreduce 4 --json", 0, "\"because\":\"fastest\",\"passed_over\":false,");
+}
+
+TEST(Command, ExplainKnowsBlocksOfDifferentLengths) {
+  expect("explain allgatherv 1M --ranks 4", 0, "allgatherv of 1 MiB among 4 ranks");
+  expect("explain allgatherv 1M --ranks 4", 0, "\nPredicted for blocks of equal lengths.\n");
+  expect("explain gatherv --ranks 4 --machine '4 hosts x 1 cores'", 0, ": one_shot\nbecause: ");
+  expect("explain reduce_scatterv 4 --ranks 4 --json", 0, "{\"collective\":\"reduce_scatterv\",");
+  expect("explain scatterv 4", 2, "scatterv is chosen without its size: leave SIZE out");
+  expect("explain allgatherv", 2, "say how many bytes");
+  expect("explain allreducev 4", 2, "unknown collective 'allreducev'");
+}
+
+// Costs and topology outside a world are those that its ranks would have.
+TEST(Command, ExplainAgreesWithAWorldOnThisMachine) {
+  const Folder folder;
+  const Variable cache("RONDO_CACHE_DIR", folder.path("cache"));
+  expect("explain allreduce 64K --ranks 2", 0, "costs: plain defaults, nothing was measured here");
+  EXPECT_FALSE(std::filesystem::exists(folder.path("cache/costs"))) << "nothing is measured";
+  const std::string words = "explain allreduce 64K --json";
+  const Outcome inside = rondo("run -n 2 --no-prefix -- '" + command_path + "' " + words);
+  EXPECT_NE(inside.output.find("\"costs\":\"measured, kept in " + folder.path("cache/costs-")),
+            std::string::npos)
+      << inside.output;
+  EXPECT_EQ(rondo(words + " --ranks 2").output, inside.output);
+  expect("plan --ranks 2 --transport inproc", 0, "costs: plain defaults");
+  expect("explain allreduce 4 --ranks 2 --transport pigeon", 2,
+         "no transport 'pigeon'; known: tcp");
+}
+
+TEST(Command, ExplainTakesCostsAndTopologyFromTheEnvironment) {
+  const Folder folder;
+  const std::string slow = folder.write("slow", "rondo costs 1\nnet latency 3s\n");
+  const std::string slower = folder.write("slower", "rondo costs 1\nnet latency 5s\n");
+  const std::string hosts =
+      folder.write("hosts", rondo("topo --synthetic '3 hosts x 1 cores' --text").output);
+  const Variable topology("RONDO_TOPOLOGY", hosts);
+  const Variable costs("RONDO_COSTS", slow);
+  const std::string question = "explain broadcast 4 ";
+  expect(question, 0, "broadcast of 4 B among 3 ranks over tcp on " + hosts + ": ");
+  expect(question, 0, "costs: from " + slow + "\n");
+  expect(question, 0, "  3.00 s ");
+  expect(question + "--costs " + slower, 0, "costs: from " + slower + "\n");
+  expect(question + "--costs " + slower, 0, "  5.00 s ");
+  expect(question + "--machine '2 hosts x 1 cores'", 0, "among 2 ranks over tcp on 2 hosts");
+  expect(question + "--ranks 2", 1, "the topology is of 3 ranks, but this world has 2; describe");
+  expect(question + "--xml /no/such/file", 1, "cannot read /no/such/file");
+}
+
+TEST(Command, WhatIsWrongInTheEnvironmentIsNamed) {
+  const Folder folder;
+  const std::string words = "explain alltoall 4";
+  const auto refused = [&](const char* variable, const std::string& value,
+                           const std::string& text) {
+    const Variable set(variable, value);
+    const std::string said = std::string(variable) + "=" + value + ": " + text;
+    expect(words + " --ranks 2", 1, "rondo explain: " + said);
+    expect("run -n 2 --no-prefix -- '" + command_path + "' " + words, 1, "rondo explain: " + said);
+  };
+  refused("RONDO_ALGORITHM", "alltoall:ring",
+          "expected an algorithm that alltoall has, one of one_");
+  refused("RONDO_ALGORITHM", "flying", "expected one of automatic, ring, ");
+  refused("RONDO_ALGORITHM", "dance:ring", "expected a collective before each ':'");
+  refused("RONDO_PLAN_FILE", folder.write("plan", "scan .. chain\nscan .. flying\n"),
+          "line 2: expected one of ");
+  refused("RONDO_PLAN_FILE", folder.path(), "cannot read the file: Is a directory; 'rondo tune");
+  refused("RONDO_COSTS", folder.path("none"),
+          "cannot read the file: No such file or directory; 'rondo topo --costs' writes one");
+  refused("RONDO_COSTS", folder.write("costs", "rondo costs 1\nl3 latency soon\n"),
+          "cost text: line 2: expected a time");
+  refused("RONDO_TOPOLOGY", folder.path("none"),
+          "cannot read the file: No such file or directory; 'rondo topo --text' writes one");
+  refused("RONDO_TOPOLOGY", folder.write("topology", "rondo topology 1\nnonsense\n"),
+          "topology text: line 2: expected 'machine' or 'network', found 'nonsense'");
+}
+
+TEST(Command, ABrokenCacheIsNamedAndNotUsed) {
+  const Folder folder;
+  const Variable cache("RONDO_CACHE_DIR", folder.path());
+  const std::string inside = "run -n 2 --no-prefix -- '" + command_path + "' explain scan 4";
+  expect(inside, 0, "costs: measured, kept in " + folder.path("costs-"));
+  const std::string name = folder.names("costs-").at(0);
+  folder.write(name, "nonsense\n");
+  expect("explain scan 4 --ranks 2", 0,
+         folder.path(name) + ": cost text: line 1: expected 'rondo'");
+  expect("explain scan 4 --ranks 2", 0, "costs: plain defaults");
+  expect(inside, 0, "costs: measured, kept in " + folder.path(name));
+}
+
+TEST(Command, WithoutHwlocThereIsAWorkingDefault) {
+  const Variable nothing("HWLOC_COMPONENTS", "stop");
+  expect("topo", 0, "1 host, 1 rank");
+  expect("explain allreduce 4 --ranks 2", 0, "allreduce of 4 B among 2 ranks");
+  expect("run -n 2 --no-prefix -- '" + command_path + "' explain allreduce 4", 0,
+         "allreduce of 4 B among 2 ranks over tcp: ");
 }
 
 TEST(Command, ExplainIsTrueOfSizesThatAreTreatedAlike) {
@@ -243,43 +381,46 @@ TEST(Command, ExplainIsTrueOfSizesThatAreTreatedAlike) {
 }
 
 TEST(Command, WhatWasAskedForIsHonouredAndExplained) {
-  setenv("RONDO_ALGORITHM", "allreduce:ring,broadcast:chain", 1);
-  expect("explain allreduce 4", 0, ": ring\nbecause: it was asked for; one_shot is predicted");
-  expect("explain broadcast 4", 0, ": chain\nbecause: it was asked for");
-  expect("plan --collective allreduce", 0, " wish\n");
-  setenv("RONDO_ALGORITHM", "allreduce:pairwise", 1);
+  {
+    const Variable wish("RONDO_ALGORITHM", "allreduce:ring,broadcast:chain");
+    expect("explain allreduce 4", 0, ": ring\nbecause: it was asked for; one_shot is predicted");
+    expect("explain broadcast 4", 0, ": chain\nbecause: it was asked for");
+    expect("plan --collective allreduce", 0, " wish\n");
+  }
+  const Variable wish("RONDO_ALGORITHM", "allreduce:pairwise");
   expect("explain allreduce 4", 1,
          "RONDO_ALGORITHM=allreduce:pairwise: expected an algorithm that");
-  unsetenv("RONDO_ALGORITHM");
 }
 
 TEST(Command, PlanShowsTheSchedulesOfAllSizes) {
   expect("plan --help", 0, "usage: rondo plan [OPTION …]");
   expect("plan", 0, "\nreduce_scatter\n  0 B ..");
-  expect("plan --machine '2 hosts x 2 cores'", 0, "Schedules among 4 ranks; costs");
+  expect("plan --machine '2 hosts x 2 cores'", 0,
+         "Schedules among 4 ranks over tcp on 2 hosts x 2 cores\n"
+         "costs: plain defaults, nothing was measured here\n");
   expect("plan --machine '2 hosts x 8 cores'", 0, "\ngather\n  0 B ..");
-  expect("plan --json", 0, "\n{\"collective\":\"broadcast\",\"ranks\":4,\"ranges\":[{\"from\":0,");
+  expect("plan --json", 0, "\n{\"collective\":\"broadcast\",\"ranks\":4,\"costs\":\"");
   expect("plan --svg -", 0, "</svg>");
   expect("plan --collective alltoall --svg -", 0, "alltoall among 4 ranks");
   expect("run -n 2 --no-prefix -- '" + command_path + "' plan --collective allgather", 0,
-         "Schedules among 2 ranks over tcp; costs of this world\n\nallgather\n");
+         "Schedules among 2 ranks over tcp\ncosts: measured");
 }
 
 TEST(Command, TuneMeasuresAndSavesWhatIsUsedAfterwards) {
-  const auto path = std::filesystem::temp_directory_path() /
-                    ("rondo-cli-test-" + std::to_string(getpid()) + ".plan");
+  const Folder folder;
+  const std::string path = folder.path("plan");
   const std::string brief = "tune --ranks 2 --transport inproc --time 10 --size 4,64K ";
   expect("tune --help", 0, "usage: rondo tune --ranks N");
   expect(brief, 0, "\nchosen to best: median ");
   expect(brief + "--collective broadcast --json", 0,
          "{\"collective\":\"broadcast\",\"ranks\":2,\"transport\":\"inproc\",\"bytes\":65536,");
-  expect(brief + "--collective allreduce,barrier --save " + path.string(), 0, "\n0 B  ");
-  expect("plan --ranks 2 --plan-file " + path.string(), 0, " rule\n");
-  setenv("RONDO_PLAN_FILE", path.c_str(), 1);
-  expect("explain allreduce 4 --ranks 2", 0, "\nbecause: line 2 of the plan file says so\n");
-  expect("explain allreduce 4 --ranks 3", 0, "\nbecause: of ");  // measured among 2
-  unsetenv("RONDO_PLAN_FILE");
-  std::filesystem::remove(path);
+  expect(brief + "--collective allreduce,barrier --save " + path, 0, "\n0 B  ");
+  expect("plan --ranks 2 --plan-file " + path, 0, " rule\n");
+  {
+    const Variable plan_file("RONDO_PLAN_FILE", path);
+    expect("explain allreduce 4 --ranks 2", 0, "\nbecause: line 2 of the plan file says so\n");
+    expect("explain allreduce 4 --ranks 3", 0, "\nbecause: of ");  // measured among 2
+  }
   expect("tune --ranks 2 --time 10 --size 4", 0, "allreduce among 2 ranks over tcp");
   expect(brief + "--save -", 0, "# measured among 2 ranks over inproc\nallreduce 0B..");
 }
@@ -298,14 +439,14 @@ TEST(Command, TheRingThroughAMachineIsDrawn) {
 }
 
 TEST(Command, ThePlannerSaysWhatItDoesNotUnderstand) {
-  expect("explain", 2, "rondo explain: name a collective; see 'rondo explain --help'");
+  expect("explain", 2, "name a collective: allreduce, broadcast, ");
   expect("explain dance 4", 2, "unknown collective 'dance'");
   expect("explain allreduce", 2, "say how many bytes, such as 1MiB");
   expect("explain barrier 4", 2, "a barrier moves no bytes: leave SIZE out");
   expect("explain allreduce 4X", 2, "a size is a number such as 64K or 1MiB, not '4X'");
   expect("explain allreduce 4 5", 2, "unexpected argument '5'");
   expect("explain allreduce 4 --fast", 2, "unknown option '--fast'");
-  expect("explain allreduce 4 --topo a --machine b", 2, "give one of --topo and --machine");
+  expect("explain allreduce 4 --topo a --machine b", 2, "give one of --topo, --xml and --machine");
   expect("explain allreduce 4 --machine '2 hosts x 2 cores' --ranks 5", 2,
          "the topology has 4 ranks, not 5");
   expect("explain allreduce 4 --machine '3 dogs'", 1, "expected hosts, packages");
@@ -336,5 +477,8 @@ TEST(Command, ThePlannerSaysWhatItDoesNotUnderstand) {
 int main(int argc, char** argv) {
   testing::InitGoogleTest(&argc, argv);
   if (argc > 1) command_path = argv[1];
+  // What other tests measured is nothing to these.
+  const Folder cache;
+  const Variable own_cache("RONDO_CACHE_DIR", cache.path());
   return RUN_ALL_TESTS();
 }
