@@ -108,6 +108,7 @@ Result<Schedule> take_schedule(Arguments& arguments) {
   if (parse_collective(words[0])) std::swap(words[0], words[1]);  // either order reads well
   plan.algorithm = parse_known_algorithm(words[0]);
   plan.collective = parse_known_collective(words[1]);
+  require_supported(plan.algorithm, plan.collective);
   plan.ranks = parse_number("the number of ranks", words[2], 1, max_ranks);
   if (Result<> size = check_size(plan); !size) return size.error();
   return make_schedule(plan);

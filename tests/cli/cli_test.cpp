@@ -113,11 +113,12 @@ TEST(Command, WrongUsageIsExplainedAndExitsWithTwo) {
   expect("schedule ring allreduce four", 2, "the number of ranks is a number from 1 to");
   expect("schedule disc allreduce 4", 2, "unknown algorithm 'disc'");
   expect("schedule ring all 4", 2, "unknown collective 'all'");
+  expect("schedule ring broadcast 4", 2,
+         "rondo schedule: there is no ring broadcast; broadcast has double_tree, ");
   expect("draw ring allreduce 4 --png x", 2, "unknown option '--png'");
 }
 
 TEST(Command, WhatCannotBeDoneExitsWithOne) {
-  expect("schedule ring broadcast 4", 1, "rondo schedule: there is no ring broadcast");
   expect("schedule ring allreduce 1000000", 1, "up to 4096 ranks here, not 1000000");
   expect("schedule /no/such/file", 1, "cannot read /no/such/file: No such file");
   expect("draw ring allreduce 4 --svg /no/such/folder/a.svg", 1, "cannot write /no/such/folder");
