@@ -191,10 +191,14 @@ TEST(Explained, ACommunicatorSaysWhereItsCostsComeFrom) {
     EXPECT_THAT(comm.explain(Collective::scan, 1, DType::f32),
                 HasSubstr("\ncosts: from " + file + "\n"));
   });
-  ::setenv("RONDO_CACHE_DIR", folder.path("cache").c_str(), 1);
+  ::setenv("RONDO_CACHE_DIR", folder.path().c_str(), 1);
+  // On a busy machine measuring may fail, and nothing is kept.
+  for (int attempt = 0; attempt < 20 && folder.names("costs-").empty(); ++attempt) {
+    on_world(2, {}, [](Communicator& comm) { (void)comm.costs(); });
+  }
   on_world(2, {}, [&](Communicator& comm) {
     EXPECT_THAT(comm.explain(Collective::scan, 1, DType::f32),
-                HasSubstr("\ncosts: measured, kept in " + folder.path("cache/costs-")));
+                HasSubstr("\ncosts: measured, kept in " + folder.path("costs-")));
   });
 }
 
