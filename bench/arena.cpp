@@ -49,8 +49,8 @@ Place Arena::at(const Case& c, int rank, std::size_t i) const {
   std::byte* const receive = receive_.get() + offset;
   if (!c.in_place) return {send, receive};
   const std::size_t own_block = static_cast<std::size_t>(rank) * c.count * size_of(c.dtype);
-  if (gives_own_block(c.collective)) return {receive + own_block, receive};
-  if (gets_own_block(c.collective)) return {receive, receive + own_block};
+  if (gives_own_block(*c.collective)) return {receive + own_block, receive};
+  if (gets_own_block(*c.collective)) return {receive, receive + own_block};
   return {receive, receive};
 }
 

@@ -25,7 +25,7 @@ class Arena {
   Arena(std::size_t largest, std::size_t calls);
 
   /// The buffers of the i-th call. In place, send and receive are the same memory, or one is a
-  /// block of the other.
+  /// block of the other; sendrecv is never in place.
   Place at(const Case& c, int rank, std::size_t i) const;
 
   /// Zeroes what the first `calls` calls will use, so that it is mapped.

@@ -22,6 +22,10 @@ bool receives(const Case& c, int rank) {
   return !is_roots || rank == c.root;
 }
 
+int before(const Case& c, int rank) {
+  return (rank + c.ranks - 1) % c.ranks;
+}
+
 std::size_t block_start(const Case& c, int rank) {
   return static_cast<std::size_t>(rank) * c.count;
 }
@@ -35,7 +39,8 @@ std::uint64_t count_changed(const std::byte* data, std::size_t bytes, std::size_
 Findings inspect_result(const Pattern& pattern, const Case& c, int rank, const std::byte* receive) {
   Findings found;
   Pattern lower = pattern;
-  switch (c.collective) {
+  if (!c.collective) return compare_with_input(pattern, before(c, rank), 0, receive, c.count);
+  switch (*c.collective) {
     case Collective::allreduce:
     case Collective::reduce:
       return compare_with_reduction(pattern, 0, receive, c.count);
@@ -100,7 +105,7 @@ void prepare(const Pattern& pattern, const Case& c, int rank, Arena& arena) {
   const Place place = arena.at(c, rank, 0);
   const std::size_t element = size_of(c.dtype);
   std::memset(place.receive, untouched, c.receive_elements() * element);
-  if (!c.in_place || gets_own_block(c.collective)) {
+  if (!c.in_place || gets_own_block(*c.collective)) {
     std::memset(place.send, untouched, c.send_elements() * element);
   }
   if (sends(c, rank)) fill_input(pattern, rank, 0, place.send, c.send_elements());
@@ -121,21 +126,30 @@ Findings inspect(const Pattern& pattern, const Case& c, int rank, const Arena& a
   return found;
 }
 
+void carry_out(Library& library, const Case& c, const Place& place) {
+  if (c.collective) {
+    library.run({*c.collective, place.send, place.receive, c.count, c.dtype, c.op, c.root});
+    return;
+  }
+  const int rank = library.rank();
+  library.exchange({{Message::Kind::send, (rank + 1) % c.ranks, place.send, c.count, c.dtype},
+                    {Message::Kind::recv, before(c, rank), place.receive, c.count, c.dtype}});
+}
+
 Findings check_call(Library& library, Arena& arena, const Case& c, Check check,
                     std::uint64_t seed) {
   const int rank = library.rank();
   const Pattern pattern = {c.dtype, c.op, c.reduces(), check == Check::reference, c.ranks, seed, 0};
   const Place place = arena.at(c, rank, 0);
-  const ErasedCall call = {c.collective, place.send, place.receive, c.count, c.dtype, c.op, c.root};
   const std::size_t received = receives(c, rank) ? c.receive_elements() * size_of(c.dtype) : 0;
 
   prepare(pattern, c, rank, arena);
-  library.run(call);
+  carry_out(library, c, place);
   Findings found = inspect(pattern, c, rank, arena);
   if (check == Check::reference) {
     const std::uint64_t bits = fingerprint(place.receive, received);
     prepare(pattern, c, rank, arena);
-    library.run(call);
+    carry_out(library, c, place);
     found.wrong += fingerprint(place.receive, received) != bits;
     found.wrong += !ranks_agree(library, c, bits);
   }

@@ -12,6 +12,9 @@
 
 namespace rondo::bench {
 
+/// Makes the call of this rank.
+void carry_out(Library& library, const Case& c, const Place& place);
+
 /// Runs the call once (reference: twice) and compares: results, inputs that must not change,
 /// receive buffers that the call has no business with, and the bytes around the buffers.
 /// `wrong` is summed over the ranks, and is never less than what this rank saw itself.

@@ -30,8 +30,8 @@ std::string names(const std::vector<T>& values) {
 std::string config(const Report& report, const Options& options) {
   const std::string root = options.all_roots ? "\"all\"" : std::to_string(options.root);
   const std::string_view algorithm = name(options.algorithm.value_or(Algorithm::automatic));
-  return concat("{\n    \"library\": ", quoted(report.library), ",\n    \"collective\": \"",
-                name(options.collective), "\",\n    \"ranks\": ", report.ranks.size(),
+  return concat("{\n    \"library\": ", json_text(report.library), ",\n    \"collective\": \"",
+                name_of(options.collective), "\",\n    \"ranks\": ", report.ranks.size(),
                 ",\n    \"min_bytes\": ", options.min_bytes, ", \"max_bytes\": ", options.max_bytes,
                 ", \"step_factor\": ", options.step_bytes == 0 ? options.step_factor : 0,
                 ", \"step_bytes\": ", options.step_bytes,
@@ -40,7 +40,7 @@ std::string config(const Report& report, const Options& options) {
                 ", \"average\": ", static_cast<int>(options.over),
                 ",\n    \"check\": ", static_cast<int>(options.check),
                 ", \"datatypes\": ", names(options.dtypes), ", \"ops\": ", names(options.ops),
-                ", \"root\": ", root, ",\n    \"transport\": ", quoted(options.transport),
+                ", \"root\": ", root, ",\n    \"transport\": ", json_text(options.transport),
                 ", \"algorithm\": \"", algorithm,
                 "\", \"tile_bytes\": ", options.tile_bytes.value_or(0), "\n  }");
 }
@@ -78,30 +78,14 @@ std::string list(const std::vector<T>& values, Format&& format) {
 
 }  // namespace
 
-std::string quoted(const std::string& text) {
-  std::ostringstream out;
-  out << '"';
-  for (const char c : text) {
-    if (c == '"' || c == '\\') {
-      out << '\\' << c;
-    } else if (static_cast<unsigned char>(c) < 0x20) {
-      out << "\\u" << std::hex << std::setw(4) << std::setfill('0') << static_cast<int>(c);
-    } else {
-      out << c;
-    }
-  }
-  out << '"';
-  return out.str();
-}
-
 std::string to_json(const Report& report, const Options& options) {
-  return concat("{\n  \"config\": ", config(report, options), ",\n  \"ranks\": ",
-                list(report.ranks, [](const std::string& rank) { return "    " + quoted(rank); }),
-                ",\n  \"results\": ", list(report.lines, result),
-                ",\n  \"out_of_bounds\": ", report.summary.wrong,
-                ",\n  \"max_ulp\": ", number(report.summary.max_ulp),
-                ",\n  \"average_bus_bandwidth\": ", number(report.summary.average_bus_gbps),
-                "\n}\n");
+  return concat(
+      "{\n  \"config\": ", config(report, options), ",\n  \"ranks\": ",
+      list(report.ranks, [](const std::string& rank) { return "    " + json_text(rank); }),
+      ",\n  \"results\": ", list(report.lines, result),
+      ",\n  \"out_of_bounds\": ", report.summary.wrong,
+      ",\n  \"max_ulp\": ", number(report.summary.max_ulp),
+      ",\n  \"average_bus_bandwidth\": ", number(report.summary.average_bus_gbps), "\n}\n");
 }
 
 }  // namespace rondo::bench

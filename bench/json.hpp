@@ -18,7 +18,4 @@ struct Report {
 
 std::string to_json(const Report& report, const Options& options);
 
-/// Text as a JSON string, with its quotes.
-std::string quoted(const std::string& text);
-
 }  // namespace rondo::bench

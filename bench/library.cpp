@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/text.hpp"
+
 namespace rondo::bench {
 
 namespace {
@@ -13,6 +15,10 @@ void combine_as(Library& library, std::span<T> values, Op op) {
 }
 
 }  // namespace
+
+void Library::exchange(const std::vector<Message>&) {
+  throw Error(ErrorCode::unsupported, concat(name(), ": messages are not measured here"));
+}
 
 void combine(Library& library, std::span<double> values, Op op) {
   combine_as(library, values, op);

@@ -22,6 +22,8 @@ class Library {
   virtual std::string name() const = 0;
   /// Carries the call out and returns when this rank's part is done; throws Error.
   virtual void run(const ErasedCall& call) = 0;
+  /// The same for messages between two ranks; Error{unsupported} unless overridden.
+  virtual void exchange(const std::vector<Message>& messages);
 
   void barrier() { run(ErasedCall{}); }
 };

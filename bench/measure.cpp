@@ -25,11 +25,7 @@ class Caller {
   Caller(Library& library, const Arena& arena, const Case& c)
       : library_(library), arena_(arena), case_(c) {}
 
-  void call(std::size_t i) {
-    const Place place = arena_.at(case_, library_.rank(), i);
-    library_.run({case_.collective, place.send, place.receive, case_.count, case_.dtype, case_.op,
-                  case_.root});
-  }
+  void call(std::size_t i) { carry_out(library_, case_, arena_.at(case_, library_.rank(), i)); }
 
  private:
   Library& library_;

@@ -38,7 +38,7 @@ struct Side {
 struct Line {
   Case what;  ///< in_place has no meaning here
   Side out_of_place;
-  std::optional<Side> in_place;  ///< nothing for a barrier, which has no buffers
+  std::optional<Side> in_place;  ///< nothing for a barrier and sendrecv
 };
 
 Side measure(Library& library, Arena& arena, const Case& c, const Options& options,

@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "base/text.hpp"
-#include "bench/sizes.hpp"
 
 namespace rondo::bench {
 
@@ -23,15 +22,6 @@ std::optional<int> parse_int(std::string_view text, int min) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (error != std::errc() || end != text.data() + text.size() || number < min) return std::nullopt;
   return number;
-}
-
-template <class Enum, int count>
-std::string all_names() {
-  std::string names;
-  for (int i = 0; i < count; ++i) {
-    names += concat(i == 0 ? "" : ", ", name(static_cast<Enum>(i)));
-  }
-  return names;
 }
 
 // As nccl-tests calls them; it has no 16-bit integers.
@@ -177,8 +167,8 @@ const std::vector<Flag>& flags() {
       {"-n", "--iters", "a whole number from 1 on, or auto", set_iterations},
       {"-w", "--warmup_iters", "a whole number from 0 on", whole_number(&Options::warmup, 0)},
       {"-c", "--check", "0 (off), 1 (exact) or 2 (reference)", set_check},
-      {"-d", "--datatype", "all, or one of " + all_names<DType, dtype_count>(), set_dtype},
-      {"-o", "--op", "all, or one of " + all_names<Op, op_count>(), set_op},
+      {"-d", "--datatype", "all, or one of " + all_names<DType>(dtype_count), set_dtype},
+      {"-o", "--op", "all, or one of " + all_names<Op>(op_count), set_op},
       {"-r", "--root", "all, or a rank", set_root},
       {"-z", "--blocking", "0 or 1", set_blocking},
       {"-a", "--average", "0 (rank 0), 1 (average), 2 (minimum) or 3 (maximum)", set_over},
@@ -187,7 +177,7 @@ const std::vector<Flag>& flags() {
       {"-J", "--json", "a file name", word(&Options::json_file)},
       {"", "--transport", "a name such as tcp or inproc", word(&Options::transport)},
       {"", "--ranks", "a whole number from 1 on", whole_number(&Options::ranks, 1)},
-      {"", "--algorithm", "one of " + all_names<Algorithm, algorithm_count>(), set_algorithm},
+      {"", "--algorithm", "one of " + all_names<Algorithm>(algorithm_count), set_algorithm},
       {"", "--tile", bytes + ", more than 0", set_tile},
   };
   return all;
@@ -216,6 +206,10 @@ Result<void> check_together(const Options& options, bool factor_given) {
     return Error(ErrorCode::invalid_argument,
                  "-w 0 leaves nothing to choose the number of operations by: give -n");
   }
+  if (!options.collective && (options.algorithm || options.tile_bytes)) {
+    return Error(ErrorCode::invalid_argument,
+                 "sendrecv has no schedule: leave --algorithm and --tile out");
+  }
   if ((options.ranks != 0) != (options.transport == "inproc")) {
     return Error(ErrorCode::invalid_argument,
                  "--transport inproc and --ranks N belong together: N threads of one process; "
@@ -237,10 +231,9 @@ Result<Options> parse_options(std::span<const char* const> arguments) {
       return options;
     }
     if (!argument.starts_with("-")) {
-      const auto collective = parse_collective(argument);
+      const auto collective = parse_subject(argument);
       if (!collective || collective_given) {
-        return refusal("collective", argument,
-                       "one of " + all_names<Collective, collective_count>());
+        return refusal("collective", argument, "one of " + subject_names());
       }
       options.collective = *collective;
       collective_given = true;
@@ -261,8 +254,7 @@ Result<Options> parse_options(std::span<const char* const> arguments) {
     factor_given = factor_given || flag->letter == "-f";
   }
   if (!collective_given) {
-    return Error(ErrorCode::invalid_argument,
-                 "which collective? One of " + all_names<Collective, collective_count>());
+    return Error(ErrorCode::invalid_argument, "which collective? One of " + subject_names());
   }
   if (auto valid = check_together(options, factor_given); !valid) return valid.error();
   return options;
@@ -272,7 +264,8 @@ std::string help_text(std::string_view program) {
   return concat("Usage: ", program, " COLLECTIVE [flags]\n", R"(
 Measures one collective over a range of sizes, checks its results, and prints the table that users
 know from nccl-tests. COLLECTIVE: )",
-                all_names<Collective, collective_count>(), R"(.
+                subject_names(), R"(.
+In sendrecv every rank sends to the next one and receives from the one before.
 
 Sizes (bytes of the longer buffer; K, M and G are binary)
   -b, --minbytes SIZE      smallest size (4)
@@ -282,11 +275,11 @@ Sizes (bytes of the longer buffer; K, M and G are binary)
 
 What is called
   -d, --datatype TYPE|all  )",
-                all_names<DType, dtype_count>(), R"( (f32),
+                all_names<DType>(dtype_count), R"( (f32),
                            or the names of nccl-tests: int8, half, float, bfloat16 …
   -o, --op OP|all          )",
-                all_names<Op, op_count>(), R"( (sum)
-  -r, --root RANK|all      root of broadcast and reduce (0)
+                all_names<Op>(op_count), R"( (sum)
+  -r, --root RANK|all      root of broadcast, reduce, gather and scatter (0)
 
 How it is measured
   -n, --iters N|auto       operations timed together (auto: what fits in 0.1 s, 5 to 1000)
@@ -308,7 +301,7 @@ Which library path
   --transport NAME         tcp …; inproc runs --ranks N threads in this process
   --ranks N                number of threads for inproc
   --algorithm NAME         )",
-                all_names<Algorithm, algorithm_count>(), R"(
+                all_names<Algorithm>(algorithm_count), R"(
   --tile SIZE              bytes of a segment that are on their way at once
 
 Ranks come from the launcher: rondo run -n 4 -- )",

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "bench/sizes.hpp"
 #include "rondo/error.hpp"
 #include "rondo/schedule.hpp"
 #include "rondo/types.hpp"
@@ -25,7 +26,7 @@ enum class Check {
 enum class Over { rank0, average, minimum, maximum };
 
 struct Options {
-  Collective collective = Collective::allreduce;
+  Subject collective = Collective::allreduce;
   std::size_t min_bytes = 4;
   std::size_t max_bytes = std::size_t{64} << 20;
   std::size_t step_factor = 4;

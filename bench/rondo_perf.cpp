@@ -28,6 +28,9 @@ class Rondo final : public bench::Library {
     return rondo::concat("rondo ", RONDO_VERSION, " over ", communicator_.transport());
   }
   void run(const rondo::ErasedCall& call) override { communicator_.run(call); }
+  void exchange(const std::vector<rondo::Message>& messages) override {
+    communicator_.exchange(messages);
+  }
 
  private:
   Communicator& communicator_;

@@ -5,7 +5,15 @@
 #include <charconv>
 #include <cmath>
 
+#include "base/text.hpp"
+
 namespace rondo::bench {
+
+namespace {
+
+constexpr std::string_view sendrecv = "sendrecv";
+
+}  // namespace
 
 std::optional<std::size_t> parse_size(std::string_view text) {
   double unit = 1;
@@ -47,26 +55,42 @@ std::vector<std::size_t> sweep(std::size_t min, std::size_t max, std::size_t fac
   return sizes;
 }
 
+std::string_view name_of(Subject subject) {
+  return subject ? name(*subject) : sendrecv;
+}
+
+std::optional<Subject> parse_subject(std::string_view text) {
+  if (text == sendrecv) return Subject();
+  const std::optional<Collective> collective = parse_collective(text);
+  return collective ? std::optional<Subject>(collective) : std::nullopt;
+}
+
+std::string subject_names() {
+  return concat(all_names<Collective>(collective_count), ", ", sendrecv);
+}
+
 bool Case::reduces() const {
-  return collective != Collective::barrier &&
-         (reduces_all(collective) || reduces_prefix(collective));
+  return collective && collective != Collective::barrier &&
+         (reduces_all(*collective) || reduces_prefix(*collective));
 }
 
 bool Case::has_root() const {
-  return is_rooted(collective);
+  return collective && is_rooted(*collective);
 }
 
 bool Case::has_blocks() const {
-  return rondo::has_blocks(collective);
+  return collective && rondo::has_blocks(*collective);
 }
 
 std::size_t Case::send_elements() const {
-  const bool of_all = gets_own_block(collective) || collective == Collective::alltoall;
+  const bool of_all =
+      collective && (gets_own_block(*collective) || collective == Collective::alltoall);
   return of_all ? count * static_cast<std::size_t>(ranks) : count;
 }
 
 std::size_t Case::receive_elements() const {
-  const bool of_all = gives_own_block(collective) || collective == Collective::alltoall;
+  const bool of_all =
+      collective && (gives_own_block(*collective) || collective == Collective::alltoall);
   return of_all ? count * static_cast<std::size_t>(ranks) : count;
 }
 
@@ -74,18 +98,18 @@ std::size_t Case::bytes() const {
   return std::max(send_elements(), receive_elements()) * size_of(dtype);
 }
 
-std::size_t count_for(Collective collective, DType dtype, int ranks, std::size_t bytes) {
+std::size_t count_for(Subject collective, DType dtype, int ranks, std::size_t bytes) {
   const std::size_t element = size_of(dtype);
   if (collective == Collective::barrier) return 0;
-  if (!has_blocks(collective)) return bytes / element;
+  if (!collective || !has_blocks(*collective)) return bytes / element;
   const std::size_t block_bytes = bytes / static_cast<std::size_t>(ranks);
   return block_bytes / 16 * 16 / element;
 }
 
-double bus_factor(Collective collective, int ranks) {
+double bus_factor(Subject collective, int ranks) {
   const double n = ranks;
   if (collective == Collective::allreduce) return 2 * (n - 1) / n;
-  return has_blocks(collective) ? (n - 1) / n : 1;
+  return collective && has_blocks(*collective) ? (n - 1) / n : 1;
 }
 
 }  // namespace rondo::bench

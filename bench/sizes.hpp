@@ -19,9 +19,19 @@ std::optional<std::size_t> parse_size(std::string_view text);
 std::vector<std::size_t> sweep(std::size_t min, std::size_t max, std::size_t factor,
                                std::size_t step);
 
+/// What is measured: a collective, or where there is none, "sendrecv": every rank sends to the next
+/// one and receives from the one before, in one exchange.
+using Subject = std::optional<Collective>;
+
+std::string_view name_of(Subject subject);
+/// Nothing where the text names neither.
+std::optional<Subject> parse_subject(std::string_view text);
+/// "allreduce, …, sendrecv".
+std::string subject_names();
+
 /// One kind of call that is measured.
 struct Case {
-  Collective collective = Collective::allreduce;
+  Subject collective = Collective::allreduce;
   DType dtype = DType::f32;
   Op op = Op::sum;
   int root = 0;
@@ -40,10 +50,10 @@ struct Case {
 
 /// The count for a requested size. With a block for each rank: per rank, rounded down to 16
 /// bytes as in nccl-tests, so that the size can be smaller than the requested one.
-std::size_t count_for(Collective collective, DType dtype, int ranks, std::size_t bytes);
+std::size_t count_for(Subject collective, DType dtype, int ranks, std::size_t bytes);
 
 /// What algorithm bandwidth is multiplied by for the traffic that each link must carry, so that
 /// figures for different numbers of ranks can be compared.
-double bus_factor(Collective collective, int ranks);
+double bus_factor(Subject collective, int ranks);
 
 }  // namespace rondo::bench

@@ -52,7 +52,7 @@ std::string who_am_i(int rank) {
 }
 
 void print_header(std::ostream& out, const Report& report, const Options& options) {
-  out << "# " << report.library << "\n# Collective test starting: " << name(options.collective)
+  out << "# " << report.library << "\n# Collective test starting: " << name_of(options.collective)
       << "\n# ranks " << report.ranks.size() << " minBytes " << options.min_bytes << " maxBytes "
       << options.max_bytes << " step: ";
   if (options.step_bytes != 0) {
@@ -101,7 +101,7 @@ Line measure_line(Library& library, Arena& arena, const Case& c, const Options& 
   Line line;
   line.what = c;
   line.out_of_place = measure(library, arena, c, options, seed);
-  if (c.collective != Collective::barrier) {
+  if (c.collective && c.collective != Collective::barrier) {
     Case in_place = c;
     in_place.in_place = true;
     line.in_place = measure(library, arena, in_place, options, seed + 1);

@@ -94,7 +94,7 @@ std::string table_footer(const Summary& summary, const Options& options) {
     out << "# Max error (ULP)      : " << std::setprecision(3) << summary.max_ulp << "\n";
   }
   out << "# Avg bus bandwidth    : " << std::setprecision(6) << summary.average_bus_gbps
-      << "\n#\n# Collective test concluded: " << name(options.collective) << "\n";
+      << "\n#\n# Collective test concluded: " << name_of(options.collective) << "\n";
   return out.str();
 }
 

@@ -430,6 +430,9 @@ class RONDO_API Communicator {
 
   /// Which schedule a call would use, why, what else there is, and its drawing.
   std::string explain(Collective collective, std::size_t count, DType dtype) const;
+  /// The same of a call with blocks of different lengths, allgatherv and others: `counts` has those
+  /// of all ranks, or is empty where not every rank is told them.
+  std::string explain(Collective collective, Counts counts, DType dtype) const;
 
  private:
   struct State;

@@ -88,6 +88,7 @@ enum {
   RONDO_SCAN = 9,
   RONDO_EXSCAN = 10
 };
+#define RONDO_MOST_COLLECTIVES 32 /* room for those of later versions */
 
 /* The way a collective is carried out; see rondo/schedule.hpp. */
 typedef int32_t rondo_algorithm;
@@ -128,9 +129,16 @@ typedef struct rondo_options {
   const char* transport;     /* texts are read during the call only; default "tcp" */
   const char* topology;      /* file that says where the ranks live; default: they look */
   const char* costs;         /* file that says what links cost; default: they measure */
+  const char* plan_file;     /* file of choices by collective and size; default: none */
+  /* Of single collectives: algorithms[RONDO_BROADCAST] goes before `algorithm`. */
+  rondo_algorithm algorithms[RONDO_MOST_COLLECTIVES];
 } rondo_options;
-#define RONDO_OPTIONS_INIT \
-  { sizeof(rondo_options), 0, 0, 0, 0, 0, NULL, NULL, NULL }
+#define RONDO_OPTIONS_INIT                                          \
+  {                                                                 \
+    sizeof(rondo_options), 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, { \
+      0                                                             \
+    }                                                               \
+  }
 
 /* Version of the library in use: 10000 * major + 100 * minor + patch, and as a text "0.1.0". */
 RONDO_C_API uint32_t rondo_version(void);
@@ -186,6 +194,16 @@ RONDO_C_API rondo_status rondo_comm_status(const rondo_comm* comm);
  * rondo_string_free. */
 RONDO_C_API rondo_status rondo_explain(const rondo_comm* comm, rondo_collective collective,
                                        size_t count, rondo_dtype dtype, char** text);
+/* The same of a call with blocks of different lengths: RONDO_ALLGATHER means allgatherv. `counts`
+ * has an entry for each rank in allgatherv and reduce_scatterv; it is NULL in the others, where not
+ * every rank is told the lengths. */
+RONDO_C_API rondo_status rondo_explainv(const rondo_comm* comm, rondo_collective collective,
+                                        const size_t* counts, rondo_dtype dtype, char** text);
+/* Where the ranks live, as text that a file for rondo_options.topology may hold. */
+RONDO_C_API rondo_status rondo_topology(const rondo_comm* comm, char** text);
+/* What the links cost, as text that a file for rondo_options.costs may hold. A collective: where
+ * neither a file nor an earlier run tells, the first call measures for about 200 ms. */
+RONDO_C_API rondo_status rondo_costs(rondo_comm* comm, char** text);
 RONDO_C_API void rondo_string_free(char* text);
 
 /* Reduction over all ranks; everybody gets the result. Both buffers have `count` elements. */
@@ -311,6 +329,56 @@ RONDO_C_API rondo_status rondo_ialltoallv(rondo_comm* comm, const void* send,
                                           const size_t* receive_displacements, rondo_dtype dtype,
                                           rondo_work** work);
 RONDO_C_API rondo_status rondo_ibarrier(rondo_comm* comm, rondo_work** work);
+
+/* A collective with a plan of the caller's choice: all ranks give the same plan.
+ *
+ *   rondo_call call = RONDO_CALL_INIT;
+ *   call.collective = RONDO_ALLREDUCE;
+ *   call.send = call.receive = values;
+ *   call.count = 1000;
+ *   call.dtype = RONDO_F32;
+ *   rondo_plan plan = RONDO_PLAN_INIT;
+ *   plan.algorithm = RONDO_RING;
+ *   status = rondo_run(comm, &call, &plan);
+ *
+ * `size` of both is as in rondo_options. */
+typedef struct rondo_call {
+  uint64_t size;               /* sizeof(rondo_call) */
+  rondo_collective collective; /* the others as in the function of this collective */
+  rondo_dtype dtype;
+  rondo_op op;
+  int32_t root;
+  const void* send; /* the same as `receive` where the function has one buffer */
+  void* receive;
+  size_t count;                        /* not used where all ranks give all counts */
+  int32_t uneven;                      /* not 0: blocks of different lengths, as in the v calls */
+  int32_t reserved;                    /* 0 */
+  const size_t* send_counts;           /* of reduce_scatterv, scatterv, alltoallv */
+  const size_t* send_displacements;    /* of scatterv, alltoallv */
+  const size_t* receive_counts;        /* of allgatherv, gatherv, alltoallv */
+  const size_t* receive_displacements; /* of the same */
+} rondo_call;
+#define RONDO_CALL_INIT \
+  { sizeof(rondo_call), 0, 0, 0, 0, NULL, NULL, 0, 0, 0, NULL, NULL, NULL, NULL }
+
+typedef struct rondo_plan {
+  uint64_t size;              /* sizeof(rondo_plan) */
+  rondo_algorithm algorithm;  /* one that has the collective */
+  int32_t radix;              /* of k-nomial trees; 0: 2 */
+  int32_t channels;           /* parts of the vector that go different ways at once; 0: 1 */
+  int32_t groups;             /* entries of group_sizes; 0: all ranks are one group */
+  uint64_t tile_bytes;        /* bytes of a segment on their way at once; 0: whole segments */
+  const int32_t* order;       /* the rank at each position, for all ranks; NULL: in rank order */
+  const int32_t* group_sizes; /* so many consecutive positions belong together, as on a host */
+  const uint32_t* weights;    /* how long segments are in proportion, for all ranks; NULL: alike */
+} rondo_plan;
+#define RONDO_PLAN_INIT \
+  { sizeof(rondo_plan), RONDO_AUTOMATIC, 0, 0, 0, 0, NULL, NULL, NULL }
+
+/* Both structures are read during the call only. Without a plan (NULL) the planner chooses, as in
+ * the function of this collective. */
+RONDO_C_API rondo_status rondo_run(rondo_comm* comm, const rondo_call* call,
+                                   const rondo_plan* plan);
 
 /* Messages between two ranks, which alone call these: beside the collectives, in the order of the
  * calls from one rank to another. Both sides agree in count and type, or both get RONDO_MISMATCH. A

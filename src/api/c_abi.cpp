@@ -16,6 +16,8 @@
 #include "api/c_handles.hpp"
 #include "base/text.hpp"
 #include "rondo/rondo.h"
+#include "rondo/simulate.hpp"
+#include "rondo/topology.hpp"
 
 namespace rondo::c {
 
@@ -36,6 +38,13 @@ rondo_status record(LastError& last, rondo_status status, int peer, const char* 
 
 rondo_status null_argument(const char* name) noexcept {
   return guarded(thread_error(), [&] { refuse(concat(name, " must not be a null pointer")); });
+}
+
+void give_text(const std::string& text, char** place) {
+  char* copy = static_cast<char*>(std::malloc(text.size() + 1));
+  if (copy == nullptr) throw std::bad_alloc();
+  std::memcpy(copy, text.c_str(), text.size() + 1);
+  *place = copy;
 }
 
 }  // namespace rondo::c
@@ -66,32 +75,20 @@ static_assert(RONDO_EXSCAN == static_cast<int>(rondo::Collective::exscan));
 static_assert(RONDO_CHAIN_TREE == static_cast<int>(rondo::Algorithm::chain_tree));
 static_assert(RONDO_SEND == static_cast<int>(rondo::Message::Kind::send));
 static_assert(RONDO_RECV == static_cast<int>(rondo::Message::Kind::recv));
+static_assert(rondo::collective_count <= RONDO_MOST_COLLECTIVES);
 static_assert(rondo::collective_count == 11 && rondo::algorithm_count == 15);
 
 // The layout is part of the ABI: fields may only be added at the end.
 static_assert(std::is_standard_layout_v<rondo_options>);
-static_assert(sizeof(rondo_options) == 40 + 3 * sizeof(char*));
+static_assert(sizeof(rondo_options) ==
+              40 + 4 * sizeof(char*) + RONDO_MOST_COLLECTIVES * sizeof(rondo_algorithm));
 static_assert(offsetof(rondo_options, algorithm) == 24);
 static_assert(offsetof(rondo_options, transport) == 40);
-constexpr std::size_t smallest_options = sizeof(rondo_options::size);
-constexpr std::size_t largest_options = 4096;  // more than any version will have
 
-// Takes programs that know fewer fields than this library, and ones that know more as long as they
-// leave those open.
 rondo::Options to_options(const rondo_options* given) {
-  rondo_options complete = RONDO_OPTIONS_INIT;
-  if (given != nullptr) {
-    if (given->size < smallest_options || given->size > largest_options) {
-      refuse("rondo_options.size is not set; begin with RONDO_OPTIONS_INIT");
-    }
-    const auto* bytes = reinterpret_cast<const unsigned char*>(given);
-    for (std::size_t i = sizeof complete; i < given->size; ++i) {
-      if (bytes[i] != 0) {
-        refuse("rondo_options has a field set that this version of rondo does not know");
-      }
-    }
-    std::memcpy(&complete, given, std::min<std::size_t>(given->size, sizeof complete));
-  }
+  const rondo_options initial = RONDO_OPTIONS_INIT;
+  const rondo_options complete = completed(given == nullptr ? initial : *given, initial,
+                                           "rondo_options", "RONDO_OPTIONS_INIT");
   if (complete.timeout_ms < 0 || complete.join_timeout_ms < 0 || complete.radix < 0) {
     refuse("rondo_options has a negative timeout_ms, join_timeout_ms or radix");
   }
@@ -107,6 +104,14 @@ rondo::Options to_options(const rondo_options* given) {
   if (complete.transport != nullptr) options.transport = complete.transport;
   if (complete.topology != nullptr) options.topology = complete.topology;
   if (complete.costs != nullptr) options.costs = complete.costs;
+  if (complete.plan_file != nullptr) options.plan_file = complete.plan_file;
+  for (int i = 0; i < RONDO_MOST_COLLECTIVES; ++i) {
+    const rondo_algorithm algorithm = complete.algorithms[i];
+    if (algorithm == RONDO_AUTOMATIC) continue;
+    options.algorithms.emplace_back(
+        checked<rondo::Collective>(i, rondo::collective_count, "rondo_collective"),
+        checked<rondo::Algorithm>(algorithm, rondo::algorithm_count, "rondo_algorithm"));
+  }
   return options;
 }
 
@@ -223,11 +228,35 @@ rondo_status rondo_explain(const rondo_comm* comm, rondo_collective collective, 
     const std::string explained = comm->value.explain(
         checked<rondo::Collective>(collective, rondo::collective_count, "rondo_collective"), count,
         checked<rondo::DType>(dtype, rondo::dtype_count, "rondo_dtype"));
-    char* copy = static_cast<char*>(std::malloc(explained.size() + 1));
-    if (copy == nullptr) throw std::bad_alloc();
-    std::memcpy(copy, explained.c_str(), explained.size() + 1);
-    *text = copy;
+    give_text(explained, text);
   });
+}
+
+rondo_status rondo_explainv(const rondo_comm* comm, rondo_collective collective,
+                            const std::size_t* counts, rondo_dtype dtype, char** text) {
+  if (comm == nullptr) return null_argument("comm");
+  if (text == nullptr) return null_argument("text");
+  return guarded(*comm->last_error, [&] {
+    const auto ranks = static_cast<std::size_t>(comm->value.size());
+    const std::string explained = comm->value.explain(
+        checked<rondo::Collective>(collective, rondo::collective_count, "rondo_collective"),
+        counts == nullptr ? rondo::Counts() : rondo::Counts(counts, ranks),
+        checked<rondo::DType>(dtype, rondo::dtype_count, "rondo_dtype"));
+    give_text(explained, text);
+  });
+}
+
+rondo_status rondo_topology(const rondo_comm* comm, char** text) {
+  if (comm == nullptr) return null_argument("comm");
+  if (text == nullptr) return null_argument("text");
+  return guarded(*comm->last_error,
+                 [&] { give_text(rondo::to_text(comm->value.topology()), text); });
+}
+
+rondo_status rondo_costs(rondo_comm* comm, char** text) {
+  if (comm == nullptr) return null_argument("comm");
+  if (text == nullptr) return null_argument("text");
+  return guarded(*comm->last_error, [&] { give_text(rondo::to_text(comm->value.costs()), text); });
 }
 
 void rondo_string_free(char* text) {

@@ -3,7 +3,10 @@
 // What the C functions share: their handles, and guarded(), the only place where exceptions become
 // codes.
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <exception>
 #include <memory>
 #include <new>
@@ -68,6 +71,29 @@ rondo_status guarded(LastError& last, Body body) noexcept {
 }
 
 rondo_status null_argument(const char* name) noexcept;
+
+constexpr std::size_t largest_struct = 4096;  // more than any version will have
+
+/// A structure of the caller, that begins with its size. Takes programs that know fewer fields than
+/// this library, and ones that know more as long as they leave those open.
+template <class Struct>
+Struct completed(const Struct& given, const Struct& initial, const char* what, const char* init) {
+  if (given.size < sizeof given.size || given.size > largest_struct) {
+    refuse(concat(what, ".size is not set; begin with ", init));
+  }
+  const auto* bytes = reinterpret_cast<const unsigned char*>(&given);
+  for (std::size_t i = sizeof initial; i < given.size; ++i) {
+    if (bytes[i] != 0) {
+      refuse(concat(what, " has a field set that this version of rondo does not know"));
+    }
+  }
+  Struct complete = initial;
+  std::memcpy(&complete, &given, std::min<std::size_t>(given.size, sizeof complete));
+  return complete;
+}
+
+/// Hands a text to the caller, who frees it with rondo_string_free().
+void give_text(const std::string& text, char** place);
 
 template <class Enum>
 Enum checked(std::int32_t value, int count, const char* what) {

@@ -1,11 +1,14 @@
 #include "api/cache_folder.hpp"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cstdlib>
+#include <ctime>
 #include <filesystem>
 #include <fstream>
+#include <iomanip>
 #include <sstream>
 
 #include "base/text.hpp"
@@ -35,6 +38,16 @@ std::optional<std::string> read_cached(std::string_view name) {
   std::ostringstream text;
   if (file) text << file.rdbuf();
   if (!file) return std::nullopt;
+  return text.str();
+}
+
+std::string cached_since(std::string_view name) {
+  struct stat status = {};
+  std::tm local = {};
+  if (::stat(cached_path(name).c_str(), &status) != 0) return "";
+  if (::localtime_r(&status.st_mtime, &local) == nullptr) return "";
+  std::ostringstream text;
+  text << std::put_time(&local, "%F %R");
   return text.str();
 }
 

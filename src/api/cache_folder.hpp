@@ -15,6 +15,9 @@ std::string cached_path(std::string_view name);
 
 std::optional<std::string> read_cached(std::string_view name);
 
+/// When the text was written, as "2025-03-01 17:05" of this place; empty where there is none.
+std::string cached_since(std::string_view name);
+
 /// Readers see the old text or the whole new one. Says nothing where it cannot be written.
 void write_cached(std::string_view name, std::string_view text);
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <numeric>
 
 #include "api/state.hpp"
 #include "api/world_topology.hpp"
@@ -9,6 +10,7 @@
 #include "base/text.hpp"
 #include "base/units.hpp"
 #include "plan/explain.hpp"
+#include "plan/uneven.hpp"
 #include "transport/inproc.hpp"
 
 namespace rondo {
@@ -171,10 +173,24 @@ std::string Communicator::explain(Collective collective, std::size_t count, DTyp
       collective == Collective::barrier
           ? std::string(name(collective))
           : concat(name(collective), " of ", count, " ", name(dtype), " (", bytes_text(bytes), ")");
-  question.about += concat(" among ", size(), " ranks over ", transport());
-  Result<std::string> text = rondo::explain(state().planner(), question);
-  if (!text) throw text.error();
-  return std::move(text).value();
+  return state().explain(std::move(question));
+}
+
+std::string Communicator::explain(Collective collective, Counts counts, DType dtype) const {
+  if (!has_blocks(collective)) {
+    refuse(concat(name(collective), " has no blocks that could differ in length"));
+  }
+  const bool all_know = all_know_lengths(collective);
+  if (counts.size() != static_cast<std::size_t>(all_know ? size() : 0)) {
+    refuse(concat(name(collective), "v is chosen ", all_know ? "by" : "without",
+                  " the lengths of all blocks: give ", all_know ? size() : 0, " counts, not ",
+                  counts.size()));
+  }
+  const std::size_t bytes =
+      std::accumulate(counts.begin(), counts.end(), std::size_t{0}) * size_of(dtype);
+  std::string about = concat(name(collective), "v of ", name(dtype));
+  if (all_know) about += concat(" (", bytes_text(bytes), " in all)");
+  return state().explain({collective, bytes, std::move(about), true, {}});
 }
 
 erase::Caller Communicator::caller() const {

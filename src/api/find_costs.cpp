@@ -37,16 +37,8 @@ struct Finding {
 void warn_of(const std::string& name, const std::string& text) {
   static std::atomic<bool> warned = false;
   if (warned.exchange(true)) return;
-  std::cerr << concat("rondo: ", cached_path(name), ": ", text, "; measuring again\n");
-}
-
-CostTable cached_costs(const std::string& name) {
-  const std::optional<std::string> text = read_cached(name);
-  if (!text) return {};
-  Result<CostTable> table = parse_cost_table(*text);
-  if (table) return std::move(table).value();
-  warn_of(name, table.error().text());
-  return {};
+  std::cerr << concat("rondo: ", cached_path(name), ": ", text,
+                      "; not used, and replaced by the next world that measures\n");
 }
 
 Result<std::unique_ptr<Transport>> part_of(Engine& engine, const std::vector<int>& members,
@@ -163,6 +155,22 @@ std::vector<Representative> representatives(const Topology& topology) {
     if (one) all.push_back(*one);
   }
   return all;
+}
+
+CostTable cached_costs(const std::string& name) {
+  const std::optional<std::string> text = read_cached(name);
+  if (!text) return {};
+  Result<CostTable> table = parse_cost_table(*text);
+  if (table) return std::move(table).value();
+  warn_of(name, table.error().text());
+  return {};
+}
+
+std::string origin_of(const CostTable& costs, const std::string& given, const std::string& name) {
+  if (!given.empty()) return concat("from ", given);
+  if (!has_links(costs)) return "plain defaults, nothing was measured here";
+  if (cached_costs(name) != costs) return "measured among the ranks of this world";
+  return concat("measured, kept in ", cached_path(name), " since ", cached_since(name));
 }
 
 std::string costs_name(const Topology& topology, std::string_view transport, bool may_spin) {

@@ -30,6 +30,14 @@ std::vector<Representative> representatives(const Topology& topology);
 Result<CostTable> find_costs(Exchange& exchange, Engine& engine, const Topology& topology,
                              const std::optional<CostTable>& given, std::uint64_t context);
 
+/// What the cache folder has under a name; nothing where there is none. A text that somebody broke
+/// is named on standard error, once.
+CostTable cached_costs(const std::string& name);
+
+/// Where costs come from, in words: `given` is the file that was to be used, `name` is where they
+/// would be kept.
+std::string origin_of(const CostTable& costs, const std::string& given, const std::string& name);
+
 /// Name in the cache folder of the costs that rank 0 of a world keeps. Ranks that share cores sleep
 /// while they wait, so their links cost more: these have a text of their own.
 std::string costs_name(const Topology& topology, std::string_view transport, bool may_spin);

@@ -27,8 +27,7 @@ const Blocks& blocks_of_all(const ErasedCall& call) {
 }
 
 bool all_know_counts(const ErasedCall& call) {
-  return call.uneven && (call.collective == Collective::allgather ||
-                         call.collective == Collective::reduce_scatter);
+  return call.uneven && all_know_lengths(call.collective);
 }
 
 // Elements of the vector, as far as all ranks know them.
@@ -125,6 +124,15 @@ Planner& Communicator::State::planner() {
   return *planner_;
 }
 
+std::string Communicator::State::explain(Question question) {
+  const std::string name = costs_name(*topology, engine.transport().name(), engine.may_spin());
+  question.about += concat(" among ", size(), " ranks over ", engine.transport().name());
+  question.costs = origin_of(costs_.value_or(CostTable{}), settings.costs_file, name);
+  Result<std::string> text = rondo::explain(planner(), question);
+  if (!text) throw text.error();
+  return std::move(text).value();
+}
+
 void Communicator::State::tell_notes() {
   if (!planner().has_notes()) return;
   // Whoever asked for it should know; one rank speaks for all.
@@ -139,6 +147,7 @@ Operation Communicator::State::prepare(const ErasedCall& call) {
   if (call.uneven) {
     const Result<Choice> choice = choose_uneven(planner(), call.collective, bytes);
     if (!choice) throw choice.error();
+    tell_notes();
     const Choice& chosen = choice.value();
     return make_operation(call, chosen.plan, chosen.tile_bytes, chosen.hash);
   }
@@ -216,8 +225,12 @@ bool has_core_per_rank(int local_ranks) {
   cpu_set_t mask;
   CPU_ZERO(&mask);
   if (sched_getaffinity(0, sizeof mask, &mask) != 0) return false;
-  const int mine = CPU_COUNT(&mask);
-  return mine >= local_ranks || (mine == 1 && sysconf(_SC_NPROCESSORS_ONLN) >= local_ranks);
+  return has_core_per_rank(local_ranks, CPU_COUNT(&mask),
+                           static_cast<int>(sysconf(_SC_NPROCESSORS_ONLN)));
+}
+
+bool has_core_per_rank(int local_ranks, int own, int all) {
+  return own >= local_ranks || (own == 1 && all >= local_ranks);
 }
 
 }  // namespace rondo

@@ -8,6 +8,7 @@
 #include "api/exchange.hpp"
 #include "execute/engine.hpp"
 #include "plan/cache.hpp"
+#include "plan/explain.hpp"
 #include "plan/planner.hpp"
 #include "rondo/communicator.hpp"
 #include "rondo/simulate.hpp"
@@ -20,6 +21,7 @@ struct Settings {
   Wishes wishes;
   std::shared_ptr<const Topology> topology;  ///< of the whole world, from a file; null: look
   std::optional<CostTable> costs;            ///< from a file; nothing: measure
+  std::string costs_file = {};               ///< its name
 
   /// Throws Error: invalid_argument naming the option, or io naming its file.
   static Settings from(const Options& options);
@@ -58,6 +60,9 @@ struct RONDO_LOCAL Communicator::State {
   /// Made when first needed: topology and costs are known by then. Throws Error.
   Planner& planner();
 
+  /// Adds who is asked and where the costs come from. Throws Error.
+  std::string explain(Question question);
+
   /// For what the ranks have to tell each other before anything can be planned.
   Exchange exchange() { return Exchange(engine, plans, settings.timeout); }
 
@@ -95,5 +100,7 @@ struct RONDO_LOCAL Communicator::State {
 /// Whether `local_ranks` ranks of this host have a core each. The affinity mask tells, unless the
 /// launcher bound this rank to one core of its own.
 bool has_core_per_rank(int local_ranks);
+/// The same for a rank that may run on `own` of the host's `all` PUs.
+bool has_core_per_rank(int local_ranks, int own, int all);
 
 }  // namespace rondo

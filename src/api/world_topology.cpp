@@ -166,7 +166,8 @@ Result<> check_size(const Topology& topology, int ranks, std::string_view file) 
   if (named == ranks) return {};
   return Error(ErrorCode::invalid_argument,
                concat("RONDO_TOPOLOGY=", file, ": the topology is of ", named,
-                      named == 1 ? " rank" : " ranks", ", but this world has ", ranks));
+                      named == 1 ? " rank" : " ranks", ", but this world has ", ranks,
+                      "; describe all of its ranks, or leave RONDO_TOPOLOGY out"));
 }
 
 }  // namespace rondo

@@ -7,6 +7,7 @@
 #include "base/words.hpp"
 #include "bootstrap/environment.hpp"
 #include "bootstrap/world.hpp"
+#include "schedule/text.hpp"
 
 namespace rondo {
 
@@ -19,17 +20,6 @@ constexpr milliseconds default_join_timeout{60'000};
 constexpr std::int64_t timeout_most = std::numeric_limits<std::int32_t>::max();  // 24 days
 constexpr std::int64_t tile_bytes_most = std::int64_t{1} << 40;
 constexpr std::array<std::string_view, 1> transports = {"tcp"};
-
-std::string algorithm_names() {
-  std::string names;
-  for (int i = 0; i < algorithm_count; ++i) {
-    names += concat(i == 0                     ? ""
-                    : i + 1 == algorithm_count ? " or "
-                                               : ", ",
-                    name(static_cast<Algorithm>(i)));
-  }
-  return names;
-}
 
 /// An option that the caller set must obey the same limits as its variable.
 template <class Number>
@@ -49,6 +39,15 @@ Result<> read_timeout(const Lookup& lookup, std::string_view variable, milliseco
   return {};
 }
 
+Result<> check_supported(std::string_view option, std::string_view value, Collective collective,
+                         Algorithm algorithm) {
+  if (algorithm == Algorithm::automatic || is_supported(algorithm, collective)) return {};
+  return malformed(
+      option, value,
+      concat("an algorithm that ", name(collective), " has, one of ", algorithm_names(collective),
+             "; there is no ", name(algorithm), " ", name(collective)));
+}
+
 /// "ring", "allreduce:ring,broadcast:knomial" or both: "ring,broadcast:knomial". What the caller
 /// said takes the place of the whole variable.
 Result<> read_algorithms(const Lookup& lookup, Options& options) {
@@ -63,16 +62,18 @@ Result<> read_algorithms(const Lookup& lookup, Options& options) {
     const std::size_t colon = part.find(':');
     const bool single = colon != std::string_view::npos;
     const auto algorithm = parse_algorithm(single ? part.substr(colon + 1) : part);
-    if (!algorithm) return refuse(algorithm_names());
+    if (!algorithm) return refuse(concat("one of ", all_names<Algorithm>(algorithm_count)));
     if (!single) {
       options.algorithm = algorithm;
       continue;
     }
     const auto collective = parse_collective(part.substr(0, colon));
-    if (!collective) return refuse("a collective before each ':', such as allreduce:ring");
-    if (*algorithm != Algorithm::automatic && !is_supported(*algorithm, *collective)) {
-      return refuse(concat("an algorithm that ", name(*collective), " has; there is no ",
-                           name(*algorithm), " ", name(*collective)));
+    if (!collective) {
+      return refuse(concat("a collective before each ':', such as allreduce:ring; there are ",
+                           all_names<Collective>(collective_count)));
+    }
+    if (Result<> can = check_supported("RONDO_ALGORITHM", *text, *collective, *algorithm); !can) {
+      return can;
     }
     options.algorithms.emplace_back(*collective, *algorithm);
   }
@@ -126,6 +127,11 @@ Result<> check_options(const Options& options) {
   require("Options::join_timeout", count(options.join_timeout), 1, timeout_most);
   require("Options::radix", options.radix, 2, max_radix);
   require("Options::tile_bytes", options.tile_bytes, 0, tile_bytes_most);
+  for (const auto& [collective, algorithm] : options.algorithms) {
+    if (!checked) break;
+    checked = check_supported("Options::algorithms", concat(name(collective), ":", name(algorithm)),
+                              collective, algorithm);
+  }
   if (checked && options.transport) {
     checked = check_transport("Options::transport", *options.transport);
   }

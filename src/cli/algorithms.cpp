@@ -1,25 +1,70 @@
 #include "cli/algorithms.hpp"
 
+#include <sstream>
+
 #include "base/text.hpp"
+#include "schedule/text.hpp"
 
 namespace rondo::cli {
 
+namespace {
+
+constexpr std::size_t help_width = 96;
+
+// The head, then the words from a column on, in as many lines as they need.
+std::string listed(const std::string& head, const std::string& words, std::size_t column) {
+  std::string text;
+  std::string line = padded(head, column);
+  std::istringstream in(words);
+  for (std::string word; in >> word;) {
+    if (width_of(line) + width_of(word) > help_width) {
+      text += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
+      line.assign(column, ' ');
+    }
+    line += word + " ";
+  }
+  return text + line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
+}
+
+std::string rooted_collectives() {
+  std::string names;
+  for (int i = 0; i < collective_count; ++i) {
+    const auto collective = static_cast<Collective>(i);
+    if (is_rooted(collective)) names += concat(names.empty() ? "" : ", ", name(collective));
+  }
+  return names;
+}
+
+}  // namespace
+
+Collective parse_known_collective(const std::string& word) {
+  if (const auto collective = parse_collective(word)) return *collective;
+  throw UsageError(
+      concat("unknown collective '", word, "'; known: ", all_names<Collective>(collective_count)));
+}
+
+Algorithm parse_known_algorithm(const std::string& word) {
+  const auto algorithm = parse_algorithm(word);
+  if (algorithm && *algorithm != Algorithm::automatic) return *algorithm;
+  throw UsageError(
+      concat("unknown algorithm '", word, "'; known: ", algorithm_names(std::nullopt)));
+}
+
+void require_supported(Algorithm algorithm, Collective collective) {
+  if (is_supported(algorithm, collective)) return;
+  throw UsageError(concat("there is no ", name(algorithm), " ", name(collective), "; ",
+                          name(collective), " has ", algorithm_names(collective)));
+}
+
 Collective take_collective(Arguments& arguments) {
-  const std::string text = arguments.value("--collective").value_or("allreduce");
-  const auto collective = parse_collective(text);
-  if (!collective) throw UsageError(concat("unknown collective '", text, "'"));
-  return *collective;
+  return parse_known_collective(arguments.value("--collective").value_or("allreduce"));
 }
 
 std::vector<Algorithm> take_algorithms(Arguments& arguments, Collective collective) {
   std::vector<Algorithm> algorithms;
   while (const std::optional<std::string> word = arguments.word()) {
-    const auto algorithm = parse_algorithm(*word);
-    if (!algorithm) throw UsageError(concat("unknown algorithm '", *word, "'"));
-    if (!is_supported(*algorithm, collective)) {
-      throw UsageError(concat("there is no ", *word, " ", name(collective)));
-    }
-    algorithms.push_back(*algorithm);
+    algorithms.push_back(parse_known_algorithm(*word));
+    require_supported(algorithms.back(), collective);
   }
   if (!algorithms.empty()) return algorithms;
   for (int i = 0; i < algorithm_count; ++i) {
@@ -27,6 +72,19 @@ std::vector<Algorithm> take_algorithms(Arguments& arguments, Collective collecti
     if (is_supported(algorithm, collective)) algorithms.push_back(algorithm);
   }
   return algorithms;
+}
+
+std::string collectives_help(const std::string& head, std::size_t column) {
+  return listed(head, all_names<Collective>(collective_count), column);
+}
+
+std::string algorithms_help(const std::string& head, std::size_t column) {
+  return listed(head, algorithm_names(std::nullopt), column);
+}
+
+std::string root_and_radix_help(std::size_t column) {
+  return listed("  --root R", concat("of ", rooted_collectives(), "; default 0"), column) +
+         listed("  --radix K", concat("of knomial, 2 to ", max_radix, "; default 2"), column);
 }
 
 }  // namespace rondo::cli

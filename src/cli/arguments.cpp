@@ -1,15 +1,14 @@
 #include "cli/arguments.hpp"
 
 #include <algorithm>
-#include <cerrno>
 #include <charconv>
-#include <cstring>
 #include <fstream>
 #include <iostream>
 #include <iterator>
-#include <sstream>
 
+#include "api/text_file.hpp"
 #include "base/text.hpp"
+#include "cli/algorithms.hpp"
 
 namespace rondo::cli {
 
@@ -84,11 +83,9 @@ int parse_number(std::string_view what, std::string_view text, int low, int high
 
 std::string read_file(const std::string& path) {
   if (path == "-") return std::string(std::istreambuf_iterator<char>(std::cin), {});
-  std::ifstream file(path);
-  std::ostringstream text;
-  if (file) text << file.rdbuf();
-  if (!file) throw Error(ErrorCode::io, concat("cannot read ", path, ": ", std::strerror(errno)));
-  return text.str();
+  Result<std::string> text = read_text_file(path);
+  if (!text) throw text.error().with_prefix(concat("cannot read ", path, ": "));
+  return std::move(text).value();
 }
 
 Result<Schedule> read_schedule(const std::string& path) {
@@ -109,12 +106,9 @@ Result<Schedule> take_schedule(Arguments& arguments) {
     throw UsageError("expected FILE or ALGORITHM COLLECTIVE RANKS");
   }
   if (parse_collective(words[0])) std::swap(words[0], words[1]);  // either order reads well
-  const auto algorithm = parse_algorithm(words[0]);
-  const auto collective = parse_collective(words[1]);
-  if (!algorithm) throw UsageError(concat("unknown algorithm '", words[0], "'"));
-  if (!collective) throw UsageError(concat("unknown collective '", words[1], "'"));
-  plan.algorithm = *algorithm;
-  plan.collective = *collective;
+  plan.algorithm = parse_known_algorithm(words[0]);
+  plan.collective = parse_known_collective(words[1]);
+  require_supported(plan.algorithm, plan.collective);
   plan.ranks = parse_number("the number of ranks", words[2], 1, max_ranks);
   if (Result<> size = check_size(plan); !size) return size.error();
   return make_schedule(plan);

@@ -2,6 +2,7 @@
 #include <iostream>
 
 #include "base/text.hpp"
+#include "cli/algorithms.hpp"
 #include "cli/arguments.hpp"
 #include "cli/topologies.hpp"
 #include "cli/verbs.hpp"
@@ -20,9 +21,12 @@ constexpr const char* help =
     "Draws who sends what to whom in which round, as text or as a picture; with --topo, the ring\n"
     "that goes through the ranks of a topology (see rondo topo --help), and what it crosses.\n"
     "\n"
-    "  --svg FILE  write an SVG picture; '-' is standard output\n"
-    "  --root R    of broadcast and reduce; default 0\n"
-    "  --radix K   of knomial; default 2\n";
+    "  --svg FILE  write an SVG picture; '-' is standard output\n";
+
+std::string help_text() {
+  return help + root_and_radix_help(14) + algorithms_help("  ALGORITHM", 14) +
+         collectives_help("  COLLECTIVE", 14);
+}
 
 // Without a topology the present host. A host without ranks gets one a GPU or core.
 std::string draw_on_machines(Arguments& arguments, bool svg) {
@@ -45,7 +49,7 @@ std::string draw_on_machines(Arguments& arguments, bool svg) {
 int draw_verb(std::span<char* const> args) {
   Arguments arguments(args);
   if (arguments.help()) {
-    std::cout << help;
+    std::cout << help_text();
     return success;
   }
   const std::optional<std::string> svg = arguments.value("--svg");

@@ -9,7 +9,7 @@ namespace rondo::cli {
 
 int env_verb(std::span<char* const> args) {
   Arguments arguments(args);
-  if (arguments.flag("--help")) {
+  if (arguments.help()) {
     std::cout << "usage: rondo env\n\nPrints the environment variables that rondo reads.\n";
     return success;
   }

@@ -4,6 +4,7 @@
 #include <iostream>
 
 #include "base/text.hpp"
+#include "cli/algorithms.hpp"
 #include "cli/amounts.hpp"
 #include "cli/arguments.hpp"
 #include "cli/machines.hpp"
@@ -24,12 +25,14 @@ constexpr const char* help =
     "  dot       the graph of all steps; 'dot -Tsvg' of Graphviz draws it\n"
     "  chrome    simulated on --machine, for chrome://tracing or ui.perfetto.dev\n"
     "\n"
-    "  -o FILE    where to; default '-', standard output\n"
-    "  --size S   bytes of the vector for goal and chrome; default 1M\n"
-    "  --tile S   for chrome: bytes of a segment moved at once, default 0: whole segments\n"
-    "  --root R   of broadcast and reduce; default 0\n"
-    "  --radix K  of knomial; default 2\n"
-    "\n";
+    "  -o FILE     where to; default '-', standard output\n"
+    "  --size S    bytes of the vector for goal and chrome; default 1M\n"
+    "  --tile S    for chrome: bytes of a segment moved at once, default 0: whole segments\n";
+
+std::string help_text() {
+  return help + root_and_radix_help(14) + algorithms_help("  ALGORITHM", 14) +
+         collectives_help("  COLLECTIVE", 14) + "\n" + machine_help();
+}
 
 constexpr std::uint64_t most_bytes = std::uint64_t{1} << 40;
 
@@ -84,7 +87,7 @@ Result<std::string> exported(const Schedule& schedule, const Request& request) {
 int export_verb(std::span<char* const> args) {
   Arguments arguments(args);
   if (arguments.help()) {
-    std::cout << help << machine_help();
+    std::cout << help_text();
     return success;
   }
   Request request;

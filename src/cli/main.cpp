@@ -40,7 +40,10 @@ void print_help(std::ostream& out) {
   for (const Verb& verb : verbs) {
     out << "  " << std::left << std::setw(10) << verb.name << " " << verb.help << "\n";
   }
-  out << "\n'rondo VERB --help' says more; 'rondo --version' prints the version.\n";
+  out << "\n'rondo VERB --help' says more; 'rondo --version' prints the version. Exit codes: "
+      << success << ", done;\n"
+      << failure << ", what was asked for failed or is wrong; " << usage_error
+      << ", the command line makes no sense.\n";
 }
 
 }  // namespace

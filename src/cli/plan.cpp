@@ -3,12 +3,14 @@
 
 #include "base/text.hpp"
 #include "base/units.hpp"
+#include "cli/algorithms.hpp"
 #include "cli/amounts.hpp"
 #include "cli/arguments.hpp"
 #include "cli/chart.hpp"
 #include "cli/planned_world.hpp"
 #include "cli/verbs.hpp"
 #include "plan/explain.hpp"
+#include "schedule/text.hpp"
 
 namespace rondo::cli {
 
@@ -29,13 +31,6 @@ constexpr const char* help =
 constexpr std::uint64_t first_charted = 4;
 constexpr std::uint64_t last_charted = 64 << 20;
 
-bool has_algorithm(Collective collective) {
-  for (int i = 1; i < algorithm_count; ++i) {
-    if (is_supported(static_cast<Algorithm>(i), collective)) return true;
-  }
-  return false;
-}
-
 std::string chart_of(const PlannedWorld& world, Collective collective) {
   std::map<std::string, std::vector<std::pair<double, double>>> lines;
   for (std::uint64_t bytes = first_charted; bytes <= last_charted; bytes *= 4) {
@@ -51,7 +46,7 @@ std::string chart_of(const PlannedWorld& world, Collective collective) {
     }
   }
   Chart chart{.title = concat(name(collective), " ", world.place),
-              .subtitle = concat("predicted with the best tiles; costs ", world.costs),
+              .subtitle = concat("predicted with the best tiles; costs: ", world.costs),
               .x_axis = "size of the vector",
               .y_axis = "time",
               .x_text = [](double x) { return bytes_text(static_cast<std::uint64_t>(x)); },
@@ -62,7 +57,7 @@ std::string chart_of(const PlannedWorld& world, Collective collective) {
 }
 
 std::string text_of(PlannedWorld& world, const std::vector<Collective>& collectives) {
-  std::string text = concat("Schedules ", world.place, "; costs ", world.costs, "\n");
+  std::string text = concat("Schedules ", world.place, "\ncosts: ", world.costs, "\n");
   for (const Collective collective : collectives) {
     const Result<std::string> ranges = ranges_text(world.planner, collective);
     if (!ranges) throw ranges.error();
@@ -77,7 +72,7 @@ std::string json_of(PlannedWorld& world, const std::vector<Collective>& collecti
     const Result<std::string> ranges = ranges_json(world.planner, collective);
     if (!ranges) throw ranges.error();
     text += concat("{\"collective\":\"", name(collective), "\",\"ranks\":", world.planner.ranks(),
-                   ",\"ranges\":", ranges.value(), "}\n");
+                   ",\"costs\":", json_text(world.costs), ",\"ranges\":", ranges.value(), "}\n");
   }
   return text;
 }
@@ -87,22 +82,20 @@ std::string json_of(PlannedWorld& world, const std::vector<Collective>& collecti
 int plan_verb(std::span<char* const> args) {
   Arguments arguments(args);
   if (arguments.help()) {
-    std::cout << help << planned_world_help();
+    std::cout << help << collectives_help("  C", 20) << "\n" << planned_world_help();
     return success;
   }
   const bool json = arguments.flag("--json");
   const std::optional<std::string> svg = arguments.value("--svg");
   const std::optional<std::string> one = arguments.value("--collective");
+  std::vector<Collective> collectives;
+  if (one) collectives.push_back(parse_known_collective(*one));
+  for (int i = 0; !one && i < collective_count; ++i) {
+    const auto collective = static_cast<Collective>(i);
+    if (!algorithm_names(collective).empty()) collectives.push_back(collective);
+  }
   PlannedWorld world = take_planned_world(arguments);
   arguments.finish();
-  std::vector<Collective> collectives;
-  for (int i = 0; i < collective_count; ++i) {
-    const auto collective = static_cast<Collective>(i);
-    if (has_algorithm(collective) && (!one || *one == name(collective))) {
-      collectives.push_back(collective);
-    }
-  }
-  if (collectives.empty()) throw UsageError(concat("unknown collective '", *one, "'"));
   if (svg && collectives.front() == Collective::barrier) {
     throw UsageError("a barrier has no sizes to chart");
   }

@@ -4,11 +4,14 @@
 #include <cstdlib>
 #include <numeric>
 
+#include "api/find_costs.hpp"
 #include "api/state.hpp"
+#include "api/world_topology.hpp"
 #include "base/text.hpp"
 #include "bootstrap/world.hpp"
+#include "cli/binding.hpp"
+#include "cli/topologies.hpp"
 #include "plan/default_costs.hpp"
-#include "topology/discover.hpp"
 
 namespace rondo::cli {
 
@@ -25,29 +28,19 @@ std::optional<std::string> process_environment(std::string_view variable) {
 template <class T>
 T value_or_throw(Result<T> result) {
   if (!result) throw result.error();
-  return std::move(result).value();
+  if constexpr (!std::is_void_v<T>) return std::move(result).value();
 }
 
-// Of a described world the first ranks; of the present host as many as wanted, bound to nothing.
-Topology take_topology(Arguments& arguments) {
-  const std::optional<std::string> file = arguments.value("--topo");
-  const std::optional<std::string> words = arguments.value("--machine");
-  const int ranks = arguments.number("--ranks", 0, 1, max_ranks);
-  if (file && words) throw UsageError("give one of --topo and --machine");
-  if (!file && !words) {
-    Topology topology = value_or_throw(discover_topology());
-    topology.ranks.resize(static_cast<std::size_t>(ranks > 0 ? ranks : usual_ranks),
-                          topology.ranks.at(0));
-    return topology;
-  }
-  Topology topology;
-  if (words) {
-    topology = value_or_throw(synthetic_topology(*words));
-  } else {
-    Result<Topology> parsed = parse_topology(read_file(*file));
-    if (!parsed) throw parsed.error().with_prefix(concat(*file, ": "));
-    topology = std::move(parsed).value();
-  }
+// What the command line says of a world that no launcher made.
+struct Described {
+  std::optional<Topology> topology;
+  std::string topology_words;  // of the one above
+  int ranks = 0;               // 0: nothing was said
+  std::string transport;
+  std::optional<std::string> costs_file;
+};
+
+Topology first_ranks(Topology topology, int ranks) {
   const auto described = static_cast<int>(topology.ranks.size());
   if (described == 0) throw UsageError("the topology has no ranks: add them, as in '4 ranks'");
   if (ranks > described) {
@@ -59,19 +52,106 @@ Topology take_topology(Arguments& arguments) {
   return subset(topology, first);
 }
 
+Described take_described(Arguments& arguments) {
+  Described world;
+  const std::optional<std::string> file = arguments.value("--topo");
+  const std::optional<std::string> xml = arguments.value("--xml");
+  const std::optional<std::string> words = arguments.value("--machine");
+  if (file.has_value() + xml.has_value() + words.has_value() > 1) {
+    throw UsageError("give one of --topo, --xml and --machine");
+  }
+  world.ranks = arguments.number("--ranks", 0, 1, max_ranks);
+  world.transport = arguments.value("--transport").value_or("tcp");
+  if (world.transport != "tcp" && world.transport != "inproc") {
+    throw UsageError(concat("there is no transport '", world.transport, "'; known: tcp, inproc"));
+  }
+  world.costs_file = arguments.value("--costs");
+  if (!file && !xml && !words) return world;
+  world.topology_words = file ? *file : xml ? *xml : *words;
+  Topology topology = value_or_throw(words ? synthetic_topology(*words)
+                                           : read_topology(world.topology_words, xml.has_value()));
+  if (xml) topology = with_ranks(std::move(topology));
+  world.topology = first_ranks(std::move(topology), world.ranks);
+  return world;
+}
+
+// As `rondo run` would start them: on cores of their own, where there are enough. Threads of one
+// process are not bound.
+Topology this_host(int ranks, bool processes) {
+  Topology topology = local_topology(ranks);
+  const std::vector<cpu_set_t> shares =
+      processes ? divide_cpus(usable_cpus(), ranks) : std::vector<cpu_set_t>();
+  for (std::size_t rank = 0; rank < shares.size(); ++rank) {
+    std::erase_if(topology.ranks[rank].pus,
+                  [&](int pu) { return !CPU_ISSET(static_cast<unsigned>(pu), &shares[rank]); });
+  }
+  return canonical(std::move(topology));
+}
+
+// Whether the ranks on the host of rank 0 wait without sleeping, as has_core_per_rank() would tell
+// rank 0.
+bool may_spin(const Topology& topology) {
+  const Rank& first = topology.ranks.at(0);
+  const auto on_its_host = std::count_if(topology.ranks.begin(), topology.ranks.end(),
+                                         [&](const Rank& rank) { return rank.host == first.host; });
+  const Host& host = topology.hosts.at(static_cast<std::size_t>(first.host));
+  int all = 0;
+  for (const Core& core : topology.machines.at(static_cast<std::size_t>(host.machine)).cores) {
+    all += static_cast<int>(core.pus.size());
+  }
+  const int own = first.pus.empty() ? all : static_cast<int>(first.pus.size());
+  return has_core_per_rank(static_cast<int>(on_its_host), own, all);
+}
+
+Options take_options(Arguments& arguments) {
+  Options options;
+  options.plan_file = arguments.value("--plan-file");
+  return value_or_throw(read_options(process_environment, options));
+}
+
 PlannedWorld join_world(Arguments& arguments) {
-  for (const char* option : {"--topo", "--machine", "--ranks", "--costs"}) {
+  for (const char* option : {"--topo", "--xml", "--machine", "--ranks", "--transport", "--costs"}) {
     if (!arguments.value(option)) continue;
     throw UsageError(
         concat("option ", option, " describes a world; under a launcher there is one"));
   }
-  Wishes wishes = take_wishes(arguments);
-  Communicator comm = Communicator::from_env();
+  const Options options = take_options(arguments);
+  Communicator comm = Communicator::from_env(options);
   const CostTable costs = costs_or_default(comm.costs(), comm.transport());
-  Planner planner = value_or_throw(Planner::make(comm.topology(), costs, std::move(wishes)));
+  Planner planner =
+      value_or_throw(Planner::make(comm.topology(), costs, Settings::from(options).wishes));
   const bool speaks = comm.rank() == 0;
+  const std::string name = costs_name(comm.topology(), comm.transport(), may_spin(comm.topology()));
   std::string place = concat("among ", comm.size(), " ranks over ", comm.transport());
-  return {std::move(planner), std::move(place), "of this world", speaks, std::move(comm)};
+  std::string origin =
+      speaks ? origin_of(comm.costs(), options.costs.value_or(""), name) : std::string();
+  return {std::move(planner), std::move(place), std::move(origin), speaks, std::move(comm)};
+}
+
+// Where nothing else is said, the variables count as they would in a run.
+PlannedWorld make_world(const Described& world, Options options) {
+  if (world.topology) options.topology.reset();
+  if (world.costs_file) options.costs.reset();
+  const Settings settings = Settings::from(options);
+  if (settings.topology && world.ranks > 0) {
+    value_or_throw(check_size(*settings.topology, world.ranks, *options.topology));
+  }
+  const int ranks = world.ranks > 0 ? world.ranks : usual_ranks;
+  const Topology topology = world.topology      ? *world.topology
+                            : settings.topology ? first_ranks(*settings.topology, 0)
+                                                : this_host(ranks, world.transport == "tcp");
+  const std::string name = costs_name(topology, world.transport, may_spin(topology));
+  const CostTable costs = world.costs_file ? read_costs(*world.costs_file)
+                          : settings.costs ? *settings.costs
+                                           : cached_costs(name);
+  Planner planner = value_or_throw(
+      Planner::make(topology, costs_or_default(costs, world.transport), settings.wishes));
+  std::string place = concat("among ", planner.ranks(), " ranks over ", world.transport, " on ",
+                             world.topology     ? world.topology_words
+                             : options.topology ? *options.topology
+                                                : "this host");
+  std::string origin = origin_of(costs, world.costs_file.value_or(settings.costs_file), name);
+  return {std::move(planner), std::move(place), std::move(origin), true, std::nullopt};
 }
 
 }  // namespace
@@ -81,9 +161,7 @@ bool is_launched() {
 }
 
 Wishes take_wishes(Arguments& arguments) {
-  Options options;
-  options.plan_file = arguments.value("--plan-file");
-  options = value_or_throw(read_options(process_environment, options));
+  Options options = take_options(arguments);
   options.topology.reset();  // those of the world that this process would join
   options.costs.reset();
   return Settings::from(options).wishes;
@@ -91,29 +169,21 @@ Wishes take_wishes(Arguments& arguments) {
 
 PlannedWorld take_planned_world(Arguments& arguments) {
   if (is_launched()) return join_world(arguments);
-  const std::optional<std::string> costs = arguments.value("--costs");
-  CostTable table = default_costs("tcp");
-  if (costs) {
-    Result<CostTable> parsed = parse_cost_table(read_file(*costs));
-    if (!parsed) throw parsed.error().with_prefix(concat(*costs, ": "));
-    table = std::move(parsed).value();
-  }
-  Wishes wishes = take_wishes(arguments);
-  Planner planner =
-      value_or_throw(Planner::make(take_topology(arguments), table, std::move(wishes)));
-  std::string place = concat("among ", planner.ranks(), " ranks");
-  return {std::move(planner), std::move(place),
-          costs ? concat("from ", *costs) : "not measured, plain constants", true, std::nullopt};
+  const Described world = take_described(arguments);
+  return make_world(world, take_options(arguments));
 }
 
 const char* planned_world_help() {
   return "The world; under 'rondo run' it is the present one, with its measured costs:\n"
          "\n"
-         "  --topo FILE       as 'rondo topo --text' writes it\n"
+         "  --topo FILE       as 'rondo topo --text' writes it; default RONDO_TOPOLOGY\n"
+         "  --xml FILE        the machine of an hwloc XML file, a rank on each core or GPU\n"
          "  --machine WORDS   made up, as in 'rondo topo --synthetic'; \"2 hosts x 4 cores\"\n"
-         "  --ranks N         so many of its ranks; without a topology, unbound ranks on the\n"
-         "                    present host, 4 of them by default\n"
-         "  --costs FILE      as 'rondo topo --costs' writes it; default: constants of plain TCP\n"
+         "  --ranks N         so many of its ranks; without a topology so many on this host, as\n"
+         "                    'rondo run' starts them, 4 by default\n"
+         "  --transport T     tcp, as between processes (default), or inproc, as between threads\n"
+         "  --costs FILE      as 'rondo topo --costs' writes it; default RONDO_COSTS, then what\n"
+         "                    earlier runs on this machine measured, then plain constants\n"
          "  --plan-file FILE  choices that were made before, as 'rondo tune --save' writes it\n"
          "\n"
          "RONDO_ALGORITHM, RONDO_RADIX, RONDO_TILE_BYTES and RONDO_PLAN_FILE count as in a run.\n";

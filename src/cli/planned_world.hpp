@@ -1,7 +1,8 @@
 #pragma once
 
 // The world that `rondo explain` and `rondo plan` are about: the one that this process belongs to
-// when a launcher started it, else one that the command line describes.
+// when a launcher started it, else one that the command line describes. Topology and costs are
+// those that a communicator of this world would have, but that nothing is measured.
 
 #include <optional>
 #include <string>
@@ -14,13 +15,13 @@ namespace rondo::cli {
 
 struct PlannedWorld {
   Planner planner;
-  std::string place;                 ///< "among 4 ranks over tcp"
+  std::string place;                 ///< "among 4 ranks over tcp on this host"
   std::string costs;                 ///< where they come from, in words
   bool speaks = true;                ///< false on all ranks but one
   std::optional<Communicator> comm;  ///< with a launcher
 };
 
-/// Takes --topo, --machine, --ranks, --costs and --plan-file.
+/// Takes --topo, --xml, --machine, --ranks, --transport, --costs and --plan-file.
 PlannedWorld take_planned_world(Arguments& arguments);
 const char* planned_world_help();
 

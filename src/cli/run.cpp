@@ -132,7 +132,7 @@ void open_missing_streams() {
 int run_verb(std::span<char* const> args) {
   const std::size_t own = count_own_words(args);
   Arguments arguments(args.first(own));
-  if (arguments.flag("--help") || arguments.flag("-h")) {
+  if (arguments.help()) {
     std::cout << help << environment_text();
     return success;
   }

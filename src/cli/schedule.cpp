@@ -1,5 +1,6 @@
 #include <iostream>
 
+#include "cli/algorithms.hpp"
 #include "cli/arguments.hpp"
 #include "cli/verbs.hpp"
 
@@ -13,18 +14,19 @@ constexpr const char* help =
     "\n"
     "Prints what every rank does, one line a step. src/schedule/README.md describes the format;\n"
     "'rondo verify -' and 'rondo draw -' read it.\n"
-    "\n"
-    "  ALGORITHM   ring, double_tree, one_shot, two_shot, knomial\n"
-    "  COLLECTIVE  allreduce, broadcast, allgather, reduce_scatter, reduce, barrier\n"
-    "  --root R    of broadcast and reduce; default 0\n"
-    "  --radix K   of knomial; default 2\n";
+    "\n";
+
+std::string help_text() {
+  return help + algorithms_help("  ALGORITHM", 14) + collectives_help("  COLLECTIVE", 14) +
+         root_and_radix_help(14);
+}
 
 }  // namespace
 
 int schedule_verb(std::span<char* const> args) {
   Arguments arguments(args);
   if (arguments.help()) {
-    std::cout << help;
+    std::cout << help_text();
     return success;
   }
   const Result<Schedule> schedule = take_schedule(arguments);

@@ -14,6 +14,7 @@
 #include "cli/algorithms.hpp"
 #include "cli/amounts.hpp"
 #include "cli/chart.hpp"
+#include "cli/topologies.hpp"
 #include "rondo/simulate.hpp"
 
 namespace rondo::cli {
@@ -54,8 +55,8 @@ struct Outcome {
 using Row = std::vector<Outcome>;  // one for each algorithm
 
 template <class T>
-T value_or_throw(Result<T> result, const std::string& prefix = {}) {
-  if (!result) throw result.error().with_prefix(prefix);
+T value_or_throw(Result<T> result) {
+  if (!result) throw result.error();
   return std::move(result).value();
 }
 
@@ -67,10 +68,10 @@ void take_world(Arguments& arguments, Request& request) {
     throw UsageError("--flows needs a network: one of --topo FILE and --machine \"WORDS\"");
   }
   request.machine = file ? *file : *words;
-  request.topology = file ? value_or_throw(parse_topology(read_file(*file)), *file + ": ")
-                          : value_or_throw(synthetic_topology(*words));
-  const CostTable table = costs ? value_or_throw(parse_cost_table(read_file(*costs)), *costs + ": ")
-                                : value_or_throw(nominal_costs(request.topology));
+  request.topology =
+      value_or_throw(file ? read_topology(*file, false) : synthetic_topology(*words));
+  const CostTable table =
+      costs ? read_costs(*costs) : value_or_throw(nominal_costs(request.topology));
   request.model = value_or_throw(make_cost_model(request.topology, table));
 }
 
@@ -185,11 +186,11 @@ void print_json(const Request& request, const std::vector<Row>& rows) {
     for (std::size_t a = 0; a < request.algorithms.size(); ++a) {
       const Outcome& outcome = rows[i][a];
       std::cout << "{\"algorithm\":\"" << name(request.algorithms[a]) << "\",\"collective\":\""
-                << name(request.collective) << "\",\"machine\":\"" << request.machine
-                << "\",\"ranks\":" << request.ranks() << ",\"bytes\":" << request.sizes[i];
+                << name(request.collective) << "\",\"machine\":" << json_text(request.machine)
+                << ",\"ranks\":" << request.ranks() << ",\"bytes\":" << request.sizes[i];
       if (!outcome.ok()) {
         const Error& error = outcome.alone ? outcome.sharing.error() : outcome.alone.error();
-        std::cout << ",\"error\":\"" << error.text() << "\"}\n";
+        std::cout << ",\"error\":" << json_text(error.text()) << "}\n";
         continue;
       }
       const FlowSimulation& found = outcome.sharing.value();

@@ -26,17 +26,21 @@ constexpr const char* help =
     "number\n"
     "of ranks. Without ALGORITHM all that know the collective are compared.\n"
     "\n"
-    "  --collective C   allreduce (default), broadcast, allgather, reduce_scatter, reduce, "
-    "barrier\n"
+    "  --collective C   which one; default allreduce\n"
     "  --size S         bytes of the vector: 1M, 4K,64K or a range 4:64M (default), times 4 each\n"
     "  --ranks N        8 (default), 3,5,8 or a range 2:65536, times 2 each; FROM:TO:FACTOR also\n"
     "                   goes; either ranks or sizes may be several\n"
     "  --tile S         bytes of a segment moved at once, default 256K; 0: whole segments\n"
-    "  --radix K        of knomial, default 2\n"
     "  --json           a line of JSON for each point\n"
     "  --svg FILE       a chart of the times; '-' is standard output\n"
     "  --trace FILE     the steps of one run, for chrome://tracing or ui.perfetto.dev\n"
+    "  --radix K        of knomial, default 2\n"
     "\n";
+
+std::string help_text() {
+  return help + algorithms_help("  ALGORITHM", 19) + collectives_help("  C", 19) + "\n" +
+         machine_help() + shared_links_help();
+}
 
 constexpr std::uint64_t most_ranks = 1 << 20;
 constexpr std::uint64_t most_bytes = std::uint64_t{1} << 40;
@@ -118,7 +122,7 @@ Request take_request(Arguments& arguments) {
   }
   const std::string tile = arguments.value("--tile").value_or("256K");
   request.tile_bytes = parse_amounts("--tile", tile, 0, most_bytes, 2).front();
-  request.radix = arguments.number("--radix", 2, 2, 64);
+  request.radix = arguments.number("--radix", 2, 2, max_radix);
   request.machine = take_machine(arguments);
   request.algorithms = take_algorithms(arguments, request.collective);
   return request;
@@ -176,7 +180,7 @@ void print_json(const Request& request, const std::vector<Row>& rows) {
                   << ",\"simulated_tiles\":" << found.simulated_tiles
                   << ",\"simulated_ranks\":" << found.simulated_ranks << "}\n";
       } else {
-        std::cout << ",\"error\":\"" << result.error().text() << "\"}\n";
+        std::cout << ",\"error\":" << json_text(result.error().text()) << "}\n";
       }
     }
   }
@@ -233,7 +237,7 @@ std::string trace_of(const Request& request) {
 int simulate_verb(std::span<char* const> args) {
   Arguments arguments(args);
   if (arguments.help()) {
-    std::cout << help << machine_help() << shared_links_help();
+    std::cout << help_text();
     return success;
   }
   if (arguments.flag("--flows")) return simulate_on_shared_links(arguments);

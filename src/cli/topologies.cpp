@@ -1,6 +1,7 @@
 #include "cli/topologies.hpp"
 
 #include "base/text.hpp"
+#include "plan/default_costs.hpp"
 
 namespace rondo::cli {
 
@@ -9,6 +10,13 @@ Result<Topology> read_topology(const std::string& path, bool xml) {
   Result<Topology> topology = xml ? import_hwloc_xml(text) : parse_topology(text);
   if (!topology) return topology.error().with_prefix(concat(path, ": "));
   return topology;
+}
+
+CostTable read_costs(const std::string& path) {
+  Result<CostTable> costs = parse_cost_table(read_file(path));
+  if (!costs) throw costs.error().with_prefix(concat(path, ": "));
+  if (has_links(costs.value())) return std::move(costs).value();
+  throw Error(ErrorCode::invalid_argument, concat(path, ": the file names no class of paths"));
 }
 
 std::optional<Result<Topology>> take_topology(Arguments& arguments) {

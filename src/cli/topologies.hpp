@@ -1,17 +1,21 @@
 #pragma once
 
-// Topologies that verbs take from their command lines.
+// Topologies and costs that verbs take from their command lines.
 
 #include <optional>
 #include <string>
 
 #include "cli/arguments.hpp"
+#include "rondo/simulate.hpp"
 #include "rondo/topology.hpp"
 
 namespace rondo::cli {
 
 /// Of topology text, or of an hwloc XML file; "-" is standard input.
 Result<Topology> read_topology(const std::string& path, bool xml);
+
+/// Of cost text; "-" is standard input. Throws Error naming the file, also where it has no links.
+CostTable read_costs(const std::string& path);
 
 /// Takes `--xml FILE`, `--synthetic WORDS` or the FILE of a topology text; nothing where there is
 /// none of them.

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/text.hpp"
+#include "cli/algorithms.hpp"
 #include "cli/amounts.hpp"
 #include "cli/arguments.hpp"
 #include "cli/planned_world.hpp"
@@ -30,16 +31,22 @@ constexpr const char* help =
     "Measures all candidates for a collective at several sizes, and compares the fastest with\n"
     "what the planner would choose. What is saved is used with RONDO_PLAN_FILE=FILE.\n"
     "\n"
-    "  --collective C    allreduce (default), broadcast, …; several: allreduce,broadcast\n"
+    "  --collective C    which one, default allreduce; several: allreduce,broadcast\n"
     "  --size S          bytes of the vector: 1M, 4K,64K or a range 4:64M (default), times 4 each\n"
     "  --time MS         about what each size may take, default 1000\n"
     "  --save FILE       the fastest, as a plan file\n"
     "  --json            a line for each size\n"
     "  --ranks N         so many ranks on this host, without a launcher\n"
-    "  --transport T     of these: tcp, processes (default), or inproc, threads of one process\n"
+    "  --transport T     of these: tcp, processes (default), or inproc, threads of one process\n";
+
+constexpr const char* meaning =
     "\n"
     "Ratios are those of the chosen to the best time; those below 1.05 are mostly noise. Whatever\n"
     "else runs meanwhile is measured too.\n";
+
+std::string help_text() {
+  return help + collectives_help("  C", 20) + meaning;
+}
 
 constexpr std::uint64_t most_bytes = std::uint64_t{1} << 32;
 constexpr int most_ranks = 256;
@@ -58,9 +65,7 @@ std::vector<Collective> take_collectives(Arguments& arguments) {
   const std::string words = arguments.value("--collective").value_or("allreduce");
   std::istringstream in(words);
   for (std::string word; std::getline(in, word, ',');) {
-    const std::optional<Collective> collective = parse_collective(word);
-    if (!collective) throw UsageError(concat("unknown collective '", word, "'"));
-    collectives.push_back(*collective);
+    collectives.push_back(parse_known_collective(word));
   }
   if (collectives.empty()) throw UsageError("option --collective names none");
   return collectives;
@@ -192,7 +197,7 @@ int run_as_ranks(int ranks, const std::vector<std::string>& args) {
 int tune_verb(std::span<char* const> args) {
   Arguments arguments(args);
   if (arguments.help()) {
-    std::cout << help;
+    std::cout << help_text();
     return success;
   }
   const bool launched = is_launched();

@@ -15,6 +15,7 @@
 #include "base/text.hpp"
 #include "check/arranged.hpp"
 #include "check/theory.hpp"
+#include "cli/algorithms.hpp"
 #include "cli/arguments.hpp"
 #include "cli/verbs.hpp"
 #include "schedule/text.hpp"
@@ -31,20 +32,25 @@ constexpr const char* help =
     "once, in place and out of place, with the same bits on all ranks; that nothing deadlocks, "
     "even\n"
     "without any buffering; that no two unordered steps touch the same memory; and that links,\n"
-    "rounds and bytes are those of theory. With a FILE ('-': standard input): the same for that "
+    "rounds and bytes are those of theory. With a FILE ('-': standard input): the same for that\n"
     "schedule text.\n"
     "\n"
     "  --max-ranks N   default 64. All roots up to 16 ranks, above that 0, 1, the middle, the "
     "last\n"
-    "  --algorithm A   only this one\n"
-    "  --collective C  only this one\n"
     "  --threads T     default 2\n"
-    "  --json          one object a line\n"
+    "  --json          one object a line\n";
+
+constexpr const char* meaning =
     "\n"
     "Rounds and bytes sent (by the busiest rank; n: bytes of the vector) are those of the largest\n"
-    "number of ranks; where there are groups, H of up to L ranks, with S stripes. Orders: in how "
+    "number of ranks; where there are groups, H of up to L ranks, with S stripes. Orders: in how\n"
     "many orders the segments are summed.\n"
     "Exit code 0: all correct; 1: something is not.\n";
+
+std::string help_text() {
+  return help + algorithms_help("  --algorithm A", 18) + collectives_help("  --collective C", 18) +
+         meaning;
+}
 
 constexpr int all_roots_up_to = 16;
 constexpr int most_ranks = 1024;
@@ -133,15 +139,6 @@ class Sweep {
   std::mutex mutex_;
 };
 
-std::string escaped(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    if (c == '"' || c == '\\') out += '\\';
-    out += static_cast<unsigned char>(c) < ' ' ? ' ' : c;
-  }
-  return out;
-}
-
 void print_json(const Row& row) {
   std::cout << "{\"algorithm\":\"" << name(row.algorithm) << "\",\"collective\":\""
             << name(row.collective) << "\",\"ranks\":" << row.ranks
@@ -150,7 +147,7 @@ void print_json(const Row& row) {
             << ",\"max_sent\":" << row.largest.max_sent
             << ",\"total_sent\":" << row.largest.total_sent << ",\"orders\":" << row.largest.orders
             << ",\"seconds\":" << row.seconds << ",\"correct\":" << (row.error ? "false" : "true");
-  if (row.error) std::cout << ",\"error\":\"" << escaped(row.error->text()) << "\"";
+  if (row.error) std::cout << ",\"error\":" << json_text(row.error->text());
   std::cout << "}\n";
 }
 
@@ -203,19 +200,12 @@ int verify_file(const std::string& path, bool json) {
   return success;
 }
 
-template <class Enum>
-std::optional<Enum> take_name(Arguments& arguments, std::string_view option,
-                              std::optional<Enum> (*parse)(std::string_view)) {
-  const std::optional<std::string> text = arguments.value(option);
-  if (!text) return std::nullopt;
-  const std::optional<Enum> value = parse(*text);
-  if (!value) throw UsageError(concat("option ", option, " does not know '", *text, "'"));
-  return value;
-}
-
 std::vector<Row> take_rows(Arguments& arguments, int max_ranks) {
-  const auto algorithm = take_name(arguments, "--algorithm", &parse_algorithm);
-  const auto collective = take_name(arguments, "--collective", &parse_collective);
+  std::optional<Algorithm> algorithm;
+  std::optional<Collective> collective;
+  if (const auto word = arguments.value("--algorithm")) algorithm = parse_known_algorithm(*word);
+  if (const auto word = arguments.value("--collective")) collective = parse_known_collective(*word);
+  if (algorithm && collective) require_supported(*algorithm, *collective);
   std::vector<Row> rows;
   for (int a = 0; a < algorithm_count; ++a) {
     for (int c = 0; c < collective_count; ++c) {
@@ -228,7 +218,6 @@ std::vector<Row> take_rows(Arguments& arguments, int max_ranks) {
       rows.push_back(row);
     }
   }
-  if (rows.empty()) throw UsageError("there is no such algorithm for this collective");
   return rows;
 }
 
@@ -237,7 +226,7 @@ std::vector<Row> take_rows(Arguments& arguments, int max_ranks) {
 int verify_verb(std::span<char* const> args) {
   Arguments arguments(args);
   if (arguments.help()) {
-    std::cout << help;
+    std::cout << help_text();
     return success;
   }
   const bool json = arguments.flag("--json");

@@ -7,6 +7,7 @@
 
 #include "base/text.hpp"
 #include "base/units.hpp"
+#include "plan/uneven.hpp"
 
 namespace rondo {
 
@@ -73,7 +74,35 @@ std::string class_reason(const Prediction& best, const Choice& choice, std::uint
                 describe(best.candidate));
 }
 
-std::string reason(const Choice& choice, const std::vector<Prediction>& all, std::uint64_t bytes) {
+// What is chosen, and from what.
+struct Answer {
+  Choice choice;
+  std::vector<Prediction> all;
+  bool straight = false;  // since blocks differ in length, against what was planned
+};
+
+Result<Answer> answer(Planner& planner, const Question& question) {
+  const Result<const Choice*> planned = planner.choose(question.collective, question.bytes);
+  if (!planned) return planned.error();
+  Result<std::vector<Prediction>> all = planner.predict(question.collective, question.bytes);
+  if (!all) return all.error();
+  if (!question.uneven) return Answer{*planned.value(), std::move(all).value(), false};
+  Result<Choice> choice = choose_uneven(planner, question.collective, question.bytes);
+  if (!choice) return choice.error();
+  std::erase_if(all.value(), [&](const Prediction& one) {
+    const bool tiled = one.candidate.tile_bytes > 0 && !all_know_lengths(question.collective);
+    return tiled || !is_supported_uneven(one.candidate.plan.algorithm, question.collective);
+  });
+  const bool straight = !(choice.value().plan == planned.value()->plan);
+  return Answer{std::move(choice).value(), std::move(all).value(), straight};
+}
+
+std::string reason(const Answer& answer, std::uint64_t bytes) {
+  const Choice& choice = answer.choice;
+  const std::vector<Prediction>& all = answer.all;
+  if (answer.straight) {
+    return "blocks of different lengths go straight to where they belong";
+  }
   if (choice.cause == Cause::rule) {
     return concat("line ", choice.rule_line, " of the plan file says so");
   }
@@ -174,41 +203,44 @@ Result<std::string> ranges_json(Planner& planner, Collective collective) {
 }
 
 Result<std::string> explain(Planner& planner, const Question& question) {
-  const Result<const Choice*> chosen = planner.choose(question.collective, question.bytes);
-  if (!chosen) return chosen.error();
-  const Choice& choice = *chosen.value();
-  const auto all = planner.predict(question.collective, question.bytes);
-  if (!all) return all.error();
-  const Result<std::string> ranges = ranges_text(planner, question.collective);
-  if (!ranges) return ranges.error();
+  const Result<Answer> answered = answer(planner, question);
+  if (!answered) return answered.error();
+  const Choice& choice = answered.value().choice;
   const Result<std::string> drawing = drawing_of(choice.plan);
   if (!drawing) return drawing.error();
   std::string text = concat(question.about, ": ", describe(choice.candidate()),
-                            "\nbecause: ", reason(choice, all.value(), question.bytes), "\n");
+                            "\nbecause: ", reason(answered.value(), question.bytes), "\n");
+  if (!question.costs.empty()) text += concat("costs: ", question.costs, "\n");
   if (choice.wish_passed_over) text += "what was asked for before cannot be had here\n";
-  text += concat("\n", candidates_text(planner, choice, all.value(), question.bytes), "\n  ",
-                 padded("sizes", 22), padded("plan", plan_column), "predicted for the first\n",
-                 ranges.value());
+  text += concat("\n", candidates_text(planner, choice, answered.value().all, question.bytes));
+  if (question.uneven) {
+    text += "\nPredicted for blocks of equal lengths.\n";
+  } else {
+    const Result<std::string> ranges = ranges_text(planner, question.collective);
+    if (!ranges) return ranges.error();
+    text += concat("\n  ", padded("sizes", 22), padded("plan", plan_column),
+                   "predicted for the first\n", ranges.value());
+  }
   if (!drawing.value().empty()) text += concat("\n", drawing.value());
   return text;
 }
 
 Result<std::string> explain_json(Planner& planner, const Question& question) {
-  const Result<const Choice*> chosen = planner.choose(question.collective, question.bytes);
-  if (!chosen) return chosen.error();
-  const Choice& choice = *chosen.value();
-  const auto all = planner.predict(question.collective, question.bytes);
-  if (!all) return all.error();
-  const Result<std::string> ranges = ranges_json(planner, question.collective);
+  const Result<Answer> answered = answer(planner, question);
+  if (!answered) return answered.error();
+  const Choice& choice = answered.value().choice;
+  const Result<std::string> ranges =
+      question.uneven ? std::string("[]") : ranges_json(planner, question.collective);
   if (!ranges) return ranges.error();
   std::string text = concat(
-      "{\"collective\":\"", name(question.collective), "\",\"ranks\":", planner.ranks(),
-      ",\"bytes\":", question.bytes,
+      "{\"collective\":\"", name(question.collective), question.uneven ? "v" : "",
+      "\",\"ranks\":", planner.ranks(), ",\"bytes\":", question.bytes,
+      ",\"costs\":", json_text(question.costs),
       ",\"plan\":", candidate_json(choice.candidate(), choice.picoseconds), ",\"because\":\"",
       word_of(choice.cause), "\",\"passed_over\":", choice.wish_passed_over ? "true" : "false",
       ",\"simulated\":", is_simulated(planner.ranks()) ? "true" : "false", ",\"candidates\":[");
   bool first = true;
-  for (const Prediction& one : all.value()) {
+  for (const Prediction& one : answered.value().all) {
     text += concat(first ? "" : ",", candidate_json(one.candidate, one.picoseconds));
     first = false;
   }

@@ -13,6 +13,8 @@ struct Question {
   Collective collective = Collective::allreduce;
   std::uint64_t bytes = 0;  ///< of the vector
   std::string about;        ///< "allreduce of 1 MiB among 4 ranks over tcp"
+  bool uneven = false;      ///< blocks of different lengths
+  std::string costs = {};   ///< where they come from; empty where nobody has to be told
 };
 
 /// The choice, the reason, the candidates with their predicted times and what these mostly are, the

@@ -3,20 +3,11 @@
 #include "base/text.hpp"
 #include "base/units.hpp"
 #include "base/words.hpp"
+#include "schedule/text.hpp"
 
 namespace rondo {
 
 namespace {
-
-std::string algorithms_of(Collective collective) {
-  std::string names;
-  for (int i = 1; i < algorithm_count; ++i) {
-    const auto algorithm = static_cast<Algorithm>(i);
-    if (!is_supported(algorithm, collective)) continue;
-    names += concat(names.empty() ? "" : ", ", name(algorithm));
-  }
-  return names;
-}
 
 class RuleLine : public Words {
  public:
@@ -60,11 +51,11 @@ class RuleLine : public Words {
     if (failed()) return;
     const std::optional<Algorithm> algorithm = parse_algorithm(word());
     if (!algorithm || *algorithm == Algorithm::automatic) {
-      return expected(concat("one of ", algorithms_of(rule.collective)));
+      return expected(concat("one of ", algorithm_names(rule.collective)));
     }
     if (!is_supported(*algorithm, rule.collective)) {
       return fail(concat("there is no ", name(*algorithm), " ", name(rule.collective), "; it has ",
-                         algorithms_of(rule.collective)));
+                         algorithm_names(rule.collective)));
     }
     rule.pins.algorithm = *algorithm;
     advance();

@@ -2,6 +2,10 @@
 
 namespace rondo {
 
+bool all_know_lengths(Collective collective) {
+  return collective == Collective::allgather || collective == Collective::reduce_scatter;
+}
+
 Result<Choice> choose_uneven(Planner& planner, Collective collective, std::size_t bytes) {
   const Result<const Choice*> planned = planner.choose(collective, bytes);
   if (!planned) return planned.error();
@@ -14,9 +18,7 @@ Result<Choice> choose_uneven(Planner& planner, Collective collective, std::size_
     choice.plan = {straight, collective, planner.ranks()};
     choice.wish_passed_over = choice.cause != Cause::fastest;
   }
-  const bool all_know_lengths =
-      collective == Collective::allgather || collective == Collective::reduce_scatter;
-  if (!all_know_lengths) choice.tile_bytes = 0;
+  if (!all_know_lengths(collective)) choice.tile_bytes = 0;
   choice.hash = plan_hash(choice.plan, choice.tile_bytes);
   return choice;
 }

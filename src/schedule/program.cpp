@@ -7,36 +7,47 @@
 #include "rondo/schedule.hpp"
 #include "schedule/builder.hpp"
 #include "schedule/generators.hpp"
+#include "schedule/text.hpp"
 
 namespace rondo {
 
 namespace {
 
-constexpr std::array<std::string_view, algorithm_count> algorithm_names = {"automatic",
-                                                                           "ring",
-                                                                           "double_tree",
-                                                                           "one_shot",
-                                                                           "two_shot",
-                                                                           "knomial",
-                                                                           "circulant",
-                                                                           "recursive_doubling",
-                                                                           "halving_doubling",
-                                                                           "chain",
-                                                                           "scatter_allgather",
-                                                                           "pairwise",
-                                                                           "bruck",
-                                                                           "two_level",
-                                                                           "chain_tree"};
+constexpr std::array<std::string_view, algorithm_count> names_of_algorithms = {"automatic",
+                                                                               "ring",
+                                                                               "double_tree",
+                                                                               "one_shot",
+                                                                               "two_shot",
+                                                                               "knomial",
+                                                                               "circulant",
+                                                                               "recursive_doubling",
+                                                                               "halving_doubling",
+                                                                               "chain",
+                                                                               "scatter_allgather",
+                                                                               "pairwise",
+                                                                               "bruck",
+                                                                               "two_level",
+                                                                               "chain_tree"};
 
 }  // namespace
 
 std::string_view name(Algorithm algorithm) {
-  return algorithm_names[static_cast<std::size_t>(algorithm)];
+  return names_of_algorithms[static_cast<std::size_t>(algorithm)];
+}
+
+std::string algorithm_names(std::optional<Collective> collective) {
+  std::string names;
+  for (int i = 1; i < algorithm_count; ++i) {
+    const auto algorithm = static_cast<Algorithm>(i);
+    if (collective && !is_supported(algorithm, *collective)) continue;
+    names += concat(names.empty() ? "" : ", ", name(algorithm));
+  }
+  return names;
 }
 
 std::optional<Algorithm> parse_algorithm(std::string_view text) {
   for (int i = 0; i < algorithm_count; ++i) {
-    if (algorithm_names[i] == text) return static_cast<Algorithm>(i);
+    if (names_of_algorithms[i] == text) return static_cast<Algorithm>(i);
   }
   return std::nullopt;
 }

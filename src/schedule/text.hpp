@@ -2,6 +2,7 @@
 
 // Steps in the words of schedule text; error texts use the same words.
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -10,6 +11,9 @@
 namespace rondo {
 
 std::string_view name(Buffer buffer);
+
+/// Those that have a collective, or all: "knomial, circulant".
+std::string algorithm_names(std::optional<Collective> collective);
 
 /// "out[2]" or "out[2..5]", both ends included.
 std::string to_text(const Slice& slice);

@@ -9,16 +9,8 @@ namespace rondo {
 
 namespace {
 
-std::string text(std::string_view value) {
-  std::string quoted = "\"";
-  for (const char c : value) {
-    if (c == '"' || c == '\\') quoted += '\\';
-    quoted += c >= ' ' && c < 127 ? c : '?';
-  }
-  return quoted + "\"";
-}
 std::string text_or_null(std::string_view value) {
-  return value.empty() || value == "-" ? "null" : text(value);
+  return value.empty() || value == "-" ? "null" : json_text(value);
 }
 std::string index(int value) {
   return value == unknown ? "null" : concat(value);
@@ -50,18 +42,19 @@ std::string json(const Core& core) {
 }
 
 std::string json(const Device& device) {
-  return concat("{\"names\":", list(device.names, text), ",\"model\":", text_or_null(device.model),
-                ",\"pci\":", text_or_null(device.pci), ",\"via\":", list(device.via, text),
-                ",\"package\":", index(device.package), ",\"numa\":", index(device.numa),
+  return concat("{\"names\":", list(device.names, json_text),
+                ",\"model\":", text_or_null(device.model), ",\"pci\":", text_or_null(device.pci),
+                ",\"via\":", list(device.via, json_text), ",\"package\":", index(device.package),
+                ",\"numa\":", index(device.numa),
                 ",\"pci_mbytes_per_s\":", rate(device.pci_mbytes_per_s),
                 ",\"speed_mbits_per_s\":", rate(device.speed_mbits_per_s), "}");
 }
 
 std::string json(const Matrix& matrix) {
   return concat(
-      "{\"name\":", text(matrix.name), ",\"bandwidth\":", matrix.bandwidth ? "true" : "false",
+      "{\"name\":", json_text(matrix.name), ",\"bandwidth\":", matrix.bandwidth ? "true" : "false",
       ",\"objects\":",
-      list(matrix.objects, [](const Object& object) { return text(to_text(object)); }),
+      list(matrix.objects, [](const Object& object) { return json_text(to_text(object)); }),
       ",\"values\":", list(matrix.values, [](std::uint64_t value) { return concat(value); }), "}");
 }
 
@@ -86,20 +79,21 @@ std::string json(const Rank& rank) {
 }
 
 std::string json(const NetworkLevel& level) {
-  return concat("{\"name\":", text(level.name), ",\"uplink_percent\":", level.uplink_percent, "}");
+  return concat("{\"name\":", json_text(level.name), ",\"uplink_percent\":", level.uplink_percent,
+                "}");
 }
 
 }  // namespace
 
 std::string to_json(const Topology& topology) {
   const auto item = [](const auto& value) { return json(value); };
-  return concat("{\"hash\":", text(hash_word(to_text(topology))),
-                ",\"network\":{\"kind\":", text(name(topology.network.kind)),
+  return concat("{\"hash\":", json_text(hash_word(to_text(topology))),
+                ",\"network\":{\"kind\":", json_text(name(topology.network.kind)),
                 ",\"levels\":", list(topology.network.levels, item),
                 "},\"machines\":", list(topology.machines, item),
                 ",\"hosts\":", list(topology.hosts, item),
                 ",\"ranks\":", list(topology.ranks, item),
-                ",\"remarks\":", list(remarks(topology), text), "}\n");
+                ",\"remarks\":", list(remarks(topology), json_text), "}\n");
 }
 
 }  // namespace rondo

@@ -60,8 +60,12 @@ TEST_F(PlanFile, MissingOnesAreNamed) {
   const std::string path = files_.path("missing");
   const Error error = error_of([&] { Communicator::local(2, {.plan_file = path}); });
   EXPECT_EQ(error.code(), ErrorCode::io);
-  EXPECT_EQ(error.text(),
-            "RONDO_PLAN_FILE=" + path + ": cannot read the file: No such file or directory");
+  EXPECT_EQ(
+      error.text(),
+      "RONDO_PLAN_FILE=" + path +
+          ": cannot read the file: No such file or directory; 'rondo tune --save' writes one");
+  EXPECT_THAT(error_of([&] { Communicator::local(2, {.plan_file = files_.path()}); }).text(),
+              HasSubstr("cannot read the file: Is a directory"));
 }
 
 TEST_F(PlanFile, TheVariableNamesOneToo) {
@@ -146,6 +150,56 @@ TEST_F(PlanFile, RanksWithDifferentOnesDoNotMeet) {
   };
   meet(same, "met");
   meet(tree, "plan_file");
+}
+
+TEST(Explained, BlocksOfDifferentLengths) {
+  const auto body = [](Communicator& comm) {
+    const std::vector<std::size_t> counts = {1, 0, 4};
+    const auto explain = [&](Collective collective, Counts given) {
+      return comm.explain(collective, given, DType::f32);
+    };
+    const std::string gathered = explain(Collective::allgather, counts);
+    EXPECT_THAT(gathered, HasSubstr("allgatherv of f32 (20 B in all) among 3 ranks over inproc: "));
+    EXPECT_THAT(gathered, HasSubstr("\nbecause: it was asked for"));
+    EXPECT_THAT(gathered, HasSubstr(": ring\n"));
+    const std::string turned = explain(Collective::alltoall, {});
+    EXPECT_THAT(turned, HasSubstr("alltoallv of f32 among 3 ranks over inproc: pairwise\n"
+                                  "because: blocks of different lengths go straight to"));
+    EXPECT_THAT(turned, HasSubstr("what was asked for before cannot be had here"));
+    EXPECT_THAT(turned, Not(HasSubstr("  bruck")));
+    EXPECT_THAT(error_of([&] { explain(Collective::allgather, {}); }).text(),
+                HasSubstr("give 3 counts, not 0"));
+    EXPECT_THAT(error_of([&] { explain(Collective::gather, counts); }).text(),
+                HasSubstr("gatherv is chosen without the lengths of all blocks: give 0 counts"));
+    EXPECT_THAT(error_of([&] { explain(Collective::scan, {}); }).text(),
+                HasSubstr("scan has no blocks that could differ in length"));
+  };
+  Options options;
+  options.algorithms = {{Collective::allgather, Algorithm::ring},
+                        {Collective::alltoall, Algorithm::bruck}};
+  on_world(3, options, body);
+}
+
+TEST(Explained, ACommunicatorSaysWhereItsCostsComeFrom) {
+  const Folder folder;
+  on_world(1, {}, [](Communicator& comm) {
+    EXPECT_THAT(comm.explain(Collective::scan, 1, DType::f32),
+                HasSubstr("\ncosts: plain defaults, nothing was measured here\n"));
+  });
+  const std::string file = folder.write("costs", "rondo costs 1\nhost latency 2us\n");
+  on_world(2, {.costs = file}, [&](Communicator& comm) {
+    EXPECT_THAT(comm.explain(Collective::scan, 1, DType::f32),
+                HasSubstr("\ncosts: from " + file + "\n"));
+  });
+  ::setenv("RONDO_CACHE_DIR", folder.path().c_str(), 1);
+  // On a busy machine measuring may fail, and nothing is kept.
+  for (int attempt = 0; attempt < 20 && folder.names("costs-").empty(); ++attempt) {
+    on_world(2, {}, [](Communicator& comm) { (void)comm.costs(); });
+  }
+  on_world(2, {}, [&](Communicator& comm) {
+    EXPECT_THAT(comm.explain(Collective::scan, 1, DType::f32),
+                HasSubstr("\ncosts: measured, kept in " + folder.path("costs-")));
+  });
 }
 
 TEST(Planned, LongGathersOfManyRanksAreCarriedOut) {

@@ -135,8 +135,9 @@ TEST_F(LocalTopology, AFileIsForSoManyRanks) {
       cache_.write("world", to_text(synthetic_topology("1 hosts x 4 cores").value()));
   const Error error = error_of([&] { Communicator::local(3, {.topology = file}); });
   EXPECT_EQ(error.code(), ErrorCode::invalid_argument);
-  EXPECT_EQ(error.text(),
-            "RONDO_TOPOLOGY=" + file + ": the topology is of 4 ranks, but this world has 3");
+  EXPECT_EQ(error.text(), "RONDO_TOPOLOGY=" + file +
+                              ": the topology is of 4 ranks, but this world has 3; describe all of "
+                              "its ranks, or leave RONDO_TOPOLOGY out");
 }
 
 TEST_F(LocalTopology, BrokenAndMissingFilesAreNamed) {

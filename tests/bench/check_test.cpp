@@ -27,7 +27,7 @@ std::vector<Findings> check_on_all(const Case& c, Fault fault, Check check) {
 }
 
 std::string words(const Case& c) {
-  return concat(name(c.collective), " ", name(c.dtype), " ", name(c.op), " ranks ", c.ranks,
+  return concat(name_of(c.collective), " ", name(c.dtype), " ", name(c.op), " ranks ", c.ranks,
                 " root ", c.root, c.in_place ? " in place" : " out of place");
 }
 

@@ -90,8 +90,20 @@ TEST(ParseOptions, RefusesFlagsThatContradictEachOther) {
   EXPECT_TRUE(parse({"allreduce", "-w", "0", "-n", "5"}).ok());
 }
 
-TEST(HelpText, NamesEveryFlag) {
+TEST(ParseOptions, MessagesHaveNoSchedule) {
+  const Result<Options> options = parse({"sendrecv", "-e", "1K"});
+  ASSERT_TRUE(options.ok()) << options.error().text();
+  EXPECT_EQ(options.value().collective, std::nullopt);
+  EXPECT_THAT(refusal({"sendrecv", "--algorithm", "ring"}), HasSubstr("sendrecv has no schedule"));
+  EXPECT_THAT(refusal({"sendrecv", "--tile", "4K"}), HasSubstr("sendrecv has no schedule"));
+}
+
+TEST(HelpText, NamesEveryCollectiveAndFlag) {
   const std::string help = help_text("rondo-perf");
+  for (int i = 0; i < collective_count; ++i) {
+    EXPECT_THAT(help, HasSubstr(std::string(name(static_cast<Collective>(i)))));
+  }
+  EXPECT_THAT(help, HasSubstr("exscan, sendrecv"));
   for (const char* flag :
        {"-b,", "-e,", "-f,", "-i,", "-n,", "-w,", "-c,", "-d,", "-o,", "-r,", "-z,", "-a,", "-J,",
         "-h,", "--transport", "--ranks", "--algorithm", "--tile"}) {

@@ -63,6 +63,20 @@ class SharedLibrary final : public Library {
     world_.meeting.arrive_and_wait();
   }
 
+  // The first message is sent, the second one is received.
+  void exchange(const std::vector<Message>& messages) override {
+    const Message& sent = messages.at(0);
+    const Message& received = messages.at(1);
+    const std::size_t bytes = sent.count * size_of(sent.dtype);
+    const auto* send = static_cast<const std::byte*>(sent.data);
+    world_.inputs[index(rank_)].assign(send, send + bytes);
+    world_.meeting.arrive_and_wait();
+    auto* const receive = static_cast<std::byte*>(received.data);
+    std::memcpy(receive, input_of(received.peer), bytes);
+    if (world_.fault == Fault::wrong_element && rank_ == 0) receive[bytes / 2] ^= std::byte{1};
+    world_.meeting.arrive_and_wait();
+  }
+
   static constexpr std::size_t smallest_faulty = 5;
 
  private:
@@ -72,7 +86,7 @@ class SharedLibrary final : public Library {
 
   void carry_out(const Case& c, Fault fault, std::byte* receive) const {
     const std::size_t block = c.count * size_of(c.dtype);
-    switch (c.collective) {
+    switch (*c.collective) {
       case Collective::allreduce:
         return reduce_block(c, fault, 0, receive);
       case Collective::reduce:

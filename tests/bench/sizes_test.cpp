@@ -60,6 +60,7 @@ TEST(BusFactor, IsTheTrafficThatEachLinkMustCarry) {
   EXPECT_DOUBLE_EQ(bus_factor(Collective::broadcast, 4), 1);
   EXPECT_DOUBLE_EQ(bus_factor(Collective::reduce, 4), 1);
   EXPECT_DOUBLE_EQ(bus_factor(Collective::allreduce, 1), 0);
+  EXPECT_DOUBLE_EQ(bus_factor(std::nullopt, 4), 1);
 }
 
 TEST(Quantile, TakesTheNearestRank) {

@@ -33,7 +33,7 @@ Outcome run(int ranks, Fault fault, const Options& options) {
   return {out.str(), worst};
 }
 
-Options few(Collective collective) {
+Options few(Subject collective) {
   Options options;
   options.collective = collective;
   options.min_bytes = 64;
@@ -78,9 +78,23 @@ TEST(Suite, RunsEveryCollective) {
     for (const Check check : {Check::off, Check::exact, Check::reference}) {
       Options options = few(static_cast<Collective>(i));
       options.check = check;
-      EXPECT_EQ(run(2, Fault::none, options).worst_code, 0) << name(options.collective);
+      EXPECT_EQ(run(2, Fault::none, options).worst_code, 0) << name_of(options.collective);
     }
   }
+}
+
+TEST(Suite, MessagesGoRoundTheRanks) {
+  for (const int ranks : {1, 2, 3}) {
+    for (const Check check : {Check::exact, Check::reference}) {
+      Options options = few(std::nullopt);
+      options.check = check;
+      const Outcome outcome = run(ranks, Fault::none, options);
+      EXPECT_EQ(outcome.worst_code, 0) << ranks;
+      EXPECT_THAT(outcome.text, HasSubstr("# Collective test concluded: sendrecv\n"));
+      EXPECT_THAT(outcome.text, HasSubstr("    N/A     N/A     N/A     N/A\n"));
+    }
+  }
+  EXPECT_EQ(run(3, Fault::wrong_element, few(std::nullopt)).worst_code, exit_wrong);
 }
 
 TEST(Suite, WrongValuesShowInTheTableTheFooterAndTheExitCode) {
@@ -151,10 +165,6 @@ TEST(Json, HoldsConfigurationResultsAndSummary) {
   EXPECT_THAT(json, HasSubstr(R"("nwrong": null)"));
   EXPECT_THAT(json, HasSubstr(R"("out_of_bounds": 3)"));
   EXPECT_EQ(std::count(json.begin(), json.end(), '{'), std::count(json.begin(), json.end(), '}'));
-}
-
-TEST(Json, QuotesControlCharacters) {
-  EXPECT_EQ(quoted("a\n\\"), R"("a\u000a\\")");
 }
 
 }  // namespace

@@ -123,6 +123,9 @@ TEST(Options, TheCallersValuesObeyTheSameLimits) {
       {{.radix = max_radix + 1}, "Options::radix=65"},
       {{.tile_bytes = std::size_t{1} << 41}, "Options::tile_bytes=2199023255552"},
       {{.transport = "pigeon"}, "Options::transport=pigeon"},
+      {{.algorithms = {{Collective::alltoall, Algorithm::ring}}},
+       "Options::algorithms=alltoall:ring: expected an algorithm that alltoall has, one of "
+       "one_shot"},
   };
   for (const auto& [options, expected] : cases) {
     const Result<Options> read = read_options(lookup_in({}), options);

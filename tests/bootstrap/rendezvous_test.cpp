@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "harness/folder.hpp"
 #include "variables.hpp"
 
 namespace rondo {
@@ -15,20 +16,13 @@ namespace {
 namespace fs = std::filesystem;
 using test::lookup_in;
 
-class RendezvousFile : public testing::Test {
+class RendezvousFile : public ::testing::Test {
  protected:
-  RendezvousFile() {
-    std::string pattern = fs::temp_directory_path() / "rondo-test-XXXXXX";
-    if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("mkdtemp");
-    base_ = pattern;
-  }
-  ~RendezvousFile() override { fs::remove_all(base_); }
-
   std::string local_path() const {
-    return local_rendezvous(lookup_in({{"XDG_RUNTIME_DIR", base_.string()}}), "job").substr(5);
+    return local_rendezvous(lookup_in({{"XDG_RUNTIME_DIR", folder_.path()}}), "job").substr(5);
   }
 
-  fs::path base_;
+  testing::Folder folder_;
 };
 
 TEST_F(RendezvousFile, IsThereWhileRankZeroGathers) {
@@ -45,7 +39,7 @@ TEST_F(RendezvousFile, IsThereWhileRankZeroGathers) {
     EXPECT_EQ(address->host, "127.0.0.1");
     EXPECT_EQ(address->port, 4711);
   }
-  EXPECT_TRUE(fs::is_empty(base_)) << "file and directory are gone";
+  EXPECT_TRUE(fs::is_empty(folder_.path())) << "file and directory are gone";
 }
 
 TEST_F(RendezvousFile, TheDirectoryStaysWhileAnotherJobUsesIt) {
@@ -56,7 +50,7 @@ TEST_F(RendezvousFile, TheDirectoryStaysWhileAnotherJobUsesIt) {
 }
 
 TEST_F(RendezvousFile, ReplacesAStaleOneAndLeavesItsSuccessor) {
-  const std::string path = base_ / "root";
+  const std::string path = folder_.path("root");
   std::optional<Result<Publication>> first(Publication::write(path, {"127.0.0.1", 1}));
   const Result<Publication> second = Publication::write(path, {"::1", 2});
   first.reset();
@@ -76,13 +70,13 @@ TEST_F(RendezvousFile, ADirectoryThatOthersMayEnterIsRefused) {
 
 TEST_F(RendezvousFile, ADirectoryThatIsALinkIsRefused) {
   const std::string path = local_path();
-  fs::create_directory(base_ / "elsewhere");
-  fs::create_directory_symlink(base_ / "elsewhere", fs::path(path).parent_path());
+  fs::create_directory(folder_.path("elsewhere"));
+  fs::create_directory_symlink(folder_.path("elsewhere"), fs::path(path).parent_path());
   EXPECT_FALSE(Publication::write(path, {"127.0.0.1", 1}).ok());
 }
 
 TEST_F(RendezvousFile, NonsenseIsNoAddress) {
-  const std::string path = base_ / "root";
+  const std::string path = folder_.path("root");
   for (const char* text : {"", "\n", "127.0.0.1:80", "127.0.0.1\n", "file:/etc\n", "a:b\n"}) {
     std::ofstream(path) << text;
     EXPECT_EQ(read_publication(path), std::nullopt) << text;
@@ -97,7 +91,7 @@ TEST_F(RendezvousFile, NonsenseIsNoAddress) {
 TEST_F(RendezvousFile, WithoutARuntimeDirectoryItIsBelowTmp) {
   const std::string expected = "file:/tmp/rondo-" + std::to_string(::geteuid()) + "/";
   EXPECT_TRUE(local_rendezvous(lookup_in({}), "job").starts_with(expected));
-  const auto missing = lookup_in({{"XDG_RUNTIME_DIR", (base_ / "missing").string()}});
+  const auto missing = lookup_in({{"XDG_RUNTIME_DIR", folder_.path("missing")}});
   EXPECT_TRUE(local_rendezvous(missing, "job").starts_with(expected));
 }
 

@@ -18,6 +18,7 @@
 #include "bootstrap/address.hpp"
 #include "bootstrap/rendezvous.hpp"
 #include "bootstrap/wire.hpp"
+#include "harness/folder.hpp"
 #include "transport/tcp/socket.hpp"
 
 namespace rondo {
@@ -40,16 +41,9 @@ struct Participant {
   milliseconds late{0};
 };
 
-class World : public testing::Test {
+class World : public ::testing::Test {
  protected:
-  World() {
-    std::string pattern = fs::temp_directory_path() / "rondo-world-XXXXXX";
-    if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("mkdtemp");
-    directory_ = pattern;
-  }
-  ~World() override { fs::remove_all(directory_); }
-
-  std::string path() const { return directory_ / "root"; }
+  std::string path() const { return folder_.path("root"); }
 
   Participant participant(int rank, int size) const {
     Participant one;
@@ -123,7 +117,7 @@ class World : public testing::Test {
     }
   }
 
-  fs::path directory_;
+  testing::Folder folder_;
 };
 
 std::uint16_t free_port() {

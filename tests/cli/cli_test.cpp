@@ -1,55 +1,44 @@
-// The command as a user meets it: what it prints and how it exits. The argument is its path.
+// Verbs, their help and their errors; schedules, drawings, machines and simulations.
 
-#include <gtest/gtest.h>
-#include <sys/wait.h>
-#include <unistd.h>
+#include "base/text.hpp"
+#include "cli/command.hpp"
+#include "harness/folder.hpp"
+#include "rondo/schedule.hpp"
 
-#include <array>
-#include <cstdint>
-#include <cstdio>
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
-#include <string>
-
+namespace rondo {
 namespace {
 
-std::string command_path;
-
-struct Outcome {
-  int exit_code = -1;
-  std::string output;  // both streams
-};
-
-Outcome rondo(const std::string& arguments) {
-  Outcome outcome;
-  FILE* pipe = popen(("'" + command_path + "' " + arguments + " 2>&1").c_str(), "r");
-  if (pipe == nullptr) return outcome;
-  std::array<char, 4096> buffer;
-  for (std::size_t n = 0; (n = fread(buffer.data(), 1, buffer.size(), pipe)) > 0;) {
-    outcome.output.append(buffer.data(), n);
-  }
-  const int status = pclose(pipe);
-  if (WIFEXITED(status)) outcome.exit_code = WEXITSTATUS(status);
-  return outcome;
-}
-
-void expect(const std::string& arguments, int exit_code, const std::string& text) {
-  const Outcome outcome = rondo(arguments);
-  EXPECT_EQ(outcome.exit_code, exit_code) << "rondo " << arguments << "\n" << outcome.output;
-  EXPECT_NE(outcome.output.find(text), std::string::npos)
-      << "rondo " << arguments << "\nfound:    " << outcome.output << "\nexpected: " << text;
-}
+using testing::command_path;
+using testing::expect;
+using testing::Folder;
+using testing::rondo;
 
 TEST(Command, HelpIsEverywhere) {
   expect("--help", 0, "usage: rondo VERB");
   expect("help", 0, "verify");
+  expect("--help", 0, "; 2, the command line makes no sense.\n");
   expect("verify --help", 0, "usage: rondo verify");
   expect("schedule --help", 0, "usage: rondo schedule");
   expect("draw --help", 0, "usage: rondo draw");
   expect("topo --help", 0, "usage: rondo topo");
   expect("simulate --help", 0, "usage: rondo simulate");
   expect("--version", 0, "rondo 0.");
+}
+
+TEST(Command, HelpListsAllThatThereIs) {
+  for (const char* verb : {"schedule", "draw", "export", "simulate", "verify"}) {
+    for (int i = 1; i < algorithm_count; ++i) {
+      expect(concat(verb, " --help"), 0, concat(" ", name(static_cast<Algorithm>(i))));
+    }
+  }
+  for (const char* verb :
+       {"schedule", "draw", "export", "simulate", "verify", "explain", "plan", "tune"}) {
+    for (int i = 0; i < collective_count; ++i) {
+      expect(concat(verb, " -h"), 0, concat(" ", name(static_cast<Collective>(i))));
+    }
+  }
+  expect("run -h", 0, "RONDO_COSTS ");
+  expect("env -h", 0, "usage: rondo env");
 }
 
 TEST(Command, WrongUsageIsExplainedAndExitsWithTwo) {
@@ -59,18 +48,20 @@ TEST(Command, WrongUsageIsExplainedAndExitsWithTwo) {
   expect("verify --max-ranks", 2, "option --max-ranks needs a value");
   expect("verify --max-ranks many", 2, "option --max-ranks is a number from 1 to 1024, not 'many'");
   expect("verify --max-ranks=0", 2, "option --max-ranks is a number from 1 to 1024, not '0'");
-  expect("verify --algorithm circle", 2, "option --algorithm does not know 'circle'");
-  expect("verify --algorithm ring --collective barrier", 2, "no such algorithm");
+  expect("verify --algorithm circle", 2, "unknown algorithm 'circle'; known: ring, double_tree, ");
+  expect("verify --algorithm ring --collective barrier", 2,
+         "there is no ring barrier; barrier has double_tree, ");
   expect("schedule", 2, "expected FILE or ALGORITHM COLLECTIVE RANKS");
   expect("schedule ring allreduce", 2, "expected FILE or ALGORITHM COLLECTIVE RANKS");
   expect("schedule ring allreduce four", 2, "the number of ranks is a number from 1 to");
   expect("schedule disc allreduce 4", 2, "unknown algorithm 'disc'");
   expect("schedule ring all 4", 2, "unknown collective 'all'");
+  expect("schedule ring broadcast 4", 2,
+         "rondo schedule: there is no ring broadcast; broadcast has double_tree, ");
   expect("draw ring allreduce 4 --png x", 2, "unknown option '--png'");
 }
 
 TEST(Command, WhatCannotBeDoneExitsWithOne) {
-  expect("schedule ring broadcast 4", 1, "rondo schedule: there is no ring broadcast");
   expect("schedule ring allreduce 1000000", 1, "up to 4096 ranks here, not 1000000");
   expect("schedule /no/such/file", 1, "cannot read /no/such/file: No such file");
   expect("draw ring allreduce 4 --svg /no/such/folder/a.svg", 1, "cannot write /no/such/folder");
@@ -93,17 +84,15 @@ TEST(Command, ScheduleTextGoesRound) {
 }
 
 TEST(Command, VerifyOfAFileSaysWhatIsWrong) {
-  const auto path = std::filesystem::temp_directory_path() /
-                    ("rondo-cli-test-" + std::to_string(getpid()) + ".schedule");
+  const Folder folder;
   std::string text = rondo("schedule ring allreduce 3").output;
   text.replace(text.find(" wait 1>=1"), 10, "");
-  std::ofstream(path) << text;
-  expect("verify " + path.string(), 1,
+  const std::string path = folder.write("wrong", text);
+  expect("verify " + path, 1,
          "rondo verify: wrong: rank 0 lane 1 step 0 (recv out[1] from 2 + in[1])");
-  expect("verify --json " + path.string(), 1, "\"correct\":false,\"error\":\"rank 0 lane 1");
-  std::ofstream(path) << "rondo schedule 1\nnonsense\n";
-  expect("verify " + path.string(), 1, "schedule text: line 2: expected 'plan', found 'nonsense'");
-  std::filesystem::remove(path);
+  expect("verify --json " + path, 1, "\"correct\":false,\"error\":\"rank 0 lane 1");
+  expect("verify " + folder.write("nonsense", "rondo schedule 1\nnonsense\n"), 1,
+         "schedule text: line 2: expected 'plan', found 'nonsense'");
 }
 
 TEST(Command, DrawsSvgToAFileOrToTheOutput) {
@@ -209,81 +198,6 @@ TEST(Command, SimulateSaysWhatItDoesNotUnderstand) {
   expect("simulate --svg /no/such/folder/a.svg", 1, "cannot write /no/such/folder");
 }
 
-TEST(Command, ExplainSaysWhichScheduleAndWhy) {
-  expect("explain --help", 0, "usage: rondo explain COLLECTIVE [SIZE]");
-  expect("explain allreduce 4 --ranks 4", 0,
-         "allreduce of 4 B among 4 ranks (costs not measured, plain constants): one_shot\n"
-         "because: of ");
-  expect("explain allreduce 64M", 0, "* ");
-  expect("explain barrier", 0, "barrier among 4 ranks");
-  expect("explain allreduce 64MiB --machine '2 hosts x 4 cores'", 0,
-         "ring, 2 channels, near to near, tiles of 64 KiB   ");
-  expect("explain allreduce 1MiB --machine '2 hosts x 64 cores'", 0, "Estimated in closed form");
-  expect("topo --synthetic '2 hosts x 3 cores' --text | '" + command_path +
-             "' explain broadcast 64K --topo -",
-         0, "broadcast of 64 KiB among 6 ranks");
-  expect("topo --costs | '" + command_path + "' explain scan 1K --costs -", 0, "(costs from -)");
-  expect("explain gather 4 --ranks 3 --json", 0,
-         "{\"collective\":\"gather\",\"ranks\":3,\"bytes\":4,\"plan\":{\"algorithm\":\"");
-  expect("explain allreduce 4 --json", 0, "\"because\":\"fastest\",\"passed_over\":false,");
-}
-
-TEST(Command, ExplainIsTrueOfSizesThatAreTreatedAlike) {
-  // The largest size before others are better served by another plan.
-  const std::string plan = rondo("plan --collective allreduce --ranks 4 --json").output;
-  const std::string mark = "\"from\":0,\"to\":";
-  const std::size_t found = plan.find(mark);
-  ASSERT_NE(found, std::string::npos) << plan;
-  const std::uint64_t end = std::stoull(plan.substr(found + mark.size()));
-  const std::string text = rondo("explain allreduce --ranks 4 " + std::to_string(end - 1)).output;
-  const bool first_is_chosen = text.find("mostly\n* ") != std::string::npos;
-  const bool says_so = text.find("candidates it is predicted to be the fastest") != text.npos;
-  EXPECT_EQ(first_is_chosen, says_so) << text;
-  EXPECT_NE(says_so, text.find("at this very size it is ") != text.npos) << text;
-}
-
-TEST(Command, WhatWasAskedForIsHonouredAndExplained) {
-  setenv("RONDO_ALGORITHM", "allreduce:ring,broadcast:chain", 1);
-  expect("explain allreduce 4", 0, ": ring\nbecause: it was asked for; one_shot is predicted");
-  expect("explain broadcast 4", 0, ": chain\nbecause: it was asked for");
-  expect("plan --collective allreduce", 0, " wish\n");
-  setenv("RONDO_ALGORITHM", "allreduce:pairwise", 1);
-  expect("explain allreduce 4", 1,
-         "RONDO_ALGORITHM=allreduce:pairwise: expected an algorithm that");
-  unsetenv("RONDO_ALGORITHM");
-}
-
-TEST(Command, PlanShowsTheSchedulesOfAllSizes) {
-  expect("plan --help", 0, "usage: rondo plan [OPTION …]");
-  expect("plan", 0, "\nreduce_scatter\n  0 B ..");
-  expect("plan --machine '2 hosts x 2 cores'", 0, "Schedules among 4 ranks; costs");
-  expect("plan --machine '2 hosts x 8 cores'", 0, "\ngather\n  0 B ..");
-  expect("plan --json", 0, "\n{\"collective\":\"broadcast\",\"ranks\":4,\"ranges\":[{\"from\":0,");
-  expect("plan --svg -", 0, "</svg>");
-  expect("plan --collective alltoall --svg -", 0, "alltoall among 4 ranks");
-  expect("run -n 2 --no-prefix -- '" + command_path + "' plan --collective allgather", 0,
-         "Schedules among 2 ranks over tcp; costs of this world\n\nallgather\n");
-}
-
-TEST(Command, TuneMeasuresAndSavesWhatIsUsedAfterwards) {
-  const auto path = std::filesystem::temp_directory_path() /
-                    ("rondo-cli-test-" + std::to_string(getpid()) + ".plan");
-  const std::string brief = "tune --ranks 2 --transport inproc --time 10 --size 4,64K ";
-  expect("tune --help", 0, "usage: rondo tune --ranks N");
-  expect(brief, 0, "\nchosen to best: median ");
-  expect(brief + "--collective broadcast --json", 0,
-         "{\"collective\":\"broadcast\",\"ranks\":2,\"transport\":\"inproc\",\"bytes\":65536,");
-  expect(brief + "--collective allreduce,barrier --save " + path.string(), 0, "\n0 B  ");
-  expect("plan --ranks 2 --plan-file " + path.string(), 0, " rule\n");
-  setenv("RONDO_PLAN_FILE", path.c_str(), 1);
-  expect("explain allreduce 4 --ranks 2", 0, "\nbecause: line 2 of the plan file says so\n");
-  expect("explain allreduce 4 --ranks 3", 0, "\nbecause: of ");  // measured among 2
-  unsetenv("RONDO_PLAN_FILE");
-  std::filesystem::remove(path);
-  expect("tune --ranks 2 --time 10 --size 4", 0, "allreduce among 2 ranks over tcp");
-  expect(brief + "--save -", 0, "# measured among 2 ranks over inproc\nallreduce 0B..");
-}
-
 TEST(Command, TheRingThroughAMachineIsDrawn) {
   expect("draw ring --topo --synthetic '2 hosts x 2 packages x 2 cores'", 0,
          "  host              2 times, as few as can be");
@@ -297,44 +211,5 @@ TEST(Command, TheRingThroughAMachineIsDrawn) {
   expect("draw ring --topo --synthetic '3 dogs'", 1, "expected hosts, packages");
 }
 
-TEST(Command, ThePlannerSaysWhatItDoesNotUnderstand) {
-  expect("explain", 2, "rondo explain: name a collective; see 'rondo explain --help'");
-  expect("explain dance 4", 2, "unknown collective 'dance'");
-  expect("explain allreduce", 2, "say how many bytes, such as 1MiB");
-  expect("explain barrier 4", 2, "a barrier moves no bytes: leave SIZE out");
-  expect("explain allreduce 4X", 2, "a size is a number such as 64K or 1MiB, not '4X'");
-  expect("explain allreduce 4 5", 2, "unexpected argument '5'");
-  expect("explain allreduce 4 --fast", 2, "unknown option '--fast'");
-  expect("explain allreduce 4 --topo a --machine b", 2, "give one of --topo and --machine");
-  expect("explain allreduce 4 --machine '2 hosts x 2 cores' --ranks 5", 2,
-         "the topology has 4 ranks, not 5");
-  expect("explain allreduce 4 --machine '3 dogs'", 1, "expected hosts, packages");
-  expect("explain allreduce 4 --costs /no/such/file", 1, "cannot read /no/such/file");
-  expect("explain allreduce 4 --plan-file /no/such/file", 1,
-         "RONDO_PLAN_FILE=/no/such/file: cannot read the file: No such file");
-  expect("plan extra", 2, "unexpected argument 'extra'");
-  expect("plan --collective dance", 2, "unknown collective 'dance'");
-  expect("plan --collective barrier --svg -", 2, "a barrier has no sizes to chart");
-  expect("plan --svg /no/such/folder/a.svg", 1, "cannot write /no/such/folder");
-  expect("run -n 2 --no-prefix -- '" + command_path + "' plan --ranks 4", 2,
-         "option --ranks describes a world; under a launcher there is one");
-  expect("tune", 2, "say how many --ranks, or start it under 'rondo run'");
-  expect("tune --ranks 1", 2, "option --ranks is a number from 2 to 256, not '1'");
-  expect("tune --ranks 2 --transport pigeon", 2, "--transport is tcp or inproc, not 'pigeon'");
-  expect("tune --ranks 2 --collective dance", 2, "unknown collective 'dance'");
-  expect("tune --ranks 2 --collective ''", 2, "option --collective names none");
-  expect("tune --ranks 2 --size 5X", 2, "--size");
-  expect("tune --ranks 2 --fast", 2, "unknown option '--fast'");
-  expect("tune --ranks 2 --save /no/such/folder/plan", 1,
-         "cannot write /no/such/folder/plan: No such file");
-  expect("run -n 2 --no-prefix -- '" + command_path + "' tune --ranks 2", 2,
-         "under a launcher --ranks and --transport are given by it");
-}
-
 }  // namespace
-
-int main(int argc, char** argv) {
-  testing::InitGoogleTest(&argc, argv);
-  if (argc > 1) command_path = argv[1];
-  return RUN_ALL_TESTS();
-}
+}  // namespace rondo

@@ -8,12 +8,12 @@
 
 #include <cstdlib>
 #include <exception>
-#include <filesystem>
 #include <functional>
 #include <iostream>
 #include <string>
 #include <vector>
 
+#include "harness/folder.hpp"
 #include "rondo/communicator.hpp"
 
 namespace rondo::testing {
@@ -33,15 +33,14 @@ inline int run_process(const Options& options, const std::function<void(Communic
 /// Runs `body` on a world of processes, one a rank. Only in programs without threads.
 inline void on_processes(int ranks, const Options& options,
                          const std::function<void(Communicator&)>& body) {
-  std::string directory = (std::filesystem::temp_directory_path() / "rondo-XXXXXX").string();
-  ASSERT_NE(::mkdtemp(directory.data()), nullptr);
+  const Folder folder;
   std::vector<pid_t> children;
   for (int rank = 0; rank < ranks; ++rank) {
     const pid_t child = ::fork();
     if (child == 0) {
       ::setenv("RONDO_RANK", std::to_string(rank).c_str(), 1);
       ::setenv("RONDO_SIZE", std::to_string(ranks).c_str(), 1);
-      ::setenv("RONDO_STORE", ("file:" + directory + "/store").c_str(), 1);
+      ::setenv("RONDO_STORE", ("file:" + folder.path("store")).c_str(), 1);
       const int code = run_process(options, body);
       std::cout.flush();
       ::_exit(code);
@@ -54,7 +53,6 @@ inline void on_processes(int ranks, const Options& options,
               children[static_cast<std::size_t>(rank)]);
     EXPECT_EQ(status, 0) << "rank " << rank << " over TCP failed";
   }
-  std::filesystem::remove_all(directory);
 }
 
 }  // namespace rondo::testing

@@ -1,0 +1,83 @@
+// Collectives with a plan of the caller's choice, of rondo/rondo.h.
+
+#include <type_traits>
+#include <vector>
+
+#include "api/c_calls.hpp"
+#include "api/c_handles.hpp"
+
+namespace {
+
+using namespace rondo::c;
+
+static_assert(std::is_standard_layout_v<rondo_call> && std::is_standard_layout_v<rondo_plan>);
+static_assert(sizeof(rondo_call) == 32 + 6 * sizeof(void*) + sizeof(std::size_t));
+static_assert(sizeof(rondo_plan) == 32 + 3 * sizeof(void*));
+
+RawCall to_raw(const rondo_call& given) {
+  const rondo_call call = completed(given, RONDO_CALL_INIT, "rondo_call", "RONDO_CALL_INIT");
+  if (call.reserved != 0) refuse("rondo_call.reserved must be 0");
+  return {checked<rondo::Collective>(call.collective, rondo::collective_count, "rondo_collective"),
+          call.send,
+          call.receive,
+          call.count,
+          call.dtype,
+          call.op,
+          call.root,
+          call.uneven != 0,
+          {call.send_counts, call.send_displacements},
+          {call.receive_counts, call.receive_displacements}};
+}
+
+template <class Number>
+std::vector<Number> listed(const Number* numbers, std::size_t count) {
+  if (numbers == nullptr) return {};
+  return {numbers, numbers + count};
+}
+
+std::shared_ptr<const rondo::Arrangement> to_arrangement(const rondo_plan& plan, int ranks) {
+  if (plan.groups < 0) refuse("rondo_plan.groups is negative");
+  if ((plan.groups > 0) != (plan.group_sizes != nullptr)) {
+    refuse("rondo_plan.groups and rondo_plan.group_sizes go together");
+  }
+  if (plan.order == nullptr && plan.groups == 0 && plan.weights == nullptr) return nullptr;
+  const auto count = static_cast<std::size_t>(ranks);
+  std::vector<int> order = listed(plan.order, count);
+  for (int rank = 0; plan.order == nullptr && rank < ranks; ++rank) order.push_back(rank);
+  auto made = rondo::Arrangement::make(
+      std::move(order), listed(plan.group_sizes, static_cast<std::size_t>(plan.groups)),
+      listed(plan.weights, count));
+  if (!made) throw made.error();
+  return std::move(made).value();
+}
+
+void run_planned(rondo::Communicator& comm, const rondo::ErasedCall& call,
+                 const rondo_plan& given) {
+  const rondo_plan plan = completed(given, RONDO_PLAN_INIT, "rondo_plan", "RONDO_PLAN_INIT");
+  rondo::Plan own;
+  own.algorithm =
+      checked<rondo::Algorithm>(plan.algorithm, rondo::algorithm_count, "rondo_algorithm");
+  if (own.algorithm == rondo::Algorithm::automatic) {
+    refuse("rondo_plan.algorithm is not set; for the planner's choice pass no plan");
+  }
+  own.ranks = comm.size();
+  if (plan.radix != 0) own.radix = plan.radix;
+  if (plan.channels != 0) own.channels = plan.channels;
+  own.arrangement = to_arrangement(plan, comm.size());
+  comm.run(call, std::move(own), plan.tile_bytes);
+}
+
+}  // namespace
+
+rondo_status rondo_run(rondo_comm* comm, const rondo_call* call, const rondo_plan* plan) {
+  if (comm == nullptr) return null_argument("comm");
+  if (call == nullptr) return null_argument("call");
+  return guarded(*comm->last_error, [&] {
+    const rondo::ErasedCall erased = to_call(to_raw(*call), comm->value);
+    if (plan == nullptr) {
+      comm->value.run(erased);
+    } else {
+      run_planned(comm->value, erased, *plan);
+    }
+  });
+}
