@@ -6,6 +6,7 @@
 
 #include "base/text.hpp"
 #include "base/units.hpp"
+#include "check/cost_model.hpp"
 #include "check/theory.hpp"
 #include "plan/arrange.hpp"
 #include "schedule/generators.hpp"
@@ -106,7 +107,7 @@ std::vector<double> ring_rates(const Arrangement& arrangement, const CostModel& 
     const int from = arrangement.rank_at(position);
     const int to = arrangement.rank_at((position + 1) % ranks);
     const LinkCost& link = model.links[static_cast<std::size_t>(model.class_of(from, to))];
-    const double byte_s = std::max(link.byte_s, 2 * link.overhead_byte_s);
+    const double byte_s = std::max(byte_s_between(model, from, to), 2 * link.overhead_byte_s);
     rates.push_back(byte_s > 0 ? 1 / byte_s : 0);
   }
   return rates;

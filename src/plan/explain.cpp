@@ -31,6 +31,7 @@ CostModel without(CostModel model, Part part) {
     if (part == Part::wires) link.byte_s = 0;
     if (part == Part::processors) link.overhead_byte_s = 0;
   }
+  if (part == Part::wires) model.port_byte_s.clear();
   if (part == Part::processors) model.reduce_byte_s = model.copy_byte_s = 0;
   return model;
 }
@@ -95,7 +96,7 @@ std::string reason(const Choice& choice, const std::vector<Prediction>& all, std
   if (lead > 1.0005 && best.picoseconds > 0) {
     text += concat(", the next takes ", percent_text(lead), " longer");
   } else {
-    text += ", as fast as the next and simpler";
+    text += ", as good as the next and simpler";
   }
   return text;
 }
