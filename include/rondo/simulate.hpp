@@ -4,9 +4,12 @@
 //
 // The model, per tile of a step:
 //   - A step starts when its lane and its waits allow it; sends and recvs meet as in schedule.hpp.
-//   - A message of n bytes leaves its sender's processor after o + n·O, then occupies the sender's
-//     way out and, `a` later, the receiver's way in for n·b each. The send is done when the last
-//     byte has left. Then the receiver's processor takes o + n·O, and n·c where it accumulates.
+//   - A message of n bytes leaves its sender's processor after o + n·O, then occupies the way out
+//   of
+//     the sender's port and, `a` later, the way in of the receiver's for n·b each; b is the link's,
+//     or the port's where that is slower. It moves at the pace of the slower of both. The send is
+//     done when the last byte has left. Then the receiver's processor takes o + n·O, and n·c where
+//     it accumulates.
 //   - A link takes up to `window` bytes before their recv has started, as socket buffers do; what
 //     does not fit waits for its recv. A window of 0 is the pure rendezvous of schedule.hpp.
 //   - Each rank has one processor, which may be another rank's too; messages of one port and bytes
@@ -43,8 +46,12 @@ struct CostModel {
   std::vector<LinkCost> links = {};  ///< by class
   /// Index in `links` of what connects two ranks.
   std::function<int(int from, int to)> class_of = {};
-  /// Ranks with the same port share one way out and one way in of this class.
+  /// Through which port a rank's messages of a class go. What goes through a port shares its one
+  /// way out and its one way in, whatever the ranks and the classes.
   std::function<int(int rank, int link_class)> port_of = {};
+  /// By port, in seconds a byte: what it carries at best. Ports beyond its end are as fast as
+  /// links.
+  std::vector<double> port_byte_s = {};
   double start_s = 0;        ///< of a call, before its first step
   double reduce_byte_s = 0;  ///< c: of the processor, per byte of the result and operand but one
   double copy_byte_s = 0;    ///< of the processor
@@ -71,13 +78,21 @@ struct TwoLevel {
 /// Fails with invalid_argument where a number makes no sense.
 RONDO_API Result<CostModel> make_cost_model(const TwoLevel& hosts);
 
-/// What the links of a world cost, by the class of the path between two ranks: measured on the
-/// present machine, or read from a file that a person wrote.
+/// What a host's ports to the network carry at best, each of them.
+struct PortCost {
+  std::string host;  ///< Host::id
+  double byte_s = 0;
+  friend bool operator==(const PortCost&, const PortCost&) = default;
+};
+
+/// What the links of a world cost, by the class of the path between two ranks, and the ports of its
+/// hosts: measured on the present machine, or read from a file that a person wrote.
 struct CostTable {
   std::array<std::optional<LinkCost>, path_class_count> links = {};  ///< by PathClass
   double start_s = 0;
   double reduce_byte_s = 0;
   double copy_byte_s = 0;
+  std::vector<PortCost> ports = {};  ///< each host once, or not at all
   friend bool operator==(const CostTable&, const CostTable&) = default;
 };
 
@@ -87,9 +102,10 @@ RONDO_API std::string to_text(const CostTable& costs);
 RONDO_API Result<CostTable> parse_cost_table(std::string_view text);
 
 /// The world of a topology: the class of a link is the path class of its ranks, those of a host
-/// share its NICs, and ranks that share a core share a processor. Where the speeds of all NICs are
-/// known, the costs between hosts are those of the fastest, and slower ones take longer per byte. A
-/// path class without costs takes those of the nearest class that is farther, else nearer. Fails
+/// share its NICs, and ranks that share a core share a processor. A host's ports have the rate that
+/// the table gives them. Where it says nothing of a host, and the speeds of all NICs are known, the
+/// costs between hosts are those of the fastest, and the ports of slower ones take longer per byte.
+/// A path class without costs takes those of the nearest class that is farther, else nearer. Fails
 /// where the table is empty.
 RONDO_API Result<CostModel> make_cost_model(const Topology& topology, const CostTable& costs);
 
@@ -159,8 +175,8 @@ RONDO_API Result<Simulation> simulate(const Schedule& schedule, const CostModel&
 // A message crosses the sender's NIC, the uplinks of the groups that it leaves, the downlinks of
 // those that it enters, and the receiver's NIC; inside a host the ports of both ranks. After its
 // overhead it moves at its max-min fair share of all these links, which changes as others start
-// and end. Latencies, overheads, processors and windows are as above, and a class's `byte_s` is the
-// speed of its ports; between hosts the fastest class gives the speed of the NICs.
+// and end. Latencies, overheads, processors and windows are as above. Links are as fast as their
+// class and their port allow; between hosts the fastest class counts.
 
 /// How messages cross a dragonfly.
 enum class Routing : std::uint8_t {

@@ -13,13 +13,19 @@
 #include "api/measure_links.hpp"
 #include "base/hash.hpp"
 #include "base/text.hpp"
+#include "check/cost_model.hpp"
 #include "plan/default_costs.hpp"
+#include "plan/fit.hpp"
+#include "plan/port_rates.hpp"
 
 namespace rondo {
 
 namespace {
 
 constexpr std::chrono::milliseconds budget_of_all(150);  // the rest is for fitting
+// Each host has a fast partner at last, and more than one chance. Together 200 ms.
+constexpr int port_rounds = 3;
+constexpr std::chrono::milliseconds budget_of_ports(65);  // of a round
 // The pairs of so many ranks are looked through in milliseconds.
 constexpr std::size_t most_candidates = 1024;
 
@@ -83,6 +89,23 @@ std::vector<int> candidates(const Topology& topology) {
   return ranks;
 }
 
+// Which rank measures a host's port: the first one there, by host.
+std::vector<int> first_ranks(const Topology& topology) {
+  std::vector<int> first(topology.hosts.size(), -1);
+  for (std::size_t i = 0; i < topology.ranks.size(); ++i) {
+    int& rank = first[static_cast<std::size_t>(topology.ranks[i].host)];
+    if (rank < 0) rank = static_cast<int>(i);
+  }
+  return first;
+}
+
+bool knows_all_ports(const CostTable& table, const Topology& topology) {
+  return std::all_of(topology.hosts.begin(), topology.hosts.end(), [&](const Host& host) {
+    return std::any_of(table.ports.begin(), table.ports.end(),
+                       [&](const PortCost& port) { return port.host == host.id; });
+  });
+}
+
 struct Measurer {
   Exchange& exchange;
   Engine& engine;
@@ -117,7 +140,51 @@ struct Measurer {
                                   finding.overhead_byte_s, finding.window_bytes});
   }
 
+  // Of all hosts whose ports could be measured. All pairs of a round measure at the same time, then
+  // everybody hears of all.
+  Result<std::vector<PortCost>> port_costs() const {
+    const std::vector<int> first = first_ranks(topology);
+    PortRates rates(static_cast<int>(topology.hosts.size()));
+    for (int round = 0; round < port_rounds; ++round) {
+      const std::vector<PortRates::Pair> pairs = rates.pairs(round);
+      double own = 0;
+      for (const PortRates::Pair& pair : pairs) {
+        const std::vector<int> members = {first[static_cast<std::size_t>(pair.first)],
+                                          first[static_cast<std::size_t>(pair.second)]};
+        if (std::find(members.begin(), members.end(), exchange.rank()) == members.end()) continue;
+        own = exchange_between(members, static_cast<std::uint64_t>(round));
+      }
+      std::vector<double> all(static_cast<std::size_t>(exchange.size()));
+      const Result<> told = exchange.allgather(std::as_bytes(std::span(&own, 1)),
+                                               std::as_writable_bytes(std::span(all)));
+      if (!told) return told.error();
+      for (const PortRates::Pair& pair : pairs) {
+        const auto leader = static_cast<std::size_t>(first[static_cast<std::size_t>(pair.first)]);
+        if (all[leader] > 0) rates.note(pair, all[leader]);
+      }
+    }
+    std::vector<PortCost> ports;
+    const std::vector<std::optional<double>> byte_s = rates.byte_s();
+    for (std::size_t host = 0; host < byte_s.size(); ++host) {
+      const std::string& id = topology.hosts[host].id;
+      if (byte_s[host] && !id.empty()) ports.push_back({id, rounded_rate(*byte_s[host])});
+    }
+    return ports;
+  }
+
  private:
+  // 0 where it could not be measured, and on the second rank.
+  double exchange_between(const std::vector<int>& members, std::uint64_t round) const {
+    // No other pair of a world has these two numbers.
+    const std::uint64_t number = path_class_count + 1 + round * topology.ranks.size() +
+                                 static_cast<std::uint64_t>(members[0]);
+    Result<std::unique_ptr<Transport>> between = part_of(engine, members, context + number);
+    if (!between) return 0;
+    const Result<double> byte_s = measure_ports(std::move(between).value(), engine.may_spin(),
+                                                subset(topology, members), budget_of_ports);
+    return byte_s ? byte_s.value() : 0;
+  }
+
   Result<LinkCost> measure(const Representative& pair, const CostTable& table,
                            std::chrono::microseconds budget) const {
     const std::vector<int> members = {pair.first, pair.second};
@@ -131,21 +198,24 @@ struct Measurer {
 
 }  // namespace
 
-std::vector<Representative> representatives(const Topology& topology) {
+std::vector<Representative> representatives(const Topology& topology,
+                                            std::span<const PortCost> ports) {
   CostTable any;
   any.links.back() = LinkCost{};
+  any.ports.assign(ports.begin(), ports.end());
   const Result<CostModel> model = make_cost_model(topology, any);
   std::vector<std::optional<Representative>> found(path_class_count);
-  std::vector<int> slowness(path_class_count, 0);  // of those found
+  std::vector<double> slowness(path_class_count, 0);  // of those found
   if (model) {
     const std::vector<int> ranks = candidates(topology);
     for (auto first = ranks.begin(); first != ranks.end(); ++first) {
       for (auto second = first + 1; second != ranks.end(); ++second) {
-        // The costs of a class are those between the fastest NICs.
-        const int link = model.value().class_of(*first, *second);
-        const auto path = static_cast<std::size_t>(link % path_class_count);
-        if (found[path] && slowness[path] <= link / path_class_count) continue;
-        slowness[path] = link / path_class_count;
+        // The costs of a class are those between the fastest ports.
+        const auto path = static_cast<std::size_t>(model.value().class_of(*first, *second));
+        if (found[path] && slowness[path] == 0) continue;
+        const double slow = byte_s_between(model.value(), *first, *second);
+        if (found[path] && slowness[path] <= slow) continue;
+        slowness[path] = slow;
         found[path] = {static_cast<PathClass>(path), *first, *second};
       }
     }
@@ -196,7 +266,13 @@ Result<CostTable> find_costs(Exchange& exchange, Engine& engine, const Topology&
   if (!shared) return shared.error();
   CostTable table = shared.value().table;
   if (shared.value().given) return table;
-  std::vector<Representative> missing = representatives(topology);
+  const bool finds_ports = topology.hosts.size() > 1 && !knows_all_ports(table, topology);
+  if (finds_ports) {
+    Result<std::vector<PortCost>> ports = measurer.port_costs();
+    if (!ports) return ports.error();
+    table.ports = std::move(ports).value();
+  }
+  std::vector<Representative> missing = representatives(topology, table.ports);
   std::erase_if(missing, [&](const Representative& one) {
     return table.links[static_cast<std::size_t>(one.path)].has_value();
   });
@@ -205,7 +281,8 @@ Result<CostTable> find_costs(Exchange& exchange, Engine& engine, const Topology&
     if (!cost) return cost.error();
     table.links[static_cast<std::size_t>(pair.path)] = cost.value();
   }
-  if (keeps && !missing.empty() && has_links(table)) write_cached(name, to_text(table));
+  const bool is_new = finds_ports || !missing.empty();
+  if (keeps && is_new && has_links(table)) write_cached(name, to_text(table));
   return table;
 }
 

@@ -4,6 +4,8 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
+#include <string>
 #include <utility>
 
 #include "api/exchange.hpp"
@@ -11,7 +13,8 @@
 
 namespace rondo {
 
-/// A class of paths, and the two ranks that stand for it: the first pair in rank order.
+/// A class of paths, and the two ranks that stand for it: of those with the fastest ports the first
+/// pair in rank order.
 struct Representative {
   PathClass path = PathClass::host;
   int first = 0;
@@ -20,12 +23,15 @@ struct Representative {
 
 /// Every class that is present among the ranks, from near to far. In worlds of thousands of ranks
 /// only some of each host are looked at.
-std::vector<Representative> representatives(const Topology& topology);
+std::vector<Representative> representatives(const Topology& topology,
+                                            std::span<const PortCost> ports = {});
 
 /// Collective: the same table on all ranks, bit by bit. Rank 0's counts: `given`, else what its
-/// cache folder has for its machine and this transport. Unless it is given, the classes that it
-/// lacks are measured, each between one pair of ranks while the others wait, at most 200 ms in all,
-/// and rank 0 keeps them in its cache folder. `context` is that of the communicator.
+/// cache folder has for its machine and this transport. Unless it is given, what it lacks is
+/// measured, and rank 0 keeps it in its cache folder: the classes, each between one pair of ranks
+/// while the others wait, at most 200 ms in all; and where there are several hosts and the port of
+/// one is not known, the ports of all, between pairs of hosts at the same time, at most 200 ms too.
+/// `context` is that of the communicator.
 /// Errors: those of the transport.
 Result<CostTable> find_costs(Exchange& exchange, Engine& engine, const Topology& topology,
                              const std::optional<CostTable>& given, std::uint64_t context);

@@ -23,4 +23,10 @@ Result<LinkCost> measure_link(std::unique_ptr<Transport> between, bool may_spin,
                               const Topology& pair, const CostTable& rank,
                               std::chrono::microseconds budget);
 
+/// What the slower one of two hosts' ports carries, in seconds a byte, both ways at once and for as
+/// long as the budget lasts: a link may pass some bytes faster after a pause. As above; rank 0 gets
+/// the figure.
+Result<double> measure_ports(std::unique_ptr<Transport> between, bool may_spin,
+                             const Topology& pair, std::chrono::microseconds budget);
+
 }  // namespace rondo

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/text.hpp"
+#include "check/cost_model.hpp"
 
 namespace rondo {
 
@@ -31,8 +32,10 @@ struct Wire {
   std::uint32_t sender = 0;    // rank
   std::uint32_t receiver = 0;  // rank
   std::uint32_t cost = 0;      // index in the costs
-  std::uint32_t way_out = 0;   // ports
-  std::uint32_t way_in = 0;
+  std::uint32_t port_out = 0;  // of the sender
+  std::uint32_t port_in = 0;   // of the receiver
+  double byte_out = 0;         // in picoseconds, at these ports
+  double byte_in = 0;
   PathId path = 0;                  // where messages share links
   LaneId leaving = nobody;          // whose message shares links now
   LaneId sending = nobody;          // has started a send that has not left
@@ -46,7 +49,6 @@ struct Wire {
 struct Cost {
   Time latency = 0;
   Time overhead = 0;
-  double byte = 0;
   double overhead_byte = 0;
   std::uint64_t window = 0;
 };
@@ -75,14 +77,13 @@ class Clockwork {
       : world_(world), model_(model), flows_(flows), tiling_(tiling), record_(record) {
     if (flows_ != nullptr) flows_->begin(static_cast<int>(world.programs.size()));
     place_lanes();
-    place_ports();
     place_wires();
     place_processors();
     reduce_byte_ = model.reduce_byte_s * picoseconds;
     copy_byte_ = model.copy_byte_s * picoseconds;
     for (const LinkCost& link : model.links) {
       costs_.push_back({std::llround(link.latency_s * picoseconds),
-                        std::llround(link.overhead_s * picoseconds), link.byte_s * picoseconds,
+                        std::llround(link.overhead_s * picoseconds),
                         link.overhead_byte_s * picoseconds, link.window_bytes});
     }
     if (record) times_.resize(wire_of_step_.size());
@@ -178,20 +179,6 @@ class Clockwork {
     wire_of_step_.resize(steps, nobody);
   }
 
-  void place_ports() {
-    std::uint32_t ports = 0;
-    for (std::size_t link_class = 0; link_class < model_.links.size(); ++link_class) {
-      first_port_.push_back(ports);
-      int most = 0;
-      for (std::size_t rank = 0; rank < world_.programs.size(); ++rank) {
-        most = std::max(most, port_of(rank, link_class));
-      }
-      ports += static_cast<std::uint32_t>(most) + 1;
-    }
-    ways_out_.resize(ports);
-    ways_in_.resize(ports);
-  }
-
   void place_processors() {
     std::unordered_map<int, std::uint32_t> known;
     for (std::uint32_t rank = 0; rank < world_.programs.size(); ++rank) {
@@ -203,14 +190,11 @@ class Clockwork {
     processors_.resize(known.size());
   }
 
-  int port_of(std::size_t rank, std::size_t link_class) const {
-    return model_.port_of(static_cast<int>(rank), static_cast<int>(link_class));
-  }
-
   // In a folded world the links of all images of a sender are one link: it is named by the sender's
   // image, the distance to the receiver, and the channel.
   void place_wires() {
     std::unordered_map<std::uint64_t, WireId> known;
+    std::unordered_map<int, std::uint32_t> ports;
     for (const Lane& lane : lanes_) {
       const int rank = static_cast<int>(lane.rank);
       for (std::uint32_t i = lane.begin; i < lane.end; ++i) {
@@ -223,20 +207,29 @@ class Clockwork {
         const std::uint64_t key = (std::uint64_t{image(from)} << 36) ^
                                   (static_cast<std::uint64_t>(distance) << 8) ^ step.channel;
         const auto [place, is_new] = known.try_emplace(key, static_cast<WireId>(wires_.size()));
-        if (is_new) wires_.push_back(make_wire(from, to));
+        if (is_new) wires_.push_back(make_wire(from, to, ports));
         wire_of_step_[first_step_[lane.rank] + i] = place->second;
       }
     }
+    ways_out_.resize(ports.size());
+    ways_in_.resize(ports.size());
   }
 
-  Wire make_wire(int from, int to) const {
-    const auto link_class = static_cast<std::uint32_t>(model_.class_of(from, to));
-    const std::uint32_t first = first_port_[link_class];
+  // `ports` numbers those in use, by the numbers that the model gives them.
+  Wire make_wire(int from, int to, std::unordered_map<int, std::uint32_t>& ports) const {
+    const int link_class = model_.class_of(from, to);
+    const int out = model_.port_of(static_cast<int>(image(from)), link_class);
+    const int in = model_.port_of(static_cast<int>(image(to)), link_class);
+    const auto number = [&](int port) {
+      return ports.try_emplace(port, static_cast<std::uint32_t>(ports.size())).first->second;
+    };
     return {.sender = image(from),
             .receiver = image(to),
-            .cost = link_class,
-            .way_out = first + static_cast<std::uint32_t>(port_of(image(from), link_class)),
-            .way_in = first + static_cast<std::uint32_t>(port_of(image(to), link_class)),
+            .cost = static_cast<std::uint32_t>(link_class),
+            .port_out = number(out),
+            .port_in = number(in),
+            .byte_out = byte_s_at(model_, link_class, out) * picoseconds,
+            .byte_in = byte_s_at(model_, link_class, in) * picoseconds,
             .path = flows_ != nullptr ? flows_->path(from, to) : 0};
   }
 
@@ -262,7 +255,9 @@ class Clockwork {
     }
     const Step& next = step(lane);
     const WireId wire = wire_of_step_[step_id(lane)];
-    if (next.op == StepOp::send) {
+    if (!has_work(lane)) {
+      events_.push({now, Event::Kind::lane_done, id});
+    } else if (next.op == StepOp::send) {
       wires_[wire].sending = id;
       launch(wire, now);
     } else if (next.op == StepOp::recv) {
@@ -272,6 +267,11 @@ class Clockwork {
     } else {
       events_.push({use_processor(lane.rank, now, local_work(lane)), Event::Kind::lane_done, id});
     }
+  }
+
+  // As in execution, tiles that a segment does not have are not sent.
+  bool has_work(const Lane& lane) const {
+    return lane.tile == 0 || !step(lane).is_message() || bytes_of(lane) > 0;
   }
 
   // Lets the send that has started leave, if there is one and there is room for it.
@@ -291,13 +291,15 @@ class Clockwork {
       events_.push({ready, Event::Kind::message_leaves, id});
       return;
     }
-    Time& way_out = ways_out_[wire.way_out];
-    Time& way_in = ways_in_[wire.way_in];
-    const Time left = std::max({ready, way_out, way_in - cost.latency}) + scaled(bytes, cost.byte);
-    way_out = left;
-    way_in = left + cost.latency;
+    Time& way_out = ways_out_[wire.port_out];
+    Time& way_in = ways_in_[wire.port_in];
+    const Time begin = std::max({ready, way_out, way_in - cost.latency});
+    way_out = begin + scaled(bytes, wire.byte_out);
+    way_in = begin + cost.latency + scaled(bytes, wire.byte_in);
+    // The faster port has time for others meanwhile.
+    const Time left = std::max(way_out, way_in - cost.latency);
     events_.push({left, Event::Kind::lane_done, wire.sending});
-    events_.push({way_in, Event::Kind::message_arrived, id});
+    events_.push({left + cost.latency, Event::Kind::message_arrived, id});
     wire.sending = nobody;
   }
 
@@ -316,7 +318,7 @@ class Clockwork {
 
   void complete(LaneId id, Time now) {
     Lane& lane = lanes_[id];
-    if (step(lane).op == StepOp::recv) {
+    if (step(lane).op == StepOp::recv && has_work(lane)) {
       const WireId wire = wire_of_step_[step_id(lane)];
       --wires_[wire].under_way;
       wires_[wire].window_in_use -= bytes_of(lane);
@@ -384,8 +386,7 @@ class Clockwork {
   std::vector<std::size_t> first_step_;  // per rank
   std::vector<WireId> wire_of_step_;
   std::vector<Wire> wires_;
-  std::vector<std::uint32_t> first_port_;  // per class of links
-  std::vector<Time> ways_out_;             // when each is free
+  std::vector<Time> ways_out_;  // by port in use: when it is free
   std::vector<Time> ways_in_;
   std::vector<Time> processors_;
   std::vector<std::uint32_t> processor_of_;  // by rank

@@ -1,5 +1,6 @@
 #include "check/cost_model.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/text.hpp"
@@ -12,7 +13,20 @@ constexpr int inner_class = 0;
 constexpr int outer_class = 1;
 // As many as a plan can have.
 constexpr int most_ranks = 1 << 20;
+
 }  // namespace
+
+double byte_s_at(const CostModel& model, int link_class, int port) {
+  const double own = model.links[static_cast<std::size_t>(link_class)].byte_s;
+  const auto index = static_cast<std::size_t>(port);
+  return index < model.port_byte_s.size() ? std::max(own, model.port_byte_s[index]) : own;
+}
+
+double byte_s_between(const CostModel& model, int from, int to) {
+  const int link_class = model.class_of(from, to);
+  return std::max(byte_s_at(model, link_class, model.port_of(from, link_class)),
+                  byte_s_at(model, link_class, model.port_of(to, link_class)));
+}
 
 bool make_sense(std::initializer_list<double> seconds) {
   for (const double value : seconds) {
@@ -34,6 +48,11 @@ std::vector<LinkCost> complete_links(const CostTable& costs) {
     links[i - 1] = nearest;
   }
   return links;
+}
+
+double fastest_between_hosts(const std::vector<LinkCost>& links) {
+  return std::min(links[static_cast<std::size_t>(PathClass::rack)].byte_s,
+                  links[static_cast<std::size_t>(PathClass::network)].byte_s);
 }
 
 Result<CostModel> make_cost_model(const TwoLevel& hosts) {
@@ -59,10 +78,11 @@ Result<CostModel> make_cost_model(const TwoLevel& hosts) {
   model.class_of = [group](int from, int to) {
     return from / group == to / group ? inner_class : outer_class;
   };
-  model.port_of = [group, ports](int rank, int link_class) {
+  // One for each rank inside its host, then those to the network.
+  model.port_of = [group, ports, ranks = hosts.ranks](int rank, int link_class) {
     if (link_class == inner_class) return rank;
     const std::int64_t local = rank % group;
-    return static_cast<int>(std::int64_t{rank / group} * ports + local * ports / group);
+    return static_cast<int>(ranks + std::int64_t{rank / group} * ports + local * ports / group);
   };
   model.start_s = hosts.start_s;
   model.reduce_byte_s = hosts.reduce_byte_s;

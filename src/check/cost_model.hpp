@@ -12,11 +12,18 @@ namespace rondo {
 /// Longer than any message or call takes; keeps all times within 64 bits of picoseconds.
 inline constexpr double most_cost_seconds = 1000;
 
+/// Seconds a byte of a class of links at a port.
+double byte_s_at(const CostModel& model, int link_class, int port);
+/// Of a message between two ranks.
+double byte_s_between(const CostModel& model, int from, int to);
+
 bool make_sense(std::initializer_list<double> seconds);
 bool makes_sense(const LinkCost& link);
 
 /// A cost for each class: what the table does not have is that of the nearest class that is
 /// farther, else nearer. The table is not empty.
 std::vector<LinkCost> complete_links(const CostTable& costs);
+/// Seconds a byte of the fastest of the classes between hosts; `links` is complete.
+double fastest_between_hosts(const std::vector<LinkCost>& links);
 
 }  // namespace rondo

@@ -152,6 +152,13 @@ class Line : public Words {
   std::uint64_t amount() {
     return accept(amount_in(word()), "a number of bytes such as 512KiB, 1MiB or 0B");
   }
+  std::string host() {
+    if (failed()) return {};
+    std::string id(word());
+    if (id.empty()) expected("the id of a host, as `rondo topo --text` shows it");
+    advance();
+    return id;
+  }
   std::optional<PathClass> path() {
     for (int i = 0; i < path_class_count; ++i) {
       const auto candidate = static_cast<PathClass>(i);
@@ -218,6 +225,10 @@ std::vector<Field> fields_of(CostTable& costs) {
   return {{"start", Quantity::time, &costs.start_s},
           {"reduce", Quantity::rate, &costs.reduce_byte_s},
           {"copy", Quantity::rate, &costs.copy_byte_s}};
+}
+
+std::vector<Field> fields_of(PortCost& port) {
+  return {{"wire", Quantity::rate, &port.byte_s}};
 }
 
 std::string value_text(const Field& field) {
@@ -297,6 +308,8 @@ class Parser {
     } else if (!rank_ && line.take("rank")) {
       read_fields(line, fields_of(costs_));
       rank_ = true;
+    } else if (line.take("port")) {
+      parse_port(line);
     } else if (const auto path = line.path()) {
       auto& link = costs_.links[static_cast<std::size_t>(*path)];
       if (link) {
@@ -306,8 +319,17 @@ class Parser {
       link.emplace();
       read_fields(line, fields_of(*link));
     } else {
-      line.expected(concat(rank_ ? "" : "rank, or ", "a class of paths (", all_words(), ")"));
+      line.expected(concat(rank_ ? "" : "rank, ", "port, or a class of paths (", all_words(), ")"));
     }
+  }
+
+  void parse_port(Line& line) {
+    PortCost port{.host = line.host()};
+    for (const PortCost& other : costs_.ports) {
+      if (other.host == port.host) line.refuse(concat("the host ", port.host, " appears twice"));
+    }
+    read_fields(line, fields_of(port));
+    costs_.ports.push_back(std::move(port));
   }
 
   CostTable costs_;
@@ -324,6 +346,7 @@ std::string to_text(const CostTable& costs) {
     auto& link = table.links[static_cast<std::size_t>(i)];
     if (link) text += line_text(word_of(static_cast<PathClass>(i)), fields_of(*link));
   }
+  for (PortCost& port : table.ports) text += line_text(concat("port ", port.host), fields_of(port));
   return text;
 }
 

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/text.hpp"
+#include "check/cost_model.hpp"
 
 namespace rondo {
 
@@ -80,9 +81,9 @@ int LinkMap::rail_of(int rank) {
                           host.ports.begin());
 }
 
-double LinkMap::nic_speed(int host) {
-  const auto index = static_cast<std::size_t>(ports_of(host).fastest_class);
-  return 1 / model_.links[index].byte_s;
+double LinkMap::nic_speed(int host, int rail) {
+  const HostPorts& found = ports_of(host);
+  return 1 / byte_s_at(model_, found.fastest_class, found.ports[static_cast<std::size_t>(rail)]);
 }
 
 // What the hosts of a group can send: with all their NICs, or with one each where these hang on
@@ -95,8 +96,12 @@ double LinkMap::sendable(std::size_t level, int group) {
     if (ranks_of_host_[static_cast<std::size_t>(host)].empty()) continue;
     const int machine = topology_.hosts[static_cast<std::size_t>(host)].machine;
     const std::size_t built_in = topology_.machines[static_cast<std::size_t>(machine)].nics.size();
-    const std::size_t nics = one_rail ? 1 : std::max(built_in, ports_of(host).ports.size());
-    entry->second += nic_speed(host) * static_cast<double>(nics);
+    const std::size_t in_use = ports_of(host).ports.size();
+    const std::size_t nics = one_rail ? 1 : std::max(built_in, in_use);
+    // Those that no rank uses are as fast as the last that one does.
+    for (std::size_t nic = 0; nic < nics; ++nic) {
+      entry->second += nic_speed(host, static_cast<int>(std::min(nic, in_use - 1)));
+    }
   }
   return entry->second;
 }
@@ -112,13 +117,14 @@ void LinkMap::add(const Key& key, double bytes_per_s, std::vector<LinkId>& path)
 }
 
 void LinkMap::add_port(LinkKind kind, int rank, int link_class, std::vector<LinkId>& path) {
-  const double byte_s = model_.links[static_cast<std::size_t>(link_class)].byte_s;
-  add({kind, link_class, model_.port_of(rank, link_class), 0}, 1 / byte_s, path);
+  const double byte_s = byte_s_at(model_, link_class, model_.port_of(rank, link_class));
+  add({kind, link_class, rank, 0}, 1 / byte_s, path);
 }
 
 void LinkMap::add_nic(LinkKind kind, int rank, std::vector<LinkId>& path) {
   const int host = host_index(rank);
-  add({kind, 0, host, rail_of(rank)}, nic_speed(host), path);
+  const int rail = rail_of(rank);
+  add({kind, 0, host, rail}, nic_speed(host, rail), path);
 }
 
 void LinkMap::add_group(LinkKind kind, int rank, std::size_t level, std::vector<LinkId>& path) {

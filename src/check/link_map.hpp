@@ -33,7 +33,7 @@ enum class LinkKind : std::uint8_t {
 
 class LinkMap {
  public:
-  /// Both outlive the map. Classes of the model say how fast ports and NICs are.
+  /// Both outlive the map. Classes and ports of the model say how fast ports and NICs are.
   LinkMap(const Topology& topology, const CostModel& model, Routing routing);
 
   /// Ranks that differ by a multiple of `period` are images of each other from now on; forgets all
@@ -54,13 +54,13 @@ class LinkMap {
   struct Key {
     LinkKind kind = LinkKind::port_out;
     int level = 0;  // of an uplink; class of a port
-    int index = 0;  // of the port, NIC, group, or the group where a global link begins
+    int index = 0;  // of the rank, host, group, or the group where a global link begins
     int other = 0;  // rail of the group; the distance to the group where a global link ends
     friend auto operator<=>(const Key&, const Key&) = default;
   };
   struct HostPorts {
     int fastest_class = 0;   // of links to other hosts
-    std::vector<int> ports;  // of that class, ascending: the NICs in use
+    std::vector<int> ports;  // ascending: the NICs in use
   };
 
   void place_hosts();
@@ -77,7 +77,7 @@ class LinkMap {
   }
   int host_index(int rank) const { return this->rank(rank).host; }
 
-  double nic_speed(int host);
+  double nic_speed(int host, int rail);
   double sendable(std::size_t level, int group);
   void add_nic(LinkKind kind, int rank, std::vector<LinkId>& path);
   void add_port(LinkKind kind, int rank, int link_class, std::vector<LinkId>& path);

@@ -1,8 +1,44 @@
 #include "check/nic_ports.hpp"
 
 #include <algorithm>
+#include <map>
+#include <string_view>
 
 namespace rondo {
+
+namespace {
+
+// The speeds of the ports in use, by host; 0 where unknown.
+std::vector<std::vector<std::uint32_t>> speeds_by_host(const Topology& topology,
+                                                       const std::vector<std::vector<int>>& ranks) {
+  std::vector<std::vector<std::uint32_t>> speeds;
+  for (std::size_t host = 0; host < ranks.size(); ++host) {
+    const std::vector<Device>& nics = machine_of(topology, host).nics;
+    const std::size_t ports = std::min(std::max<std::size_t>(nics.size(), 1), ranks[host].size());
+    std::vector<std::uint32_t>& of_host = speeds.emplace_back(ports, 0);
+    for (std::size_t i = 0; i < nics.size() && i < ports; ++i) {
+      of_host[i] = nics[i].speed_mbits_per_s;
+    }
+  }
+  return speeds;
+}
+
+std::uint32_t fastest_of(const std::vector<std::vector<std::uint32_t>>& speeds) {
+  std::uint32_t fastest = 0;
+  for (const std::vector<std::uint32_t>& of_host : speeds) {
+    for (const std::uint32_t speed : of_host) {
+      if (speed == 0) return 0;
+      fastest = std::max(fastest, speed);
+    }
+  }
+  return fastest;
+}
+
+}  // namespace
+
+bool is_between_hosts(PathClass path) {
+  return path == PathClass::rack || path == PathClass::network;
+}
 
 std::vector<std::vector<int>> ranks_by_host(const Topology& topology) {
   std::vector<std::vector<int>> ranks(topology.hosts.size());
@@ -16,31 +52,32 @@ const Machine& machine_of(const Topology& topology, std::size_t host) {
   return topology.machines[static_cast<std::size_t>(topology.hosts[host].machine)];
 }
 
-std::vector<NicPort> place_nics(const Topology& topology) {
-  std::vector<NicPort> port_of(topology.ranks.size());
+NicPorts place_nics(const Topology& topology, std::span<const PortCost> costs,
+                    double fastest_byte_s) {
+  std::map<std::string_view, double> known;
+  for (const PortCost& cost : costs) known[cost.host] = cost.byte_s;
   const std::vector<std::vector<int>> ranks = ranks_by_host(topology);
-  int first = 0;
+  const std::vector<std::vector<std::uint32_t>> speeds = speeds_by_host(topology, ranks);
+  const double fastest = fastest_of(speeds);
+  NicPorts ports{.of_rank = std::vector<int>(topology.ranks.size()), .byte_s = {}};
   for (std::size_t host = 0; host < ranks.size(); ++host) {
-    const std::vector<Device>& nics = machine_of(topology, host).nics;
-    const std::size_t ports = std::min(std::max<std::size_t>(nics.size(), 1),
-                                       std::max<std::size_t>(ranks[host].size(), 1));
-    for (std::size_t i = 0; i < ranks[host].size(); ++i) {
-      const std::size_t nic = i * ports / ranks[host].size();
-      port_of[static_cast<std::size_t>(ranks[host][i])] = {
-          first + static_cast<int>(nic), nics.empty() ? 0 : nics[nic].speed_mbits_per_s};
+    const std::size_t first = ports.byte_s.size();
+    const auto own = known.find(topology.hosts[host].id);
+    for (const std::uint32_t speed : speeds[host]) {
+      double byte_s = fastest > 0 ? fastest_byte_s * fastest / speed : 0;
+      if (own != known.end()) byte_s = own->second;
+      ports.byte_s.push_back(byte_s);
     }
-    first += static_cast<int>(ports);
+    for (std::size_t i = 0; i < ranks[host].size(); ++i) {
+      const std::size_t port = first + i * speeds[host].size() / ranks[host].size();
+      ports.of_rank[static_cast<std::size_t>(ranks[host][i])] = static_cast<int>(port);
+    }
   }
-  return port_of;
+  return ports;
 }
 
-std::uint32_t fastest_of_known(const std::vector<NicPort>& ports) {
-  std::uint32_t fastest = 0;
-  for (const NicPort& port : ports) {
-    if (port.speed_mbits_per_s == 0) return 0;
-    fastest = std::max(fastest, port.speed_mbits_per_s);
-  }
-  return fastest;
+std::uint32_t fastest_nic_mbits_per_s(const Topology& topology) {
+  return fastest_of(speeds_by_host(topology, ranks_by_host(topology)));
 }
 
 }  // namespace rondo

@@ -91,7 +91,7 @@ Result<CostTable> nominal_costs(const Topology& topology) {
   }
   if (topology.hosts.size() < 2) return costs;
   // A model slows the links of slower NICs down by itself, where it knows all of them.
-  const std::uint32_t fastest = fastest_of_known(place_nics(topology));
+  const std::uint32_t fastest = fastest_nic_mbits_per_s(topology);
   const double nic = fastest > 0 ? fastest * 1e6 / 8 : slowest_nic(topology);
   if (nic == 0) {
     return Error(ErrorCode::invalid_argument,

@@ -1,7 +1,6 @@
 // The cost model of a world whose topology is known.
 
 #include <algorithm>
-#include <functional>
 #include <limits>
 #include <map>
 #include <memory>
@@ -143,41 +142,19 @@ std::vector<int> place_processors(const Topology& topology) {
   return processor_of;
 }
 
-// How much slower each rank's NIC is than the fastest one, as an index into the distinct ratios,
-// which ascend from 1; all 0 where not every speed is known.
-struct Slowness {
-  std::vector<double> ratios = {1};
-  std::vector<int> of_rank;
-};
-
-Slowness slowness_of(const std::vector<NicPort>& ports) {
-  Slowness slowness{.of_rank = std::vector<int>(ports.size(), 0)};
-  const std::uint32_t fastest = fastest_of_known(ports);
-  if (fastest == 0) return slowness;
-  std::vector<std::uint32_t> distinct;
-  for (const NicPort& port : ports) distinct.push_back(port.speed_mbits_per_s);
-  std::sort(distinct.begin(), distinct.end(), std::greater<>());
-  distinct.erase(std::unique(distinct.begin(), distinct.end()), distinct.end());
-  slowness.ratios.clear();
-  for (const std::uint32_t speed : distinct) {
-    slowness.ratios.push_back(static_cast<double>(fastest) / speed);
-  }
-  for (std::size_t rank = 0; rank < ports.size(); ++rank) {
-    const auto place = std::find(distinct.begin(), distinct.end(), ports[rank].speed_mbits_per_s);
-    slowness.of_rank[rank] = static_cast<int>(place - distinct.begin());
-  }
-  return slowness;
-}
-
 // What is compared of a rank to find out whether the world repeats itself.
 struct Likeness {
   int kind = 0;
+  double port_byte_s = 0;
   std::vector<int> firsts;  // lowest ranks that share host, rack, port, processor with it
+
+  bool is_built_like(const Likeness& other) const {
+    return kind == other.kind && port_byte_s == other.port_byte_s;
+  }
 };
 
 std::vector<Likeness> likenesses(const Topology& topology, const Classes& classes,
-                                 const std::vector<NicPort>& ports,
-                                 const std::vector<int>& processor_of) {
+                                 const NicPorts& ports, const std::vector<int>& processor_of) {
   std::map<std::vector<int>, int> racks;
   std::vector<std::map<int, int>> first(4);
   std::vector<Likeness> all;
@@ -189,8 +166,9 @@ std::vector<Likeness> likenesses(const Topology& topology, const Classes& classe
     const int rack = groups.empty()
                          ? -1 - host
                          : racks.try_emplace(groups, static_cast<int>(racks.size())).first->second;
-    Likeness likeness{classes.kind(rank), {}};
-    const std::vector<int> shared = {host, rack, ports[index].number, processor_of[index]};
+    const int port = ports.of_rank[index];
+    Likeness likeness{classes.kind(rank), ports.byte_s[static_cast<std::size_t>(port)], {}};
+    const std::vector<int> shared = {host, rack, port, processor_of[index]};
     for (std::size_t i = 0; i < shared.size(); ++i) {
       likeness.firsts.push_back(first[i].try_emplace(shared[i], rank).first->second);
     }
@@ -205,7 +183,7 @@ bool repeats(const std::vector<Likeness>& ranks, int period) {
   for (std::size_t i = 0; i < ranks.size(); ++i) {
     const int block = static_cast<int>(i) / period * period;
     const Likeness& original = ranks[i % static_cast<std::size_t>(period)];
-    if (ranks[i].kind != original.kind) return false;
+    if (!ranks[i].is_built_like(original)) return false;
     for (std::size_t part = 0; part < original.firsts.size(); ++part) {
       if (ranks[i].firsts[part] - block != original.firsts[part]) return false;
     }
@@ -234,24 +212,6 @@ int period_of(const Topology& topology, const std::vector<Likeness>& likenesses)
   return 0;
 }
 
-// Between hosts, ways out and in are the ports of NICs; inside, each rank has its own.
-bool is_between_hosts(int link_class) {
-  const int path = link_class % path_class_count;
-  return path == static_cast<int>(PathClass::rack) || path == static_cast<int>(PathClass::network);
-}
-
-// The classes of all paths, once for each slowness of NICs: the table tells of the fastest ones.
-std::vector<LinkCost> slowed_links(const std::vector<LinkCost>& links, const Slowness& slowness) {
-  std::vector<LinkCost> all;
-  for (const double ratio : slowness.ratios) {
-    for (std::size_t path = 0; path < links.size(); ++path) {
-      all.push_back(links[path]);
-      if (is_between_hosts(static_cast<int>(path))) all.back().byte_s *= ratio;
-    }
-  }
-  return all;
-}
-
 Result<> check(const Topology& topology, const CostTable& costs) {
   const auto refuse = [](std::string text) {
     return Error(ErrorCode::invalid_argument, std::move(text));
@@ -270,6 +230,11 @@ Result<> check(const Topology& topology, const CostTable& costs) {
     return refuse(
         concat("the costs of a rank make no sense: each is from 0 to ", most_cost_seconds, " s"));
   }
+  for (const PortCost& port : costs.ports) {
+    if (make_sense({port.byte_s})) continue;
+    return refuse(concat("the cost of a port of host ", port.host,
+                         " makes no sense: a byte takes from 0 to ", most_cost_seconds, " s"));
+  }
   return {};
 }
 
@@ -279,25 +244,24 @@ Result<CostModel> make_cost_model(const Topology& topology, const CostTable& cos
   if (Result<> checked = check(topology, costs); !checked) return checked.error();
   const auto world = std::make_shared<const Topology>(topology);
   const auto classes = std::make_shared<const Classes>(*world);
-  std::vector<NicPort> ports = place_nics(*world);
   std::vector<int> processors = place_processors(*world);
   CostModel model;
   model.ranks = static_cast<int>(world->ranks.size());
-  Slowness slowness = slowness_of(ports);
-  model.links = slowed_links(complete_links(costs), slowness);
+  model.links = complete_links(costs);
+  NicPorts ports = place_nics(*world, costs.ports, fastest_between_hosts(model.links));
+  model.port_byte_s = ports.byte_s;
   model.start_s = costs.start_s;
   model.reduce_byte_s = costs.reduce_byte_s;
   model.copy_byte_s = costs.copy_byte_s;
   model.period = period_of(*world, likenesses(*world, *classes, ports, processors));
-  model.class_of = [world, classes, slowness = std::move(slowness)](int from, int to) {
-    const auto path = static_cast<int>(classes->between(from, to));
-    if (slowness.ratios.size() == 1 || !is_between_hosts(path)) return path;
-    const int slower = std::max(slowness.of_rank[static_cast<std::size_t>(from)],
-                                slowness.of_rank[static_cast<std::size_t>(to)]);
-    return path + path_class_count * slower;
+  model.class_of = [world, classes](int from, int to) {
+    return static_cast<int>(classes->between(from, to));
   };
-  model.port_of = [ports = std::move(ports)](int rank, int link_class) {
-    return is_between_hosts(link_class) ? ports[static_cast<std::size_t>(rank)].number : rank;
+  // Those of NICs, then one for each rank and class of paths inside hosts.
+  model.port_of = [nics = std::move(ports.of_rank), first = static_cast<int>(ports.byte_s.size()),
+                   ranks = model.ranks](int rank, int link_class) {
+    const bool leaves_host = is_between_hosts(static_cast<PathClass>(link_class));
+    return leaves_host ? nics[static_cast<std::size_t>(rank)] : first + link_class * ranks + rank;
   };
   model.processor_of = [processors = std::move(processors)](int rank) {
     return processors[static_cast<std::size_t>(rank)];

@@ -14,6 +14,11 @@ std::size_t ceil_div(std::size_t a, std::size_t b) {
   return a / b + (a % b != 0 ? 1 : 0);
 }
 
+// The slice of a message that lies in this rank's buffers.
+Slice moved_by(const Step& message) {
+  return message.op == StepOp::send ? message.source() : message.destination();
+}
+
 }  // namespace
 
 void Executor::start(const Program& program, const Operands& operands, Transport& transport) {
@@ -78,8 +83,10 @@ bool Executor::advance_lane(Lane& lane) {
     if (!lane.in_flight) {
       if (lane.part == 0 && !may_start(lane)) break;
       if (step.is_message()) {
-        post(lane, step);
-        lane.in_flight = true;
+        if (has_message(lane, step)) {
+          post(lane, step);
+          lane.in_flight = true;
+        }
       } else if (step.op == StepOp::copy) {
         copy(step, lane.tile);
       } else {
@@ -91,6 +98,8 @@ bool Executor::advance_lane(Lane& lane) {
       if (step.accumulates()) accumulate(lane, step);
       lane.in_flight = false;
       ++completed_;
+    }
+    if (step.is_message()) {
       if (++lane.part < parts(step)) continue;
       lane.part = 0;
     }
@@ -113,9 +122,14 @@ bool Executor::may_start(const Lane& lane) const {
   return true;
 }
 
+// Tiles that a shorter segment than the longest does not have are not sent. Both sides know which
+// these are, since they agree on its size.
+bool Executor::has_message(const Lane& lane, const Step& step) const {
+  return lane.tile == 0 || locate_part(step, moved_by(step), lane).count > 0;
+}
+
 void Executor::post(Lane& lane, const Step& step) {
-  const Slice slice = step.op == StepOp::send ? step.source() : step.destination();
-  const Piece piece = locate_part(step, slice, lane);
+  const Piece piece = locate_part(step, moved_by(step), lane);
   Transfer& transfer = lane.transfer;
   transfer.kind = step.op == StepOp::send ? Transfer::Kind::send : Transfer::Kind::recv;
   transfer.link = {step.peer, step.channel};

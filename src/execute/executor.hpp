@@ -94,6 +94,7 @@ class Executor {
 
   bool advance_lane(Lane& lane);
   bool may_start(const Lane& lane) const;
+  bool has_message(const Lane& lane, const Step& step) const;
   void post(Lane& lane, const Step& step);
   void accumulate(Lane& lane, const Step& step);
   void copy(const Step& step, std::size_t tile);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "check/cost_model.hpp"
 #include "check/theory.hpp"
 #include "schedule/layout.hpp"
 
@@ -19,8 +20,20 @@ struct Burden {
   double way_in = 0;
 };
 
+// The first one, or -1 where no port has a rate of its own.
+int rank_at_slowest_port(const CostModel& model) {
+  const auto slowest = std::max_element(model.port_byte_s.begin(), model.port_byte_s.end());
+  if (slowest == model.port_byte_s.end() || *slowest == 0) return -1;
+  const auto port = static_cast<int>(slowest - model.port_byte_s.begin());
+  const auto farthest = static_cast<int>(model.links.size()) - 1;
+  for (int rank = 0; rank < model.ranks; ++rank) {
+    if (model.port_of(rank, farthest) == port) return rank;
+  }
+  return -1;
+}
+
 // Ranks on both sides of where the class of links changes, as far as that happens near the ends of
-// the world.
+// the world, and one whose port is the slowest.
 std::vector<int> telling_ranks(const CostModel& model) {
   constexpr int most_steps = 64;
   std::vector<int> ranks = {0, model.ranks / 2, model.ranks - 1};
@@ -30,6 +43,7 @@ std::vector<int> telling_ranks(const CostModel& model) {
     ranks.push_back(std::min(rank + 1, model.ranks - 1));
     break;
   }
+  if (const int slowest = rank_at_slowest_port(model); slowest >= 0) ranks.push_back(slowest);
   std::sort(ranks.begin(), ranks.end());
   ranks.erase(std::unique(ranks.begin(), ranks.end()), ranks.end());
   return ranks;
@@ -68,9 +82,12 @@ Burden burden_of(const Program& program, const CostModel& model, const Layout& l
     burden.processor += pieces * link.overhead_s + bytes * link.overhead_byte_s;
     const double reducing = step.accumulates() ? bytes * model.reduce_byte_s : 0;
     burden.processor += reducing;
-    (step.op == StepOp::send ? burden.way_out : burden.way_in) += bytes * link.byte_s * sharing;
+    const int own = model.port_of(program.rank, static_cast<int>(link_class));
+    const double own_byte_s = byte_s_at(model, static_cast<int>(link_class), own) * sharing;
+    (step.op == StepOp::send ? burden.way_out : burden.way_in) += bytes * own_byte_s;
     burden.latency += link.latency_s + 2 * link.overhead_s;
-    burden.moving += bytes * (link.byte_s * sharing + 2 * link.overhead_byte_s) + 2 * reducing;
+    const double slower = std::max(own_byte_s, byte_s_between(model, program.rank, step.peer));
+    burden.moving += bytes * (slower + 2 * link.overhead_byte_s) + 2 * reducing;
     ++messages;
   }
   if (messages > 0) burden.latency /= messages;

@@ -32,6 +32,7 @@ CostModel without(CostModel model, Part part) {
     if (part == Part::wires) link.byte_s = 0;
     if (part == Part::processors) link.overhead_byte_s = 0;
   }
+  if (part == Part::wires) model.port_byte_s.clear();
   if (part == Part::processors) model.reduce_byte_s = model.copy_byte_s = 0;
   return model;
 }
@@ -124,7 +125,7 @@ std::string reason(const Answer& answer, std::uint64_t bytes) {
   if (lead > 1.0005 && best.picoseconds > 0) {
     text += concat(", the next takes ", percent_text(lead), " longer");
   } else {
-    text += ", as fast as the next and simpler";
+    text += ", as good as the next and simpler";
   }
   return text;
 }

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "base/text.hpp"
+#include "check/cost_model.hpp"
 
 namespace rondo {
 
@@ -50,8 +51,9 @@ struct SimulatedCall {
 
 class Fit {
  public:
-  Fit(std::vector<SimulatedCall> calls, CostModel model)
-      : calls_(std::move(calls)), model_(std::move(model)) {}
+  // Where the wire is known, it is not searched for.
+  Fit(std::vector<SimulatedCall> calls, CostModel model, bool wire_is_known)
+      : calls_(std::move(calls)), model_(std::move(model)), wire_is_known_(wire_is_known) {}
 
   // One constant after the other is made larger or smaller for as long as that helps: there are
   // four, and the times depend on each monotonically.
@@ -61,6 +63,7 @@ class Fit {
     for (int sweep = 0; sweep < most_sweeps && factor > last_factor; ++sweep) {
       bool better = false;
       for (const auto& [place, least] : constants) {
+        if (wire_is_known_ && place == &LinkCost::byte_s) continue;
         for (const double change : {factor, 1 / factor}) {
           LinkCost changed = link;
           changed.*place = std::clamp(link.*place * change, least, most_cost);
@@ -91,6 +94,7 @@ class Fit {
 
   std::vector<SimulatedCall> calls_;
   CostModel model_;
+  bool wire_is_known_;
 };
 
 // Half of the shortest call for the message, the rest for its bytes: near enough to search from.
@@ -138,11 +142,14 @@ Result<LinkCost> fit_link(std::span<const MeasuredCall> calls, const Topology& p
     if (!schedule) return schedule.error();
     simulated.push_back({std::move(schedule).value(), call.workload, std::log(call.seconds)});
   }
-  Fit fit(std::move(simulated), std::move(model).value());
+  // The links above cost nothing: what there is comes from the ports.
+  const bool wire_is_known = byte_s_between(model.value(), 0, 1) > 0;
+  Fit fit(std::move(simulated), std::move(model).value(), wire_is_known);
   LinkCost best;
   double least_error = HUGE_VAL;
   for (const std::uint64_t window : windows) {
     LinkCost link = first_guess(calls);
+    if (wire_is_known) link.byte_s = 0;
     link.window_bytes = window;
     double error = 0;
     link = fit.improve(link, error);

@@ -18,9 +18,10 @@ struct MeasuredCall {
 
 /// The costs of the link between the two ranks of `pair`: those with which the simulated times come
 /// nearest to the measured ones, by the ratio. The other costs are taken from `rank`; its links are
-/// ignored. Each constant has three digits, so that a person can read it. Calls of different sizes,
-/// in tiles and in both directions at once are needed to tell the constants from each other; with
-/// two calls or fewer it fails, and where a time is not positive.
+/// ignored. Where it has rates for ports of the two, these are the wire, and the link has none.
+/// Each constant has three digits, so that a person can read it. Calls of different sizes, in tiles
+/// and in both directions at once are needed to tell the constants from each other; with two calls
+/// or fewer it fails, and where a time is not positive.
 Result<LinkCost> fit_link(std::span<const MeasuredCall> calls, const Topology& pair,
                           const CostTable& rank);
 

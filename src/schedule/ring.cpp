@@ -7,9 +7,6 @@
 //
 //   Several channels are several rings, each with a part of every block. The segments of an
 //   allreduce belong to positions in the ring, those of blocks to the block's rank.
-//
-//   With weights, segments can be so unequal that one of them is nearly everything. Its sum then
-//   has to turn round while later tiles of it still come in: the two turns get lanes of their own.
 
 #include <algorithm>
 
@@ -32,12 +29,11 @@ Way way_of(int number) {
 
 void ring_allreduce(ProgramBuilder& build, const RingPlace& place, int ring) {
   const Plan& plan = build.plan();
-  const bool weighted = plan.arrangement && !plan.arrangement->weights().empty();
   const Parts parts = [&](int position) {
     return Run{static_cast<std::uint32_t>(ring * plan.ranks + position)};
   };
   ring_reduce_scatter(build, place, way_of(ring), {.parts = parts});
-  ring_allgather(build, place, weighted ? way_of(1) : way_of(ring), parts);
+  ring_allgather(build, place, way_of(ring), parts);
 }
 
 }  // namespace

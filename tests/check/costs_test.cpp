@@ -5,6 +5,7 @@
 #include <cmath>
 #include <random>
 
+#include "check/cost_model.hpp"
 #include "rondo/simulate.hpp"
 
 namespace rondo::testing {
@@ -17,7 +18,9 @@ constexpr const char* example =
     "rondo costs 1\n"
     "rank start 1.2us reduce 12GB/s copy unlimited\n"
     "l3 latency 240ns overhead 90ns wire 5.1GB/s processor 9GB/s window 512KiB\n"
-    "net latency 15us wire 0.2ns/B window 4MiB  # 40 Gbit/s\n";
+    "net latency 15us wire 0.2ns/B window 4MiB  # 40 Gbit/s\n"
+    "port 3f5c wire 2.5GB/s\n"
+    "port host-1 wire unlimited  # which is no NIC\n";
 
 CostTable table_of(std::string_view text) {
   const Result<CostTable> table = parse_cost_table(text);
@@ -42,6 +45,8 @@ TEST(CostText, SaysWhatItMeans) {
   const LinkCost network{15e-6, 0, 0.2e-9, 0, 4 << 20};
   EXPECT_EQ(link_of(table, PathClass::network), network);
   EXPECT_FALSE(link_of(table, PathClass::numa));
+  const std::vector<PortCost> ports = {{"3f5c", 0.4e-9}, {"host-1", 0}};
+  EXPECT_EQ(table.ports, ports);
 }
 
 TEST(CostText, IsWhatAPersonWouldWrite) {
@@ -49,7 +54,9 @@ TEST(CostText, IsWhatAPersonWouldWrite) {
             "rondo costs 1\n"
             "rank start 1.2us reduce 12GB/s copy unlimited\n"
             "l3 latency 240ns overhead 90ns wire 5.1GB/s processor 9GB/s window 512KiB\n"
-            "net latency 15us overhead 0ns wire 5GB/s processor unlimited window 4MiB\n");
+            "net latency 15us overhead 0ns wire 5GB/s processor unlimited window 4MiB\n"
+            "port 3f5c wire 2.5GB/s\n"
+            "port host-1 wire unlimited\n");
 }
 
 TEST(CostText, AnyTableComesBackBitByBit) {
@@ -65,6 +72,9 @@ TEST(CostText, AnyTableComesBackBitByBit) {
       if (random() % 2 == 0) continue;
       link = LinkCost{number(), number(), number(), number(), random() >> (random() % 64)};
     }
+    for (std::size_t host = random() % 4; host > 0; --host) {
+      table.ports.push_back({"host-" + std::to_string(host), number()});
+    }
     EXPECT_EQ(table_of(to_text(table)), table) << to_text(table);
   }
 }
@@ -79,8 +89,8 @@ TEST(CostText, ErrorsNameTheLineAndWhatIsRight) {
   EXPECT_EQ(refusal("rondo costs 2\n"), "cost text: line 1: expected '1', found '2'");
   EXPECT_EQ(refusal("rondo topology 1"), "cost text: line 1: expected 'costs', found 'topology'");
   EXPECT_EQ(refusal(header + "\nl4 latency 1us"),
-            "cost text: line 3: expected rank, or a class of paths (x, core, l2, l3, numa, pkg, "
-            "gpu, nvl, xgmi, pix, pxb, phb, node, sys, host, rack, net), found 'l4'");
+            "cost text: line 3: expected rank, port, or a class of paths (x, core, l2, l3, numa, "
+            "pkg, gpu, nvl, xgmi, pix, pxb, phb, node, sys, host, rack, net), found 'l4'");
   EXPECT_EQ(refusal(header + "l3 latency 1us\nl3 latency 2us"),
             "cost text: line 3: the class l3 appears twice");
   EXPECT_EQ(refusal(header + "l3"),
@@ -89,8 +99,15 @@ TEST(CostText, ErrorsNameTheLineAndWhatIsRight) {
   EXPECT_EQ(refusal(header + "l3 latency 1us latency 2us"),
             "cost text: line 2: expected one of overhead, wire, processor, window, found "
             "'latency'");
-  EXPECT_EQ(refusal(header + "rank start 1us\nrank copy 1GB/s").substr(0, 47),
-            "cost text: line 3: expected a class of paths (x");
+  EXPECT_EQ(refusal(header + "rank start 1us\nrank copy 1GB/s").substr(0, 53),
+            "cost text: line 3: expected port, or a class of paths");
+  EXPECT_EQ(refusal(header + "port"),
+            "cost text: line 2: expected the id of a host, as `rondo topo --text` shows it, found "
+            "the end of the line");
+  EXPECT_EQ(refusal(header + "port h1"),
+            "cost text: line 2: expected one of wire, found the end of the line");
+  EXPECT_EQ(refusal(header + "port h1 wire 1GB/s\nport h1 wire 2GB/s"),
+            "cost text: line 3: the host h1 appears twice");
   for (const char* time :
        {"1", "us", "-1us", "1 us", "1e3us", "nans", "1.2.3us", "1GB/s", "2000s", ".5us", ""}) {
     EXPECT_EQ(refusal(header + "l3 latency " + time).substr(0, 45),
@@ -169,8 +186,8 @@ TEST(TopologyModel, SlowerNicsTakeLongerPerByte) {
   topology.machines.push_back(slow);
   topology.hosts.at(1).machine = 1;
   topology.hosts.at(2).machine = 2;
-  const auto byte_s = [](const CostModel& model, int from, int to) {
-    return model.links.at(static_cast<std::size_t>(model.class_of(from, to))).byte_s;
+  const auto byte_s = [](const CostModel& m, int from, int to) {
+    return byte_s_between(m, from, to);
   };
   const CostModel model = model_of(topology);
   EXPECT_DOUBLE_EQ(byte_s(model, 0, 3), 8e-10);
@@ -183,6 +200,41 @@ TEST(TopologyModel, SlowerNicsTakeLongerPerByte) {
   EXPECT_DOUBLE_EQ(byte_s(nominal, 2, 1), 32e-10);
   topology.machines.at(2).nics.at(0).speed_mbits_per_s = 0;  // unknown
   EXPECT_DOUBLE_EQ(byte_s(model_of(topology), 2, 1), 8e-10);
+}
+
+constexpr int network_class = static_cast<int>(PathClass::network);
+
+TEST(TopologyModel, PortsHaveTheRatesOfTheirHosts) {
+  const Topology topology = world("4 hosts x 2 cores, 2 nics of 10 gbit/s, 2 ranks");
+  CostTable table = some_costs();
+  table.ports = {{topology.hosts[1].id, 16e-10}, {topology.hosts[2].id, 1e-10}};
+  const CostModel model = model_of(topology, table);
+  const auto between = [&](int from, int to) { return byte_s_between(model, from, to); };
+  EXPECT_DOUBLE_EQ(between(0, 6), 8e-10);   // as the class says
+  EXPECT_DOUBLE_EQ(between(0, 4), 8e-10);   // a port makes no link faster than its class
+  EXPECT_DOUBLE_EQ(between(0, 2), 16e-10);  // both ports of host 1 are slow …
+  EXPECT_DOUBLE_EQ(between(3, 0), 16e-10);
+  EXPECT_DOUBLE_EQ(between(2, 3), 2e-10);  // … but not what stays inside
+  EXPECT_NE(model.port_of(2, network_class), model.port_of(3, network_class));
+  // What is known of a host counts more than what its NICs promise.
+  Topology faster = topology;
+  faster.machines.push_back(faster.machines.at(0));
+  for (Device& nic : faster.machines.at(1).nics) nic.speed_mbits_per_s = 40000;
+  faster.hosts.at(1).machine = 1;
+  EXPECT_DOUBLE_EQ(byte_s_between(model_of(faster, table), 0, 2), 32e-10);
+  table.ports[0].byte_s = -1;
+  const Result<CostModel> refused = make_cost_model(topology, table);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().text(), "the cost of a port of host " + topology.hosts[1].id +
+                                        " makes no sense: a byte takes from 0 to 1000 s");
+}
+
+TEST(TopologyModel, APortIsOneForAllClasses) {
+  // Host 0 sends to its rack and out of it: two classes, one NIC.
+  const Topology topology = world("4 hosts x 1 cores, fat tree of 2 hosts");
+  const CostModel model = model_of(topology);
+  EXPECT_NE(model.class_of(0, 1), model.class_of(0, 2));
+  EXPECT_EQ(model.port_of(0, model.class_of(0, 1)), model.port_of(0, model.class_of(0, 2)));
 }
 
 TEST(TopologyModel, RefusesWhatIsNoWorldOrNoCost) {
@@ -280,6 +332,25 @@ TEST(TopologyModel, ASharedProcessorDoesOneThingAtATime) {
   EXPECT_NEAR(together, 24 * us, 1e-12);  // of all ranks
 }
 
+TEST(TopologyModel, AFastPortHasTimeForOthers) {
+  // Rank 0 sends to 1, 2 and 3, one after the other; a tile takes 4 units on a fast port. Host 1 is
+  // slow, and while it takes what is meant for it, rank 0 goes on with the others.
+  const Topology topology = world("4 hosts x 1 cores");
+  CostTable table;
+  link_of(table, PathClass::network) = LinkCost{.byte_s = 1e-9, .window_bytes = 1 << 20};
+  table.ports = {{topology.hosts[1].id, 2e-9}};
+  const Plan flat{Algorithm::knomial, Collective::broadcast, 4, 0, 4};
+  const auto seconds = [&](const CostTable& costs) {
+    return simulate(flat, model_of(topology, costs), {.bytes = 4096}).value().seconds;
+  };
+  const double unit = 4096e-9;
+  EXPECT_NEAR(seconds(table), 3 * unit, 1e-12);
+  table.ports[0].byte_s = 5e-9;
+  EXPECT_NEAR(seconds(table), 5 * unit, 1e-12);
+  table.ports = {{topology.hosts[0].id, 2e-9}};
+  EXPECT_NEAR(seconds(table), 6 * unit, 1e-12);
+}
+
 TEST(TopologyModel, FoldsWhereItRepeatsItself) {
   EXPECT_EQ(model_of(world("4 hosts x 2 packages x 2 cores")).period, 4);
   EXPECT_EQ(model_of(world("8 hosts x 2 cores, fat tree of 2 hosts")).period, 4);
@@ -290,6 +361,17 @@ TEST(TopologyModel, FoldsWhereItRepeatsItself) {
   EXPECT_EQ(model_of(bound(4, {{0}, {1}, {2}, {3}})).period, 0);
   EXPECT_EQ(model_of(world("3 hosts x 1 cores, fat tree of 2 hosts")).period, 0);
   // Ranks dealt out to hosts in turn share NICs with ranks elsewhere.
+  // Nor are hosts alike whose ports are not.
+  const Topology equal = world("4 hosts x 2 cores");
+  CostTable uneven = some_costs();
+  for (const int host : {0, 1, 2, 3}) {
+    uneven.ports.push_back({equal.hosts[static_cast<std::size_t>(host)].id, 1e-9});
+  }
+  EXPECT_EQ(model_of(equal, uneven).period, 2);
+  uneven.ports[3].byte_s = 2e-9;
+  EXPECT_EQ(model_of(equal, uneven).period, 0);
+  uneven.ports[1].byte_s = 2e-9;
+  EXPECT_EQ(model_of(equal, uneven).period, 4);
   Topology dealt = world("2 hosts x 2 cores");
   std::swap(dealt.ranks[1], dealt.ranks[2]);
   EXPECT_EQ(model_of(dealt).period, 0);

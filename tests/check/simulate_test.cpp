@@ -75,6 +75,18 @@ TEST(Simulate, TilesHideLatencyWhereTheWindowIsOpen) {
   EXPECT_LT(half_open, closed);
 }
 
+TEST(Simulate, ShorterSegmentsHaveFewerTiles) {
+  // All but one segment are empty: each of their steps is one message, the long one's are 64. Rank 1
+  // sends and receives six segments, one after the other on its processor.
+  const LinkCost link{.overhead_s = 1 * us, .window_bytes = 1 << 20};
+  Plan plan = plan_of(Algorithm::ring, 4);
+  plan.arrangement = Arrangement::make({0, 1, 2, 3}, {}, {0, 0, 0, 1}).value();
+  const double busy = 2 * 2 * (64 + 1 + 1) * us;
+  const double time = seconds(plan, uniform(4, link), {.bytes = 65536, .tile_bytes = 1024});
+  EXPECT_GE(time, busy - 1e-12);
+  EXPECT_LT(time, 1.2 * busy);
+}
+
 TEST(Simulate, ProcessorsAndPortsDoOneThingAtATime) {
   // Rank 0 of a flat tree of radix 8 sends its vector seven times through one port.
   const Plan flat{Algorithm::knomial, Collective::broadcast, 8, 0, 8};
