@@ -82,12 +82,12 @@ void run(benchmark::State& state, const Case& c, Target target, Store store) {
 // One element with a kernel that was looked up before: what a call costs at least.
 void call(benchmark::State& state, Isa isa, DType dtype) {
   use_isa(isa);
-  std::vector<std::byte> left = make_ones(dtype, 64);
-  const std::vector<std::byte> right = left;
-  const std::array<const void*, 2> sources = {left.data(), right.data()};
+  const std::vector<std::byte> ones = make_ones(dtype, 64);
+  const std::array<const void*, 2> sources = {ones.data(), ones.data() + 32};
+  std::array<std::byte, 8> result{};
   const Kernel kernel = find_kernel(dtype, Op::sum, 2);
   for (auto _ : state) {
-    kernel(left.data(), sources.data(), 2, 1, 1);
+    kernel(result.data(), sources.data(), 2, 1, 1);
     benchmark::ClobberMemory();
   }
 }
@@ -95,11 +95,11 @@ void call(benchmark::State& state, Isa isa, DType dtype) {
 // The same, looked up again each time.
 void look_up_and_call(benchmark::State& state, Isa isa, DType dtype) {
   use_isa(isa);
-  std::vector<std::byte> left = make_ones(dtype, 64);
-  const std::vector<std::byte> right = left;
-  const std::array<const void*, 2> sources = {left.data(), right.data()};
+  const std::vector<std::byte> ones = make_ones(dtype, 64);
+  const std::array<const void*, 2> sources = {ones.data(), ones.data() + 32};
+  std::array<std::byte, 8> result{};
   for (auto _ : state) {
-    reduce(dtype, Op::sum, left.data(), sources, 1);
+    reduce(dtype, Op::sum, result.data(), sources, 1);
     benchmark::ClobberMemory();
   }
 }

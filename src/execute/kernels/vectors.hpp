@@ -89,6 +89,11 @@ RONDO_APART void store_copy(std::byte* to, R raw, std::size_t bytes) {
 /// The first `bytes` < sizeof(R), and zeros after them.
 template <class R>
 RONDO_INLINE R load_part(const std::byte* from, std::size_t bytes) {
+  // One element, most often. The general ways are slow: masked accesses that cross a line take
+  // longer than all else in a short call, and what was stored in pieces cannot be loaded as a whole
+  // before it has reached the cache.
+  if (bytes == 4) return R{load<std::uint32_t>(from)};
+  if (bytes == 8) return R{load<std::uint32_t>(from), load<std::uint32_t>(from + 4)};
 #if defined(__AVX512BW__) && defined(__AVX512VL__)
   if constexpr (sizeof(R) == 64) {
     return reinterpret_cast<R>(_mm512_maskz_loadu_epi8((std::uint64_t{1} << bytes) - 1, from));
@@ -102,6 +107,8 @@ RONDO_INLINE R load_part(const std::byte* from, std::size_t bytes) {
 
 template <class R>
 RONDO_INLINE void store_part(std::byte* to, R raw, std::size_t bytes) {
+  if (bytes == 4) return store(to, std::uint32_t{raw[0]});
+  if (bytes == 8) return store(to, Raw<8>{raw[0], raw[1]});
 #if defined(__AVX512BW__) && defined(__AVX512VL__)
   if constexpr (sizeof(R) == 64) {
     const std::uint64_t mask = (std::uint64_t{1} << bytes) - 1;
