@@ -114,31 +114,43 @@ struct Elements<f16> {
   using Bytes = Raw<width>;
   using Lanes = Two<Floats>;
 
-  // Plain code that compilers vectorize: instructions of the baseline only, so that it may be
-  // shared with the rest of the library.
+  // f16::to_float() and f16::from_float() in vectors; all numbers that are compared fit signed
+  // ones.
   RONDO_INLINE static Lanes widen(Bytes raw) {
-    std::uint16_t from[count];
-    float to[count];
-    __builtin_memcpy(from, &raw, sizeof(from));
-    for (std::size_t i = 0; i < count; ++i) to[i] = f16::to_float(from[i]);
-    Lanes lanes;
-    __builtin_memcpy(&lanes, to, sizeof(to));
-    return lanes;
+    return {to_float(raw & 0xffff), to_float(raw >> 16)};
   }
 
   template <Fit>
   RONDO_INLINE static Bytes narrow(Lanes lanes) {
-    float from[count];
-    std::uint16_t to[count];
-    __builtin_memcpy(from, &lanes, sizeof(from));
-    for (std::size_t i = 0; i < count; ++i) to[i] = f16::from_float(from[i]);
-    Bytes raw;
-    __builtin_memcpy(&raw, to, sizeof(to));
-    return raw;
+    return from_float(lanes.first) | (from_float(lanes.second) << 16);
   }
 
  private:
-  static constexpr std::size_t count = width / sizeof(f16);
+  using Numbers = Vector<std::int32_t>;
+
+  RONDO_INLINE static Floats to_float(Words half) {
+    const auto magnitude = reinterpret_cast<Numbers>(half & 0x7fff);
+    const Numbers shifted = magnitude << 13;
+    const auto subnormal =
+        reinterpret_cast<Numbers>(__builtin_convertvector(magnitude, Floats) * 0x1p-24f);
+    const Numbers finite = magnitude < 0x400 ? subnormal : shifted + 0x38000000;
+    const Numbers number = magnitude < 0x7c00 ? finite : shifted | 0x7f800000;
+    return reinterpret_cast<Floats>(reinterpret_cast<Words>(number) | ((half & 0x8000) << 16));
+  }
+
+  RONDO_INLINE static Words from_float(Floats value) {
+    const auto word = reinterpret_cast<Words>(value);
+    const auto magnitude = reinterpret_cast<Numbers>(word & 0x7fffffff);
+    const Numbers odd = (magnitude >> 13) & 1;
+    const Numbers normal = (magnitude - 0x38000000 + 0xfff + odd) >> 13;
+    const Numbers small = magnitude < 0x38800000 ? magnitude : Numbers{};
+    const auto subnormal =
+        reinterpret_cast<Numbers>(reinterpret_cast<Floats>(small) + 0.5f) - 0x3f000000;
+    const Numbers finite = magnitude < 0x38800000 ? subnormal : normal;
+    const Numbers nan_or_infinity = 0x7c00 | ((magnitude > 0x7f800000) & 0x200);
+    const Numbers half = magnitude < 0x47800000 ? finite : nan_or_infinity;
+    return reinterpret_cast<Words>(half) | ((word >> 16) & 0x8000);
+  }
 };
 #endif
 
