@@ -1,9 +1,11 @@
-// Bytes of the sources that a reduction kernel reads per second.
+// Bytes of the sources that a reduction kernel reads per second, and bytes of the result, for each
+// instruction set that this machine has.
 //
-//   build/bench/micro/bench_reduction --benchmark_filter=in_place/f32
+//   build/bench/micro/bench_reduction --benchmark_filter=avx512/in_place/f32
 
 #include <benchmark/benchmark.h>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -11,6 +13,7 @@
 #include <vector>
 
 #include "base/text.hpp"
+#include "execute/isa.hpp"
 #include "execute/reduction.hpp"
 
 namespace {
@@ -46,44 +49,91 @@ std::vector<std::byte> make_ones(DType dtype, std::size_t bytes) {
   return buffer;
 }
 
-void run(benchmark::State& state, DType dtype, Op op, std::size_t count_of_sources, Target target) {
+struct Case {
+  Isa isa;
+  DType dtype;
+  Op op;
+  std::size_t sources;
+};
+
+void report(benchmark::State& state, std::size_t sources) {
+  const auto result = static_cast<double>(state.iterations() * state.range(0));
+  state.SetBytesProcessed(state.iterations() * state.range(0) * static_cast<std::int64_t>(sources));
+  state.counters["result/s"] =
+      benchmark::Counter(result, benchmark::Counter::kIsRate, benchmark::Counter::kIs1000);
+}
+
+void run(benchmark::State& state, const Case& c, Target target, Store store) {
+  use_isa(c.isa);
   const auto bytes = static_cast<std::size_t>(state.range(0));
-  std::vector<std::vector<std::byte>> memory(count_of_sources, make_ones(dtype, bytes));
+  std::vector<std::vector<std::byte>> memory(c.sources, make_ones(c.dtype, bytes));
   std::vector<std::byte> apart(bytes);
   std::vector<const void*> sources;
   for (const auto& source : memory) sources.push_back(source.data());
   void* destination = target == Target::apart ? apart.data() : memory.back().data();
-  const int divisor = op == Op::avg ? static_cast<int>(count_of_sources) : 1;
+  const int divisor = c.op == Op::avg ? static_cast<int>(c.sources) : 1;
   for (auto _ : state) {
-    reduce(dtype, op, destination, sources, bytes / size_of(dtype), divisor);
+    reduce(c.dtype, c.op, destination, sources, bytes / size_of(c.dtype), divisor, store);
     benchmark::ClobberMemory();
   }
-  state.SetBytesProcessed(state.iterations() * state.range(0) *
-                          static_cast<std::int64_t>(count_of_sources));
+  report(state, c.sources);
 }
 
-void add(const std::string& kind, DType dtype, Op op, std::size_t sources, Target target) {
-  const std::string title = concat(kind, "/", name(dtype), "/", name(op), "/", sources);
-  benchmark::RegisterBenchmark(title.c_str(), run, dtype, op, sources, target)
+// One element with a kernel that was looked up before: what a call costs at least.
+void call(benchmark::State& state, Isa isa, DType dtype) {
+  use_isa(isa);
+  const std::vector<std::byte> ones = make_ones(dtype, 64);
+  const std::array<const void*, 2> sources = {ones.data(), ones.data() + 32};
+  std::array<std::byte, 8> result{};
+  const Kernel kernel = find_kernel(dtype, Op::sum, 2);
+  for (auto _ : state) {
+    kernel(result.data(), sources.data(), 2, 1, 1);
+    benchmark::ClobberMemory();
+  }
+}
+
+// The same, looked up again each time.
+void look_up_and_call(benchmark::State& state, Isa isa, DType dtype) {
+  use_isa(isa);
+  const std::vector<std::byte> ones = make_ones(dtype, 64);
+  const std::array<const void*, 2> sources = {ones.data(), ones.data() + 32};
+  std::array<std::byte, 8> result{};
+  for (auto _ : state) {
+    reduce(dtype, Op::sum, result.data(), sources, 1);
+    benchmark::ClobberMemory();
+  }
+}
+
+void add(const Case& c, Target target, Store store = Store::cached) {
+  const std::string title = concat(name(c.isa), target == Target::apart ? "/apart" : "/in_place",
+                                   store == Store::streaming ? "_streaming/" : "/", name(c.dtype),
+                                   "/", name(c.op), "/", c.sources);
+  benchmark::RegisterBenchmark(title.c_str(), run, c, target, store)
       ->Arg(4 << 10)    // in the first cache
-      ->Arg(256 << 10)  // in the second
+      ->Arg(128 << 10)  // in the second
       ->Arg(16 << 20);  // in memory
 }
 
-void register_all() {
+void add_all(Isa isa) {
   for (const DType dtype :
        {DType::f32, DType::f64, DType::f16, DType::bf16, DType::i32, DType::i64, DType::u8}) {
-    add("in_place", dtype, Op::sum, 2, Target::in_place);
+    add({isa, dtype, Op::sum, 2}, Target::in_place);
   }
   for (const Op op : {Op::prod, Op::min, Op::max, Op::avg}) {
-    add("in_place", DType::f32, op, 2, Target::in_place);
-    add("in_place", DType::i32, op, 2, Target::in_place);
-    add("in_place", DType::f16, op, 2, Target::in_place);
+    for (const DType dtype : {DType::f32, DType::i32, DType::f16, DType::bf16}) {
+      add({isa, dtype, op, 2}, Target::in_place);
+    }
   }
-  for (const DType dtype : {DType::f32, DType::bf16, DType::i32}) {
-    add("apart", dtype, Op::sum, 2, Target::apart);
-    add("apart", dtype, Op::sum, 4, Target::apart);
-    add("apart", dtype, Op::sum, 8, Target::apart);
+  for (const DType dtype : {DType::f32, DType::f16, DType::bf16, DType::i32}) {
+    for (const std::size_t sources : {2, 4, 8, 16}) {
+      add({isa, dtype, Op::sum, sources}, Target::apart);
+      add({isa, dtype, Op::sum, sources}, Target::apart, Store::streaming);
+    }
+  }
+  for (const DType dtype : {DType::f32, DType::bf16, DType::u8}) {
+    const std::string title = concat(name(isa), "/one_element/", name(dtype));
+    benchmark::RegisterBenchmark((title + "/kept").c_str(), call, isa, dtype);
+    benchmark::RegisterBenchmark((title + "/looked_up").c_str(), look_up_and_call, isa, dtype);
   }
 }
 
@@ -92,7 +142,9 @@ void register_all() {
 int main(int argc, char** argv) {
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
-  register_all();
+  for (const Isa isa : {Isa::baseline, Isa::avx2, Isa::avx512}) {
+    if (is_supported(isa)) add_all(isa);
+  }
   benchmark::RunSpecifiedBenchmarks();
   return 0;
 }

@@ -67,6 +67,7 @@ Communicator Communicator::from_env(const Options& options) {
   const Launch launch = value_or_throw(read_launch(process_environment));
   const Options complete = value_or_throw(read_options(process_environment, options));
   const Settings settings = Settings::from(complete);
+  if (const auto isa = value_or_throw(read_isa(process_environment))) use_isa(*isa);
   if (settings.topology) {
     value_or_throw(check_size(*settings.topology, launch.size, *complete.topology));
   }

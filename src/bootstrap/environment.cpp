@@ -26,6 +26,7 @@ constexpr std::array variables = {
     Variable{"RONDO_RADIX", "radix of knomial trees; default automatic"},
     Variable{"RONDO_TILE_BYTES", "bytes of a segment on their way at once, such as 256K"},
     Variable{"RONDO_TRANSPORT", "how the ranks reach each other: tcp"},
+    Variable{"RONDO_ISA", "instructions of reductions: baseline, avx2, avx512; default: the last"},
     Variable{"RONDO_TOPOLOGY", "file that says where the ranks live; rondo topo --text writes one"},
     Variable{"RONDO_COSTS", "file that says what links cost; rondo topo --costs writes one"},
     Variable{"RONDO_PLAN_FILE", "file of choices by collective and size; rondo tune writes one"},

@@ -138,6 +138,15 @@ Result<> check_options(const Options& options) {
   return checked;
 }
 
+Result<std::optional<Isa>> read_isa(const Lookup& lookup) {
+  const std::optional<std::string> text = text_of(lookup, "RONDO_ISA");
+  if (!text) return std::optional<Isa>();
+  const std::optional<Isa> isa = parse_isa(*text);
+  if (isa && is_supported(*isa)) return isa;
+  return malformed("RONDO_ISA", *text,
+                   concat("an instruction set that rondo can use here: ", supported_isas()));
+}
+
 Result<Options> read_options(const Lookup& lookup, Options options) {
   Result<> read = check_options(options);
   if (read) read = read_timeout(lookup, "RONDO_TIMEOUT_MS", default_timeout, options.timeout);

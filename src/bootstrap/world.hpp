@@ -14,6 +14,7 @@
 #include <string>
 #include <string_view>
 
+#include "execute/isa.hpp"
 #include "rondo/communicator.hpp"
 #include "rondo/error.hpp"
 #include "transport/tcp/tcp.hpp"
@@ -47,6 +48,10 @@ Result<> check_options(const Options& options);
 /// Fills what the caller left open in `options` from RONDO_* variables, and defaults.
 /// Errors: invalid_argument naming the variable, its value and what would be right.
 Result<Options> read_options(const Lookup& lookup, Options options);
+
+/// The instruction set that reductions are to use, where RONDO_ISA says so.
+/// Errors: invalid_argument with the names of those that this machine has.
+Result<std::optional<Isa>> read_isa(const Lookup& lookup);
 
 /// Rank 0 gathers all ranks, compares what they bring (rank, size, protocol version, options), and
 /// tells everybody the outcome by options.join_timeout. `agreement` is a text of all options that

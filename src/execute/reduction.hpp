@@ -1,13 +1,20 @@
 #pragma once
 
-// Reduction kernels: a table dtype × op of plain loops over contiguous elements.
+// Reduction of contiguous elements, by kernels for the instruction set in use (execute/isa.hpp).
 
 #include <cstddef>
 #include <span>
 
+#include "execute/kernels/kernels.hpp"
 #include "rondo/types.hpp"
 
 namespace rondo {
+
+/// How a result is stored. `streaming` asks for non-temporal stores, past the caches: for results
+/// that do not fit them. It is a wish: where elements are not aligned, or too few, or where there
+/// is no such instruction, stores are plain. Either way the result can be published to other
+/// threads as usual, with a release.
+enum class Store : std::uint8_t { cached, streaming };
 
 /// destination[i] = sources[0][i] ⊕ sources[1][i] ⊕ …, for i < count, in this order.
 ///
@@ -17,6 +24,10 @@ namespace rondo {
 /// Other operations ignore the divisor. The destination may be any of the sources, or must not
 /// overlap them; pointers need no alignment. At least one source.
 void reduce(DType dtype, Op op, void* destination, std::span<const void* const> sources,
-            std::size_t count, int divisor = 1);
+            std::size_t count, int divisor = 1, Store store = Store::cached);
+
+/// What reduce() calls for so many sources, for those who call it again and again. At least one
+/// source; the kernel wants as many as it was looked up for, and at least one element.
+Kernel find_kernel(DType dtype, Op op, std::size_t source_count, Store store = Store::cached);
 
 }  // namespace rondo

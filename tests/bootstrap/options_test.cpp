@@ -134,6 +134,15 @@ TEST(Options, TheCallersValuesObeyTheSameLimits) {
   }
 }
 
+TEST(Options, TheInstructionSetIsOneThatThisMachineHas) {
+  EXPECT_EQ(read_isa(lookup_in({})).value(), std::nullopt);
+  EXPECT_EQ(read_isa(lookup_in({{"RONDO_ISA", "baseline"}})).value(), Isa::baseline);
+  const auto read = read_isa(lookup_in({{"RONDO_ISA", "sse9"}}));
+  ASSERT_FALSE(read.ok());
+  EXPECT_TRUE(read.error().text().starts_with("RONDO_ISA=sse9")) << read.error().text();
+  EXPECT_NE(read.error().text().find("baseline"), std::string::npos) << read.error().text();
+}
+
 TEST(Environment, TheCacheFolder) {
   Variables variables = {{"HOME", "/home/ann"}};
   EXPECT_EQ(cache_folder(lookup_in(variables)), "/home/ann/.cache/rondo");
@@ -156,6 +165,7 @@ TEST(Environment, EveryVariableThatIsReadIsInTheTable) {
   };
   ASSERT_TRUE(read_options(recording, {}).ok());
   ASSERT_TRUE(read_launch(recording).ok());
+  ASSERT_TRUE(read_isa(recording).ok());
   EXPECT_EQ(cache_folder(recording), "");
   for (const std::string& name : asked) {
     bool listed = false;

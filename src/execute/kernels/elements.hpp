@@ -1,0 +1,159 @@
+#pragma once
+
+// How elements in memory become lanes that can be folded, and back.
+
+#include <type_traits>
+
+#include "execute/kernels/vectors.hpp"
+#include "rondo/types.hpp"
+
+#if defined(__aarch64__)
+#include <arm_neon.h>
+#endif
+
+namespace rondo {
+
+namespace {
+
+/// Whether what was folded has to be rounded to fit its type: `exact` results are values of it.
+enum class Fit { rounded, exact };
+
+/// Elements of a type that is folded as it is. Raw bytes become Lanes, of which each is an element.
+template <class T>
+struct Elements {
+  using Bytes = Raw<width>;
+  using Lanes = Vector<T>;
+
+  RONDO_INLINE static Lanes widen(Bytes raw) { return reinterpret_cast<Lanes>(raw); }
+  template <Fit>
+  RONDO_INLINE static Bytes narrow(Lanes lanes) {
+    return reinterpret_cast<Bytes>(lanes);
+  }
+};
+
+using Floats = Vector<float>;
+using Words = Vector<std::uint32_t>;
+using Halves = Vector<std::uint16_t>;
+
+/// The two bfloat16 of each 32-bit word, each in the upper half of a word of its own, are float32
+/// already, and no element has to change its place.
+template <>
+struct Elements<bf16> {
+  using Bytes = Raw<width>;
+  using Lanes = Two<Floats>;
+
+  RONDO_INLINE static Lanes widen(Bytes raw) {
+    return {reinterpret_cast<Floats>(raw << 16), reinterpret_cast<Floats>(raw & upper)};
+  }
+
+  template <Fit fit>
+  RONDO_INLINE static Bytes narrow(Lanes lanes) {
+    const Words low = reinterpret_cast<Words>(lanes.first);
+    const Words high = reinterpret_cast<Words>(lanes.second);
+    const auto kept = reinterpret_cast<Halves>((low >> 16) | (high & upper));
+    if constexpr (fit == Fit::exact) {
+      // Only here a NaN can be one that signals: arithmetic has made all others quiet.
+      const Halves magnitude = kept & std::uint16_t{0x7fff};
+      return reinterpret_cast<Bytes>(magnitude > 0x7f80 ? kept | std::uint16_t{0x40} : kept);
+    } else {
+      // To nearest, ties to even: up where what is cut off is more than a half, or a half and the
+      // rest odd. A NaN that comes from bfloat16 has nothing there, so it stays what it is.
+      const auto cut = reinterpret_cast<Halves>((low & ~upper) | (high << 16));
+      const Halves most = 0x8000 - (kept & std::uint16_t{1});
+      return reinterpret_cast<Bytes>(cut > most ? kept + std::uint16_t{1} : kept);
+    }
+  }
+
+ private:
+  static constexpr std::uint32_t upper = 0xffff0000u;
+};
+
+/// With an instruction for the conversion; all round to nearest, ties to even.
+#if defined(__F16C__) || defined(__aarch64__)
+template <>
+struct Elements<f16> {
+  using Bytes = Raw<width / 2>;
+  using Lanes = Floats;
+
+  RONDO_INLINE static Lanes widen(Bytes raw) {
+#if defined(__aarch64__)
+    return reinterpret_cast<Lanes>(vcvt_f32_f16(reinterpret_cast<float16x4_t>(raw)));
+#elif defined(__AVX512F__)
+    return reinterpret_cast<Lanes>(_mm512_maskz_cvtph_ps(all, reinterpret_cast<__m256i>(raw)));
+#else
+    return reinterpret_cast<Lanes>(_mm256_cvtph_ps(reinterpret_cast<__m128i>(raw)));
+#endif
+  }
+
+  template <Fit fit>
+  RONDO_INLINE static Bytes narrow(Lanes lanes) {
+#if defined(__aarch64__)
+    const auto raw = vcvt_f16_f32(reinterpret_cast<float32x4_t>(lanes));
+#elif defined(__AVX512F__)
+    const auto raw =
+        _mm512_maskz_cvtps_ph(all, reinterpret_cast<__m512>(lanes), _MM_FROUND_TO_NEAREST_INT);
+#else
+    const auto raw = _mm256_cvtps_ph(reinterpret_cast<__m256>(lanes), _MM_FROUND_TO_NEAREST_INT);
+#endif
+    using Short = Vector<std::uint16_t, width / 2>;
+    const auto halves = reinterpret_cast<Short>(raw);
+    if constexpr (fit == Fit::rounded) return reinterpret_cast<Bytes>(halves);
+    // The NaN that f16(float) makes; the instructions keep the payload.
+    const Short magnitude = halves & std::uint16_t{0x7fff};
+    const Short nan = (halves & std::uint16_t{0x8000}) | std::uint16_t{0x7e00};
+    return reinterpret_cast<Bytes>(magnitude > 0x7c00 ? nan : halves);
+  }
+
+ private:
+  // g++ 12 warns in its own header of what needs no mask.
+  [[maybe_unused]] static constexpr std::uint16_t all = 0xffff;
+};
+#else
+template <>
+struct Elements<f16> {
+  using Bytes = Raw<width>;
+  using Lanes = Two<Floats>;
+
+  // f16::to_float() and f16::from_float() in vectors; all numbers that are compared fit signed
+  // ones.
+  RONDO_INLINE static Lanes widen(Bytes raw) {
+    return {to_float(raw & 0xffff), to_float(raw >> 16)};
+  }
+
+  template <Fit>
+  RONDO_INLINE static Bytes narrow(Lanes lanes) {
+    return from_float(lanes.first) | (from_float(lanes.second) << 16);
+  }
+
+ private:
+  using Numbers = Vector<std::int32_t>;
+
+  RONDO_INLINE static Floats to_float(Words half) {
+    const auto magnitude = reinterpret_cast<Numbers>(half & 0x7fff);
+    const Numbers shifted = magnitude << 13;
+    const auto subnormal =
+        reinterpret_cast<Numbers>(__builtin_convertvector(magnitude, Floats) * 0x1p-24f);
+    const Numbers finite = magnitude < 0x400 ? subnormal : shifted + 0x38000000;
+    const Numbers number = magnitude < 0x7c00 ? finite : shifted | 0x7f800000;
+    return reinterpret_cast<Floats>(reinterpret_cast<Words>(number) | ((half & 0x8000) << 16));
+  }
+
+  RONDO_INLINE static Words from_float(Floats value) {
+    const auto word = reinterpret_cast<Words>(value);
+    const auto magnitude = reinterpret_cast<Numbers>(word & 0x7fffffff);
+    const Numbers odd = (magnitude >> 13) & 1;
+    const Numbers normal = (magnitude - 0x38000000 + 0xfff + odd) >> 13;
+    const Numbers small = magnitude < 0x38800000 ? magnitude : Numbers{};
+    const auto subnormal =
+        reinterpret_cast<Numbers>(reinterpret_cast<Floats>(small) + 0.5f) - 0x3f000000;
+    const Numbers finite = magnitude < 0x38800000 ? subnormal : normal;
+    const Numbers nan_or_infinity = 0x7c00 | ((magnitude > 0x7f800000) & 0x200);
+    const Numbers half = magnitude < 0x47800000 ? finite : nan_or_infinity;
+    return reinterpret_cast<Words>(half) | ((word >> 16) & 0x8000);
+  }
+};
+#endif
+
+}  // namespace
+
+}  // namespace rondo
