@@ -33,9 +33,8 @@ Way way_of(int number) {
 void ring_allreduce(ProgramBuilder& build, const RingPlace& place, int ring) {
   const Plan& plan = build.plan();
   const bool weighted = plan.arrangement && !plan.arrangement->weights().empty();
-  const Parts parts = [&](int position) {
-    return Run{static_cast<std::uint32_t>(ring * plan.ranks + position)};
-  };
+  const Parts parts{
+      [&](int position) { return Run{static_cast<std::uint32_t>(ring * plan.ranks + position)}; }};
   ring_reduce_scatter(build, place, way_of(ring), {.parts = parts});
   ring_allgather(build, place, weighted ? way_of(1) : way_of(ring), parts);
 }
@@ -55,9 +54,9 @@ Program ring(const Plan& plan, int rank) {
     const RingOrder order(plan, ring);
     const RingPlace place = place_in(plan, order, rank);
     const auto segment = static_cast<std::uint32_t>(ring);
-    const Parts parts = [&](int position) {
+    const Parts parts{[&](int position) {
       return Run{static_cast<std::uint32_t>(order.rank_at(position)) * rings + segment};
-    };
+    }};
     switch (plan.collective) {
       case Collective::reduce_scatter: {
         const Slice sums = build.new_scratch(std::min(2u, ranks - 2));
