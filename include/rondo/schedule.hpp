@@ -162,6 +162,8 @@ static_assert(sizeof(Wait) == 4);
 ///   order
 /// A message carries a run of `count` segments of `in`, `out` or the mirror; a recv that
 /// accumulates adds segment by segment. Only messages have a peer.
+/// Where a buffer, or the mirror, is the whole vector, a run of a message or copy may go round its
+/// end: after the last segment comes the first one. All slices of the step then do so.
 /// A step with completes() makes the final value of its destination: `avg` divides there.
 ///
 /// Segments differ in size, and scratch segments take the size of what they hold. So each step says
@@ -242,10 +244,12 @@ struct Program {
   RONDO_API std::uint32_t segments_of(Buffer buffer) const;
   /// Index in the vector of segment 0 of `in`, `out` or the mirror.
   RONDO_API std::uint32_t first_segment_of(Buffer buffer) const;
+  std::uint32_t vector_segments() const { return shape.blocks * shape.segments; }
   /// Whether a slice has its place in the vector: it is of `in`, `out` or the mirror.
   bool is_placed(Slice slice) const {
-    return slice.buffer != Buffer::scratch ||
-           std::uint64_t{slice.segment} + slice.count <= shape.mirror;
+    if (slice.buffer != Buffer::scratch) return true;
+    if (shape.mirror == vector_segments()) return slice.segment < shape.mirror;
+    return std::uint64_t{slice.segment} + slice.count <= shape.mirror;
   }
   /// Segments of the vector with the same size class are equally long, whatever the counts.
   std::uint32_t size_class(std::uint32_t segment) const {

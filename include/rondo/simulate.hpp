@@ -135,7 +135,7 @@ struct SimulateOptions {
   /// them then come out too fast, at 65,536 ranks by about a fifth.
   std::uint32_t most_tiles = 32;
   /// Steps times tiles that are simulated, but four tiles at least: about 10 million a second.
-  std::uint64_t most_tile_steps = 1 << 23;
+  std::uint64_t most_tile_steps = 1 << 22;
   bool record = false;  ///< fill `steps`: every rank and tile is then simulated
 };
 
@@ -154,6 +154,7 @@ struct Simulation {
   std::uint64_t tiles = 1;            ///< of a segment
   std::uint64_t simulated_tiles = 1;  ///< fewer: the rest was extrapolated
   int simulated_ranks = 1;            ///< fewer than ranks: one period stood for all
+  std::uint64_t simulated_steps = 0;  ///< of these ranks, each as often as it was simulated
   std::vector<StepTime> steps = {};   ///< by rank, lane and step
 };
 

@@ -10,13 +10,12 @@ namespace rondo {
 
 namespace {
 
-std::string segments_of(const Step& step) {
-  const std::uint32_t count = step.op == StepOp::reduce ? 1 : step.count;
-  return count == 1 ? concat(step.about) : concat(step.about, "-", step.about + count - 1);
+std::string segments_of(const Program& program, const Step& step) {
+  if (step.op == StepOp::reduce || step.count == 1) return concat(step.about);
+  return concat(step.about, "-", (step.about + step.count - 1) % program.vector_segments());
 }
 
-std::string title_of(const Step& step) {
-  const std::string segments = segments_of(step);
+std::string title_of(const Step& step, const std::string& segments) {
   switch (step.op) {
     case StepOp::send:
       return concat("send ", segments, " to ", step.peer);
@@ -56,11 +55,13 @@ std::string to_chrome_trace(const Schedule& schedule, const std::vector<StepTime
   }
   for (std::size_t i = 0; i < steps.size(); ++i) {
     const StepTime& time = steps[i];
-    const Step& step = schedule.programs[time.rank].lane(static_cast<int>(time.lane))[time.step];
-    out << "{\"ph\":\"X\",\"name\":\"" << title_of(step) << "\",\"cat\":\"" << kind_of(step)
-        << "\",\"pid\":" << time.rank << ",\"tid\":" << time.lane
+    const Program& program = schedule.programs[time.rank];
+    const Step& step = program.lane(static_cast<int>(time.lane))[time.step];
+    const std::string segments = segments_of(program, step);
+    out << "{\"ph\":\"X\",\"name\":\"" << title_of(step, segments) << "\",\"cat\":\""
+        << kind_of(step) << "\",\"pid\":" << time.rank << ",\"tid\":" << time.lane
         << ",\"ts\":" << time.begin_s * 1e6 << ",\"dur\":" << (time.end_s - time.begin_s) * 1e6
-        << ",\"args\":{\"step\":" << time.step << ",\"segment\":\"" << segments_of(step) << "\"}}"
+        << ",\"args\":{\"step\":" << time.step << ",\"segment\":\"" << segments << "\"}}"
         << (i + 1 < steps.size() ? ",\n" : "\n");
   }
   out << "]}\n";

@@ -19,11 +19,15 @@ using WireId = std::uint32_t;
 constexpr std::uint32_t nobody = UINT32_MAX;
 constexpr double picoseconds = 1e12;
 
+// What an event touches lies in one place: large worlds spend their time waiting for memory.
 struct Lane {
+  const Step* step = nullptr;  // the next one
   std::uint32_t rank = 0;
-  std::uint32_t next = 0;  // index of the next step in the rank's steps
+  std::uint32_t next = 0;  // its index in the rank's steps
   std::uint32_t begin = 0;
   std::uint32_t end = 0;
+  std::uint32_t first = 0;      // index of the rank's first step in those of all ranks
+  std::uint32_t wire = nobody;  // of the next step
   std::uint32_t tile = 0;
   bool busy = false;  // the next step has started
 };
@@ -99,6 +103,7 @@ class Clockwork {
       if (!events_.empty() && events_.top().time <= left) {
         const Event event = events_.top();
         events_.pop();
+        prefetch_next();
         now = event.time;
         handle(event);
       } else if (left != Flows::never) {
@@ -134,11 +139,22 @@ class Clockwork {
     }
   }
 
+  // Where thousands of ranks take turns, what the next event needs is not in the cache.
+  void prefetch_next() const {
+    if (events_.empty()) return;
+    const Event& next = events_.top();
+    if (next.kind == Event::Kind::lane_done) {
+      __builtin_prefetch(&lanes_[next.id]);
+    } else {
+      __builtin_prefetch(&wires_[next.id]);
+    }
+  }
+
   std::uint32_t image(int rank) const {
     return static_cast<std::uint32_t>(rank) % static_cast<std::uint32_t>(world_.programs.size());
   }
-  const Step& step(const Lane& lane) const { return world_.programs[lane.rank].steps[lane.next]; }
-  std::size_t step_id(const Lane& lane) const { return first_step_[lane.rank] + lane.next; }
+  static const Step& step(const Lane& lane) { return *lane.step; }
+  static std::size_t step_id(const Lane& lane) { return std::size_t{lane.first} + lane.next; }
 
   void handle(const Event& event) {
     switch (event.kind) {
@@ -167,10 +183,14 @@ class Clockwork {
     for (std::uint32_t rank = 0; rank < world_.programs.size(); ++rank) {
       const Program& program = world_.programs[rank];
       first_lane_.push_back(static_cast<LaneId>(lanes_.size()));
-      first_step_.push_back(steps);
       std::uint32_t begin = 0;
       for (const std::uint32_t end : program.lane_end) {
-        lanes_.push_back({rank, begin, begin, end});
+        lanes_.push_back({.step = &program.steps[begin],
+                          .rank = rank,
+                          .next = begin,
+                          .begin = begin,
+                          .end = end,
+                          .first = static_cast<std::uint32_t>(steps)});
         begin = end;
       }
       steps += program.steps.size();
@@ -195,7 +215,7 @@ class Clockwork {
   void place_wires() {
     std::unordered_map<std::uint64_t, WireId> known;
     std::unordered_map<int, std::uint32_t> ports;
-    for (const Lane& lane : lanes_) {
+    for (Lane& lane : lanes_) {
       const int rank = static_cast<int>(lane.rank);
       for (std::uint32_t i = lane.begin; i < lane.end; ++i) {
         const Step& step = world_.programs[lane.rank].steps[i];
@@ -208,8 +228,9 @@ class Clockwork {
                                   (static_cast<std::uint64_t>(distance) << 8) ^ step.channel;
         const auto [place, is_new] = known.try_emplace(key, static_cast<WireId>(wires_.size()));
         if (is_new) wires_.push_back(make_wire(from, to, ports));
-        wire_of_step_[first_step_[lane.rank] + i] = place->second;
+        wire_of_step_[lane.first + i] = place->second;
       }
+      lane.wire = wire_of_step_[step_id(lane)];
     }
     ways_out_.resize(ports.size());
     ways_in_.resize(ports.size());
@@ -254,7 +275,7 @@ class Clockwork {
       times_[step_id(lane)].begin_s = static_cast<double>(now) / picoseconds;
     }
     const Step& next = step(lane);
-    const WireId wire = wire_of_step_[step_id(lane)];
+    const WireId wire = lane.wire;
     if (!has_work(lane)) {
       events_.push({now, Event::Kind::lane_done, id});
     } else if (next.op == StepOp::send) {
@@ -319,7 +340,7 @@ class Clockwork {
   void complete(LaneId id, Time now) {
     Lane& lane = lanes_[id];
     if (step(lane).op == StepOp::recv && has_work(lane)) {
-      const WireId wire = wire_of_step_[step_id(lane)];
+      const WireId wire = lane.wire;
       --wires_[wire].under_way;
       wires_[wire].window_in_use -= bytes_of(lane);
       launch(wire, now);
@@ -329,6 +350,8 @@ class Clockwork {
       if (record_) note_end(id, now);
       lane.tile = 0;
       ++lane.next;
+      ++lane.step;
+      if (lane.next < lane.end) lane.wire = wire_of_step_[step_id(lane)];
     }
     for (LaneId other = first_lane_[lane.rank]; other < first_lane_[lane.rank + 1]; ++other) {
       try_start(other, now);
@@ -359,19 +382,15 @@ class Clockwork {
     return scaled(bytes * (local.count - 1), reduce_byte_);
   }
 
-  // A run of segments travels whole, unless it is cut into tiles: then segment by segment.
+  // A run of segments travels whole, unless it is cut into tiles: then segment by segment. One that
+  // goes round the end of the vector counts once, though the executor makes two messages of it: so
+  // ranks are alike that do the same from different segments on.
   Time handling(const Cost& cost, const Lane& lane, std::uint64_t bytes) const {
     const Time messages = tiling_.tiles == 1 ? 1 : step(lane).count;
     return messages * cost.overhead + scaled(bytes, cost.overhead_byte);
   }
 
-  std::uint64_t bytes_of(const Lane& lane) const {
-    const Step& moved = step(lane);
-    const std::uint32_t segments = moved.op == StepOp::reduce ? 1 : moved.count;
-    std::uint64_t bytes = 0;
-    for (std::uint32_t i = 0; i < segments; ++i) bytes += tiling_.bytes(moved.about + i, lane.tile);
-    return bytes;
-  }
+  std::uint64_t bytes_of(const Lane& lane) const { return tiling_.bytes(step(lane), lane.tile); }
 
   const FoldedWorld& world_;
   const CostModel& model_;
@@ -382,8 +401,7 @@ class Clockwork {
   double copy_byte_ = 0;
   std::vector<Cost> costs_;
   std::vector<Lane> lanes_;
-  std::vector<LaneId> first_lane_;       // per rank, and one past the last
-  std::vector<std::size_t> first_step_;  // per rank
+  std::vector<LaneId> first_lane_;  // per rank, and one past the last
   std::vector<WireId> wire_of_step_;
   std::vector<Wire> wires_;
   std::vector<Time> ways_out_;  // by port in use: when it is free

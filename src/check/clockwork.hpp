@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "check/flows.hpp"
+#include "check/step_bytes.hpp"
 #include "rondo/simulate.hpp"
 #include "schedule/layout.hpp"
 
@@ -18,13 +19,28 @@ namespace rondo {
 /// Sizes of the pieces that steps move.
 struct Tiling {
   Layout layout{Shape{}, 0};
+  std::uint32_t vector_segments = 1;
   std::uint32_t element_bytes = 1;
   std::size_t tile_elements = 0;
   std::size_t tiles = 1;
   bool all_longest = false;  ///< take every segment to be as long as the longest
 
-  std::uint64_t bytes(std::uint32_t segment, std::size_t tile) const {
-    const std::size_t count = all_longest ? layout.longest() : layout.segment(segment).count;
+  /// What a step moves in a tile.
+  std::uint64_t bytes(const Step& step, std::size_t tile) const {
+    const std::uint32_t segments = step.op == StepOp::reduce ? 1 : step.count;
+    if (all_longest) return segments * bytes_in(layout.longest(), tile);
+    if (segments == 1) return bytes_in(layout.segment(step.about).count, tile);
+    if (tiles == 1) return step_bytes(step, vector_segments, layout, element_bytes);
+    std::uint64_t sum = 0;
+    for (std::uint32_t i = 0; i < segments; ++i) {
+      sum += bytes_in(layout.segment((step.about + i) % vector_segments).count, tile);
+    }
+    return sum;
+  }
+
+ private:
+  // Of a segment of so many elements.
+  std::uint64_t bytes_in(std::size_t count, std::size_t tile) const {
     const std::size_t from = tile * tile_elements;
     if (from >= count) return 0;
     return std::uint64_t{element_bytes} *

@@ -1,11 +1,13 @@
 // Exact explanations of wrong values. A fingerprint says that something is wrong; here the same run
 // is folded once more over expression trees, and the contributions in one of them are counted.
 
+#include <algorithm>
 #include <map>
 #include <utility>
 
 #include "base/text.hpp"
 #include "check/dataflow.hpp"
+#include "schedule/runs.hpp"
 #include "schedule/text.hpp"
 
 namespace rondo {
@@ -124,9 +126,12 @@ std::string last_writer(const Schedule& schedule, const Trace& trace, int rank,
                         std::uint32_t out_segment) {
   const Program& program = schedule.programs[rank];
   const auto writes = [&](const Step& step) {
-    const Slice target = step.destination();
-    return step.has_destination() && target.buffer == Buffer::out &&
-           target.segment <= out_segment && out_segment - target.segment < target.count;
+    const StepParts parts(program, step);
+    return std::any_of(parts.begin(), parts.end(), [&](const Step& part) {
+      const Slice target = part.destination();
+      return part.has_destination() && target.buffer == Buffer::out &&
+             target.segment <= out_segment && out_segment - target.segment < target.count;
+    });
   };
   for (auto event = trace.events.rbegin(); event != trace.events.rend(); ++event) {
     const Step& step = schedule.programs[event->rank].steps[event->step];

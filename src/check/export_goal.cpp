@@ -72,7 +72,8 @@ class RankWriter {
   }
 
   void write_operation(int lane, std::uint32_t index, const Step& step) {
-    const std::uint64_t bytes = step_bytes(step, layout_, options_.element_bytes);
+    const std::uint64_t bytes =
+        step_bytes(step, program_.vector_segments(), layout_, options_.element_bytes);
     const std::uint64_t calculation = calculation_ns(step, bytes);
     last_label_.push_back(concat("s", index));
     out_ << "s" << index << ": ";

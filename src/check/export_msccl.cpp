@@ -16,6 +16,7 @@
 #include "base/text.hpp"
 #include "check/verify.hpp"
 #include "rondo/export_formats.hpp"
+#include "schedule/runs.hpp"
 
 namespace rondo {
 
@@ -65,8 +66,8 @@ class Gpu {
     for (int lane = 0; lane < program.lanes(); ++lane) assign(lane);
   }
 
-  /// The slice where the peer keeps what it is sent, for readers: the interpreter goes by the recv.
-  Result<> lower(const std::vector<Slice>& sent_to) {
+  /// The recvs of the peers that meet each send, for readers: the interpreter goes by the recv.
+  Result<> lower(const std::vector<StepParts>& met) {
     // By and by through all lanes, so that each step comes after those that it waits for.
     std::vector<std::uint32_t> next(static_cast<std::size_t>(program_.lanes()));
     for (std::size_t lane = 0; lane < next.size(); ++lane) next[lane] = begin_of(lane);
@@ -74,7 +75,7 @@ class Gpu {
       moved = false;
       for (std::size_t lane = 0; lane < next.size(); ++lane) {
         while (next[lane] < program_.lane_end[lane] && is_ready(next, program_.steps[next[lane]])) {
-          if (Result<> added = add(lane, next[lane], sent_to); !added) return added;
+          if (Result<> added = add(lane, next[lane], met); !added) return added;
           ++next[lane];
           moved = true;
         }
@@ -139,7 +140,7 @@ class Gpu {
     return blocks_.size() - 1;
   }
 
-  Result<> add(std::size_t lane, std::uint32_t index, const std::vector<Slice>& sent_to) {
+  Result<> add(std::size_t lane, std::uint32_t index, const std::vector<StepParts>& met) {
     const Step& step = program_.steps[index];
     const std::size_t id = block_of_[index];
     std::vector<Place> awaited;
@@ -156,8 +157,12 @@ class Gpu {
     }
     std::vector<Instruction>& steps = blocks_[id].steps;
     const std::size_t before = steps.size();
-    Result<> lowered = lower(step, sent_to[index], steps);
-    if (!lowered) return lowered.error().with_prefix(concat("rank ", program_.rank, ": "));
+    const StepParts parts(program_, step);
+    for (std::size_t part = 0; part < parts.size(); ++part) {
+      const Slice sent_to = step.op == StepOp::send ? met[index][part].destination() : Slice{};
+      Result<> lowered = lower(parts[part], sent_to, steps);
+      if (!lowered) return lowered.error().with_prefix(concat("rank ", program_.rank, ": "));
+    }
     for (std::size_t i = 1; i < awaited.size(); ++i) {
       steps.insert(steps.begin() + static_cast<std::ptrdiff_t>(before), Instruction{});
     }
@@ -272,17 +277,20 @@ bool is_known(Collective collective) {
   }
 }
 
-// Where the peer of each send keeps what it gets; per rank and step.
-std::vector<std::vector<Slice>> places_of_messages(const Schedule& schedule, const Trace& trace) {
-  std::vector<std::vector<Slice>> places;
-  for (const Program& program : schedule.programs) places.emplace_back(program.steps.size());
+// The recv that meets each send; per rank and step.
+std::vector<std::vector<StepParts>> meetings(const Schedule& schedule, const Trace& trace) {
+  std::vector<std::vector<StepParts>> met;
+  for (const Program& program : schedule.programs) {
+    std::vector<StepParts>& own = met.emplace_back();
+    for (const Step& step : program.steps) own.emplace_back(program, step);
+  }
   for (const Event& event : trace.events) {
     const Step& step = schedule.programs[event.rank].steps[event.step];
     if (step.op != StepOp::send) continue;
-    const auto peer = static_cast<std::size_t>(step.peer);
-    places[event.rank][event.step] = schedule.programs[peer].steps[event.recv_step].destination();
+    const Program& receiver = schedule.programs[static_cast<std::size_t>(step.peer)];
+    met[event.rank][event.step] = StepParts(receiver, receiver.steps[event.recv_step]);
   }
-  return places;
+  return met;
 }
 
 }  // namespace
@@ -300,12 +308,12 @@ Result<std::string> to_msccl_xml(const Schedule& schedule) {
   }
   const Result<Trace> trace = trace_of(schedule);
   if (!trace) return trace.error();
-  const auto places = places_of_messages(schedule, trace.value());
+  const auto met = meetings(schedule, trace.value());
   std::vector<Gpu> gpus;
   int channels = 1;
   for (std::size_t rank = 0; rank < schedule.programs.size(); ++rank) {
     gpus.emplace_back(schedule.programs[rank]);
-    if (Result<> lowered = gpus.back().lower(places[rank]); !lowered) return lowered.error();
+    if (Result<> lowered = gpus.back().lower(met[rank]); !lowered) return lowered.error();
     channels = std::max(channels, gpus.back().channels());
   }
   const Shape& shape = schedule.programs.front().shape;

@@ -19,6 +19,7 @@
 #include "base/text.hpp"
 #include "check/rendezvous.hpp"
 #include "rondo/schedule.hpp"
+#include "schedule/runs.hpp"
 #include "schedule/text.hpp"
 
 namespace rondo {
@@ -82,13 +83,24 @@ class Fold {
   }
 
  private:
+  // Both sides of a message go round the end of the vector at the same place.
   Result<> carry_out(const Event& event) {
-    const Step& step = schedule_.programs[event.rank].steps[event.step];
-    if (Result<> read = check_source(event.rank, event.step); !read) return read;
+    const Program& program = schedule_.programs[event.rank];
+    const StepParts parts(program, program.steps[event.step]);
+    for (std::size_t part = 0; part < parts.size(); ++part) {
+      if (Result<> done = carry_out(event, parts[part], part); !done) return done;
+    }
+    return {};
+  }
+
+  Result<> carry_out(const Event& event, const Step& step, std::size_t part) {
+    if (Result<> read = check_source(event.rank, event.step, step); !read) return read;
     const Value* source = memory_.at(event.rank, step.source());
     switch (step.op) {
-      case StepOp::send:
-        return receive(static_cast<std::size_t>(step.peer), event.recv_step, source);
+      case StepOp::send: {
+        const Program& receiver = schedule_.programs[static_cast<std::size_t>(step.peer)];
+        return receive(event, StepParts(receiver, receiver.steps[event.recv_step])[part], source);
+      }
       case StepOp::copy:
         std::copy_n(source, step.count, memory_.at(event.rank, step.destination()));
         return {};
@@ -101,14 +113,16 @@ class Fold {
     }
   }
 
-  Result<> receive(std::size_t rank, std::uint32_t step_index, const Value* incoming) {
-    const Step& step = schedule_.programs[rank].steps[step_index];
+  Result<> receive(const Event& event, const Step& step, const Value* incoming) {
+    const auto rank =
+        static_cast<std::size_t>(schedule_.programs[event.rank].steps[event.step].peer);
+    const std::uint32_t step_index = event.recv_step;
     Value* destination = memory_.at(rank, step.destination());
     if (!step.accumulates()) {
       std::copy_n(incoming, step.count, destination);
       return {};
     }
-    if (Result<> read = check_source(rank, step_index); !read) return read;
+    if (Result<> read = check_source(rank, step_index, step); !read) return read;
     const Value* own = memory_.at(rank, step.source());
     for (std::uint32_t i = 0; i < step.count; ++i) {
       destination[i] = finish(values_.add(incoming[i], own[i]), step, step.about + i);
@@ -123,9 +137,7 @@ class Fold {
     return step.accumulates() || step.count > 1 ? values_.round(folded) : folded;
   }
 
-  Result<> check_source(std::size_t rank, std::uint32_t step_index) {
-    const Program& program = schedule_.programs[rank];
-    const Step& step = program.steps[step_index];
+  Result<> check_source(std::size_t rank, std::uint32_t step_index, const Step& step) {
     const Value* source = memory_.at(rank, step.source());
     for (std::uint32_t i = 0; i < step.count; ++i) {
       if (values_.is_defined(source[i])) continue;

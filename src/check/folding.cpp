@@ -6,8 +6,15 @@ namespace rondo {
 
 namespace {
 
-// Steps of programs that are made to compare all ranks; a second of work.
-constexpr std::uint64_t most_compared_steps = 1 << 22;
+// Segments in the steps of programs that are made to compare all ranks; a second of work.
+constexpr std::uint64_t most_compared_segments = 1 << 22;
+
+// What it takes to make a program: a step may be about a run of very many segments.
+std::uint64_t segments_in(const Program& program) {
+  std::uint64_t segments = 0;
+  for (const Step& step : program.steps) segments += step.count;
+  return segments;
+}
 
 int distance(const Program& program, const Step& step) {
   return (step.peer - program.rank + program.plan.ranks) % program.plan.ranks;
@@ -52,11 +59,11 @@ std::optional<std::vector<Program>> fold(const Plan& plan, int period) {
   for (int rank = 0; rank < period; ++rank) {
     Result<Program> program = make_program(plan, rank);
     if (!program) return std::nullopt;
-    const std::uint64_t all_steps =
-        std::uint64_t{program.value().steps.size()} * static_cast<std::uint64_t>(plan.ranks);
-    const Compare compare = all_steps <= most_compared_steps ? Compare::all
-                            : rank == 0                      ? Compare::sample
-                                                             : Compare::first;
+    const std::uint64_t segments =
+        segments_in(program.value()) * static_cast<std::uint64_t>(plan.ranks);
+    const Compare compare = segments <= most_compared_segments ? Compare::all
+                            : rank == 0                        ? Compare::sample
+                                                               : Compare::first;
     for (const int image : compared_images(plan.ranks / period, compare)) {
       const Result<Program> other = make_program(plan, rank + image * period);
       if (!other || !is_shifted(program.value(), other.value())) return std::nullopt;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.hpp"
+#include "schedule/runs.hpp"
 #include "schedule/text.hpp"
 
 namespace rondo {
@@ -86,11 +87,14 @@ Result<> HazardCheck::visit(std::uint32_t lane, const Step& step) {
   enter(lane, step);
   if (Result<> overlap = check_overlap(step); !overlap) return overlap;
   if (Result<> link = check_link(step); !link) return link;
-  if (step.has_source()) {
-    if (Result<> result = read(step.source(), step); !result) return result;
+  const StepParts parts(*program_, step);
+  for (const Step& part : parts) {
+    if (!part.has_source()) continue;
+    if (Result<> result = read(part.source(), part); !result) return result;
   }
-  if (step.has_destination()) {
-    if (Result<> result = write(step.destination(), step); !result) return result;
+  for (const Step& part : parts) {
+    if (!part.has_destination()) continue;
+    if (Result<> result = write(part.destination(), part); !result) return result;
   }
   clock_[lane] = ++done_[lane];
   std::copy(clock_.begin(), clock_.end(), &clocks_[index_of(now_) * lanes_]);
@@ -108,10 +112,16 @@ Result<> HazardCheck::check_overlap(const Step& step) const {
   if (!step.has_source() || !step.has_destination() || step.op == StepOp::reduce) return {};
   if (step.source_buffer != Buffer::scratch || step.destination_buffer != Buffer::scratch)
     return {};
-  const std::uint32_t low = std::min(step.source_segment, step.destination_segment);
-  const std::uint32_t high = std::max(step.source_segment, step.destination_segment);
-  if (low == high || high - low >= step.count) return {};
-  return here("source and destination overlap");
+  if (step.source_segment == step.destination_segment) return {};
+  const StepParts parts(*program_, step);
+  for (const Step& read : parts) {
+    for (const Step& written : parts) {
+      const bool apart = read.source_segment + read.count <= written.destination_segment ||
+                         written.destination_segment + written.count <= read.source_segment;
+      if (!apart) return here("source and destination overlap");
+    }
+  }
+  return {};
 }
 
 Result<> HazardCheck::check_link(const Step& step) {

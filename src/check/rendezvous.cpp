@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/text.hpp"
+#include "schedule/runs.hpp"
 #include "schedule/text.hpp"
 
 namespace rondo {
@@ -124,6 +125,9 @@ class Run {
       return mismatch("segment ", send.about, recv.about);
     }
     if (send.count != recv.count) return mismatch("segments by number: ", send.count, recv.count);
+    const std::uint32_t sent = before_end(program(sender), send);
+    const std::uint32_t received = before_end(program(receiver), recv);
+    if (sent != received) return mismatch("segments before its end by number: ", sent, received);
     const std::uint32_t round = 1 + std::max(rounds_before(sender), rounds_before(receiver));
     trace_.events.push_back({sender.rank, sender.next, receiver.next, round});
     trace_.rounds = std::max(trace_.rounds, round);

@@ -20,7 +20,7 @@ std::string plural(std::uint64_t count, std::string_view noun) {
 }  // namespace
 
 std::string Arrow::label() const {
-  return count == 1 ? concat(segment) : concat(segment, "-", segment + count - 1);
+  return last == segment ? concat(segment) : concat(segment, "-", last);
 }
 
 Result<Scene> scene_of(const Schedule& schedule) {
@@ -44,8 +44,9 @@ Result<Scene> scene_of(const Schedule& schedule) {
     const bool message = step.op == StepOp::send;
     const int to = message ? step.peer : static_cast<int>(event.rank);
     const Step& last = message ? schedule.programs[to].steps[event.recv_step] : step;
+    const std::uint32_t run = message ? step.count : 1;
     scene.arrows.push_back({static_cast<int>(event.rank), to, event.round, step.about,
-                            message ? step.count : 1u, !message || last.accumulates(),
+                            (step.about + run - 1) % scene.segments, !message || last.accumulates(),
                             last.completes()});
   }
   if (scene.ranks > most_ranks || scene.arrows.size() > most_arrows) {

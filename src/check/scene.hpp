@@ -16,7 +16,7 @@ struct Arrow {
   int to = 0;
   std::uint32_t round = 0;
   std::uint32_t segment = 0;  ///< of the vector: what it is about
-  std::uint32_t count = 1;
+  std::uint32_t last = 0;     ///< of a run, which may go round the end of the vector
   bool adds = false;
   bool completes = false;
 

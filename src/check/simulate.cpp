@@ -44,6 +44,7 @@ Tiling make_tiling(const Program& program, const Workload& workload, bool folded
   const Shape& shape = program.shape;
   const std::uint64_t elements = workload.bytes / workload.element_bytes / shape.blocks;
   Tiling tiling{.layout = Layout::of(program.plan, shape, elements),
+                .vector_segments = program.vector_segments(),
                 .element_bytes = workload.element_bytes,
                 .all_longest = folded};
   const std::size_t longest = tiling.layout.longest();
@@ -61,15 +62,13 @@ Tiling make_tiling(const Program& program, const Workload& workload, bool folded
 // How many tiles are simulated before the rest is extrapolated. Ranks may be as many tiles ahead as
 // windows take: until these are full, the pace is not settled. Very large worlds get fewer tiles;
 // a pipeline through a deep tree then looks faster than it is.
-std::uint64_t settled_tiles(const FoldedWorld& world, const CostModel& model,
-                            const Workload& workload, const SimulateOptions& options) {
+std::uint64_t settled_tiles(std::uint64_t steps, const CostModel& model, const Workload& workload,
+                            const SimulateOptions& options) {
   std::uint64_t window = 0;
   for (const LinkCost& link : model.links) window = std::max(window, link.window_bytes);
   const std::uint64_t tile = std::max<std::uint64_t>(workload.tile_bytes, 1);
   const std::uint64_t wanted =
       std::max(options.most_tiles, least_tiles) + 4 * std::min(window / tile, most_steps);
-  std::uint64_t steps = 0;
-  for (const Program& program : world.programs) steps += program.steps.size();
   return std::min(
       wanted, std::max<std::uint64_t>(options.most_tile_steps / std::max<std::uint64_t>(steps, 1),
                                       least_tiles));
@@ -86,11 +85,14 @@ Result<Simulation> run(const FoldedWorld& world, const CostModel& model, Flows* 
   Simulation result{.tiles = whole.tiles,
                     .simulated_tiles = whole.tiles,
                     .simulated_ranks = static_cast<int>(world.programs.size())};
-  const std::uint64_t most = settled_tiles(world, model, workload, options);
+  std::uint64_t steps = 0;
+  for (const Program& program : world.programs) steps += program.steps.size();
+  const std::uint64_t most = settled_tiles(steps, model, workload, options);
   // Tiles left out of every segment are only as many as the shortest has.
   const auto& arrangement = first.plan.arrangement;
   const bool uneven = arrangement && !arrangement->weights().empty();
   if (options.most_tiles == 0 || options.record || uneven || whole.tiles <= most) {
+    result.simulated_steps = steps * whole.tiles;
     Result<Elapsed> elapsed = run_clockwork(world, model, flows, whole, options.record);
     if (!elapsed) return elapsed.error();
     result.seconds = model.start_s + static_cast<double>(elapsed.value().picoseconds) * 1e-12;
@@ -98,6 +100,7 @@ Result<Simulation> run(const FoldedWorld& world, const CostModel& model, Flows* 
     return result;
   }
   result.simulated_tiles = most;
+  result.simulated_steps = steps * (most + most / 3);
   const auto time_of = [&](std::uint64_t tiles) {
     const Tiling part = make_tiling(first, workload, folded, whole.tiles - tiles);
     return run_clockwork(world, model, flows, part, false);

@@ -125,8 +125,9 @@ class StepCheck {
   Result<> slices() const {
     if (step_.count == 0) return refuse("no segments");
     const auto outside = [&](Slice slice) {
-      return slice.buffer > Buffer::scratch ||
-             std::uint64_t{slice.segment} + slice.count > program_.segments_of(slice.buffer);
+      if (slice.buffer > Buffer::scratch) return true;
+      if (goes_round(slice)) return slice.count > program_.vector_segments();
+      return std::uint64_t{slice.segment} + slice.count > program_.segments_of(slice.buffer);
     };
     const auto refuse_slice = [&](Slice slice) {
       return refuse(to_text(slice), " is outside of ", name(slice.buffer), ", which has ",
@@ -153,12 +154,31 @@ class StepCheck {
     return {};
   }
 
+  // Whether a slice goes past the end of what is the whole vector.
+  bool goes_round(Slice slice) const {
+    const std::uint32_t vector = program_.vector_segments();
+    if (slice.segment >= vector || std::uint64_t{slice.segment} + slice.count <= vector) {
+      return false;
+    }
+    return vector == (slice.buffer == Buffer::scratch ? program_.shape.mirror
+                                                      : program_.segments_of(slice.buffer));
+  }
+
   // Slices of the vector are about themselves.
   Result<> subject() const {
-    const std::uint64_t run = step_.op == StepOp::reduce ? 1 : step_.count;
-    const std::uint64_t vector = std::uint64_t{program_.shape.blocks} * program_.shape.segments;
-    if (step_.about + run > vector) {
+    const std::uint32_t run = step_.op == StepOp::reduce ? 1 : step_.count;
+    const std::uint32_t vector = program_.vector_segments();
+    if (step_.about >= vector || run > vector) {
       return refuse("is about segment ", step_.about, " of a vector that has ", vector);
+    }
+    const bool round = run > vector - step_.about;
+    const auto turns_elsewhere = [&](Slice slice) {
+      return program_.is_placed(slice) &&
+             (goes_round(slice) != round || (round && slice.segment != step_.about));
+    };
+    if ((step_.has_source() && turns_elsewhere(step_.source())) ||
+        (step_.has_destination() && turns_elsewhere(step_.destination()))) {
+      return refuse("goes round the end of the vector with one slice, and with another one not");
     }
     const auto fits = [&](Slice slice) {
       const std::uint32_t place = program_.first_segment_of(slice.buffer) + slice.segment;

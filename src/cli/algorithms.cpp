@@ -1,5 +1,7 @@
 #include "cli/algorithms.hpp"
 
+#include <algorithm>
+#include <set>
 #include <sstream>
 
 #include "base/text.hpp"
@@ -35,6 +37,23 @@ std::string rooted_collectives() {
   return names;
 }
 
+// Ports to other hosts of the host that has the fewest.
+int ports_of_hosts(const Arrangement& hosts, const CostModel& model) {
+  int fewest = max_channels;
+  for (int group = 0; group < hosts.groups(); ++group) {
+    const int begin = hosts.begin_of(group);
+    const int end = hosts.begin_of(group + 1);
+    const int elsewhere = hosts.rank_at(end % hosts.ranks());
+    const int link_class = model.class_of(hosts.rank_at(begin), elsewhere);
+    std::set<int> ports;
+    for (int position = begin; position < end; ++position) {
+      ports.insert(model.port_of(hosts.rank_at(position), link_class));
+    }
+    fewest = std::min(fewest, static_cast<int>(ports.size()));
+  }
+  return fewest;
+}
+
 }  // namespace
 
 Collective parse_known_collective(const std::string& word) {
@@ -54,6 +73,21 @@ void require_supported(Algorithm algorithm, Collective collective) {
   if (is_supported(algorithm, collective)) return;
   throw UsageError(concat("there is no ", name(algorithm), " ", name(collective), "; ",
                           name(collective), " has ", algorithm_names(collective)));
+}
+
+PlanMaker::PlanMaker(std::shared_ptr<const Arrangement> hosts, const CostModel& model)
+    : ranks_(model.ranks), hosts_(std::move(hosts)) {
+  if (hosts_ && hosts_->groups() > 1) stripes_ = ports_of_hosts(*hosts_, model);
+}
+
+Plan PlanMaker::make(Algorithm algorithm, Collective collective, int radix) const {
+  Plan plan{algorithm, collective, ranks_};
+  if (algorithm == Algorithm::knomial) plan.radix = radix;
+  if (algorithm == Algorithm::two_level) plan.channels = stripes_;
+  if (algorithm == Algorithm::two_level || algorithm == Algorithm::chain_tree) {
+    plan.arrangement = hosts_;
+  }
+  return plan;
 }
 
 Collective take_collective(Arguments& arguments) {

@@ -2,10 +2,12 @@
 
 // Which schedules a command line asks for, and the parts of help texts about them.
 
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "cli/arguments.hpp"
+#include "rondo/simulate.hpp"
 
 namespace rondo::cli {
 
@@ -26,5 +28,19 @@ std::string collectives_help(const std::string& head, std::size_t column);
 std::string algorithms_help(const std::string& head, std::size_t column);
 /// "  --root R    of broadcast, reduce, gather, scatter; default 0" and the same of --radix.
 std::string root_and_radix_help(std::size_t column);
+/// Makes plans of algorithms for one machine: those that know groups take its hosts for them, and
+/// two_level has a stripe for each port of a host.
+class PlanMaker {
+ public:
+  /// `hosts` has the ranks of each host as a group; none on one host.
+  PlanMaker(std::shared_ptr<const Arrangement> hosts, const CostModel& model);
+
+  Plan make(Algorithm algorithm, Collective collective, int radix) const;
+
+ private:
+  int ranks_ = 1;
+  int stripes_ = 1;
+  std::shared_ptr<const Arrangement> hosts_;
+};
 
 }  // namespace rondo::cli

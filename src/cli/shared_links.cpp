@@ -15,6 +15,7 @@
 #include "cli/amounts.hpp"
 #include "cli/chart.hpp"
 #include "cli/topologies.hpp"
+#include "plan/arrange.hpp"
 #include "rondo/simulate.hpp"
 
 namespace rondo::cli {
@@ -36,9 +37,6 @@ struct Request {
   CostModel model;
 
   int ranks() const { return model.ranks; }
-  Plan plan(Algorithm algorithm) const {
-    return {algorithm, collective, ranks(), 0, algorithm == Algorithm::knomial ? radix : 2};
-  }
   std::string about() const { return concat(name(collective), " of ", ranks(), " ranks"); }
   std::string place() const {
     return concat(
@@ -94,9 +92,8 @@ Request take_request(Arguments& arguments) {
   return request;
 }
 
-Outcome simulate_one(const Request& request, Algorithm algorithm, std::uint64_t bytes) {
+Outcome simulate_one(const Request& request, const Plan& plan, std::uint64_t bytes) {
   const Workload load{.bytes = bytes, .tile_bytes = request.tile_bytes};
-  const Plan plan = request.plan(algorithm);
   Outcome outcome{simulate(plan, request.model, load),
                   simulate_flows(plan, request.topology, request.model, load, {}, request.routing)};
   for (const Error* error : {outcome.alone ? nullptr : &outcome.alone.error(),
@@ -256,11 +253,13 @@ int simulate_on_shared_links(Arguments& arguments) {
   const Request request = take_request(arguments);
   arguments.finish();
   if (svg && request.sizes.size() < 2) throw UsageError("a chart needs several --size");
+  const PlanMaker plans(value_or_throw(arrangement_for(request.topology)), request.model);
   std::vector<Row> rows;
   for (const std::uint64_t bytes : request.sizes) {
     Row row;
     for (const Algorithm algorithm : request.algorithms) {
-      row.push_back(simulate_one(request, algorithm, bytes));
+      const Plan plan = plans.make(algorithm, request.collective, request.radix);
+      row.push_back(simulate_one(request, plan, bytes));
     }
     rows.push_back(std::move(row));
   }

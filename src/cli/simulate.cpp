@@ -4,6 +4,7 @@
 #include <fstream>
 #include <iomanip>
 #include <iostream>
+#include <numeric>
 #include <set>
 
 #include "base/text.hpp"
@@ -60,9 +61,6 @@ struct Request {
   std::size_t rows() const { return std::max(ranks.size(), sizes.size()); }
   int ranks_of(std::size_t row) const { return static_cast<int>(ranks[against_ranks() ? row : 0]); }
   std::uint64_t bytes_of(std::size_t row) const { return sizes[against_ranks() ? 0 : row]; }
-  Plan plan(Algorithm algorithm, std::size_t row) const {
-    return {algorithm, collective, ranks_of(row), 0, algorithm == Algorithm::knomial ? radix : 2};
-  }
   Workload workload(std::size_t row) const {
     return {.bytes = bytes_of(row), .tile_bytes = tile_bytes};
   }
@@ -82,6 +80,18 @@ struct Request {
 
 using Row = std::vector<Result<Simulation>>;  // one for each algorithm
 
+// Hosts of equally many ranks; none where there is only one.
+std::shared_ptr<const Arrangement> hosts_of(const Request& request, std::size_t row) {
+  const int ranks = request.ranks_of(row);
+  const int per_host = request.machine.hosts.ranks_per_host;
+  if (ranks <= per_host) return nullptr;
+  std::vector<int> order(static_cast<std::size_t>(ranks));
+  std::iota(order.begin(), order.end(), 0);
+  std::vector<int> groups(order.size() / static_cast<std::size_t>(per_host), per_host);
+  if (ranks % per_host != 0) groups.push_back(ranks % per_host);
+  return Arrangement::make(std::move(order), std::move(groups)).value();
+}
+
 CostModel cost_model_of(const Request& request, std::size_t row) {
   TwoLevel hosts = request.machine.hosts;
   hosts.ranks = request.ranks_of(row);
@@ -92,9 +102,11 @@ CostModel cost_model_of(const Request& request, std::size_t row) {
 
 Row simulate_row(const Request& request, std::size_t row) {
   const CostModel model = cost_model_of(request, row);
+  const PlanMaker plans(hosts_of(request, row), model);
   Row results;
   for (const Algorithm algorithm : request.algorithms) {
-    results.push_back(simulate(request.plan(algorithm, row), model, request.workload(row)));
+    const Plan plan = plans.make(algorithm, request.collective, request.radix);
+    results.push_back(simulate(plan, model, request.workload(row)));
     const bool failed = !results.back().ok();
     if (failed && results.back().error().code() != ErrorCode::unsupported) {
       throw results.back().error();
@@ -178,7 +190,8 @@ void print_json(const Request& request, const std::vector<Row>& rows) {
         std::cout << ",\"seconds\":" << std::setprecision(9) << found.seconds
                   << ",\"tiles\":" << found.tiles
                   << ",\"simulated_tiles\":" << found.simulated_tiles
-                  << ",\"simulated_ranks\":" << found.simulated_ranks << "}\n";
+                  << ",\"simulated_ranks\":" << found.simulated_ranks
+                  << ",\"simulated_steps\":" << found.simulated_steps << "}\n";
       } else {
         std::cout << ",\"error\":" << json_text(result.error().text()) << "}\n";
       }
@@ -215,8 +228,9 @@ std::string chart_of(const Request& request, const std::vector<Row>& rows) {
 }
 
 std::string trace_of(const Request& request) {
-  const Plan plan = request.plan(request.algorithms.front(), 0);
   const CostModel model = cost_model_of(request, 0);
+  const Plan plan = PlanMaker(hosts_of(request, 0), model)
+                        .make(request.algorithms.front(), request.collective, request.radix);
   const Result<Program> first = make_program(plan, 0);
   if (!first) throw first.error();
   if (first.value().steps.size() * static_cast<std::uint64_t>(plan.ranks) > most_traced_steps) {

@@ -5,6 +5,7 @@
 
 #include "base/invariant.hpp"
 #include "execute/reduction.hpp"
+#include "schedule/runs.hpp"
 
 namespace rondo {
 
@@ -169,15 +170,21 @@ void Executor::fold(const Step& step, std::size_t tile) {
          divisor(step));
 }
 
-// A message of several segments travels whole; cut into tiles, segment by segment, since the same
-// tile of two segments does not lie side by side.
+// A message of several segments travels whole, or in two where its run goes round the end of the
+// vector; cut into tiles, segment by segment, since the same tile of two segments does not lie side
+// by side.
 std::uint32_t Executor::parts(const Step& step) const {
-  return is_whole() ? 1 : step.count;
+  if (!is_whole()) return step.count;
+  return before_end(*program_, step) < step.count ? 2 : 1;
 }
 
 Executor::Piece Executor::locate_part(const Step& step, Slice slice, const Lane& lane) const {
-  Piece piece = locate(step, slice, lane.part, lane.tile);
-  if (is_whole() && step.count > 1) piece.count = layout_of(step).run(step.about, step.count).count;
+  if (!is_whole()) return locate(step, slice, lane.part, lane.tile);
+  const std::uint32_t turn = before_end(*program_, step);
+  const std::uint32_t from = lane.part == 0 ? 0 : turn;
+  const std::uint32_t count = lane.part == 0 ? turn : step.count - turn;
+  Piece piece = locate(step, slice, from, lane.tile);
+  if (count > 1) piece.count = layout_of(step).run(from == 0 ? step.about : 0, count).count;
   return piece;
 }
 
@@ -186,11 +193,16 @@ Executor::Piece Executor::locate_part(const Step& step, Slice slice, const Lane&
 // segment.
 Executor::Piece Executor::locate(const Step& step, Slice slice, std::uint32_t skip,
                                  std::size_t tile) const {
-  const std::uint32_t about = step.about + (step.op == StepOp::reduce ? 0 : skip);
+  const std::uint32_t turn = before_end(*program_, step);
+  const bool beyond = skip >= turn;  // the end of the vector
+  const std::uint32_t about = step.op == StepOp::reduce ? step.about
+                              : beyond                  ? skip - turn
+                                                        : step.about + skip;
   const std::size_t count = layout_of(step).segment(about).count;
   const std::size_t from = std::min(tile * tile_elements_, count);
   const std::size_t to = std::min(from + tile_elements_, count);
-  const std::size_t segment = std::size_t{slice.segment} + skip;
+  const std::size_t segment =
+      beyond && program_->is_placed(slice) ? skip - turn : std::size_t{slice.segment} + skip;
   std::size_t begin = 0;
   if (slice.buffer != Buffer::scratch || segment < program_->shape.mirror) {
     begin = begin_of(slice.buffer, segment);

@@ -7,8 +7,8 @@
 // (step, tile) pairs. A wait {lane, count} of tile t holds when that lane has completed tile t of
 // its step count-1, and says nothing of other tiles.
 //
-// A message of several segments is one transfer untiled, and one transfer for each segment tiled,
-// or where blocks may lie apart.
+// A message of several segments is one transfer untiled, two where its run goes round the end of
+// the vector, and one transfer for each segment tiled, or where blocks may lie apart.
 //
 // What is proved of the untiled program holds for the tiled one, since all ranks tile alike:
 //   Order: a tile of a segment meets only the same tile of others in memory, and steps that are

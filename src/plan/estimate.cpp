@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "check/cost_model.hpp"
+#include "check/step_bytes.hpp"
 #include "check/theory.hpp"
 #include "schedule/layout.hpp"
 
@@ -66,8 +67,7 @@ Burden burden_of(const Program& program, const CostModel& model, const Layout& l
   double messages = 0;
   std::vector<int> sharers(model.links.size(), 0);
   for (const Step& step : program.steps) {
-    const std::uint32_t segments = step.op == StepOp::reduce ? 1 : step.count;
-    const auto bytes = static_cast<double>(layout.run(step.about, segments).count);
+    const auto bytes = static_cast<double>(step_bytes(step, program.vector_segments(), layout, 1));
     if (step.op == StepOp::copy) burden.processor += bytes * model.copy_byte_s;
     if (step.op == StepOp::reduce) {
       burden.processor += bytes * (step.count - 1) * model.reduce_byte_s;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/invariant.hpp"
+#include "schedule/runs.hpp"
 
 namespace rondo {
 
@@ -109,6 +110,7 @@ void ProgramBuilder::reduce(int lane, Slice source, Slice destination, Final fin
 
 std::uint32_t ProgramBuilder::about(Slice slice) {
   if (!program_.is_placed(slice)) return cell(Buffer::scratch, slice.segment).about;
+  RONDO_INVARIANT(slice.segment, <, program_.segments_of(slice.buffer));
   return program_.first_segment_of(slice.buffer) + slice.segment;
 }
 
@@ -120,21 +122,25 @@ ProgramBuilder::Cell& ProgramBuilder::cell(Buffer buffer, std::uint32_t segment)
 
 std::vector<ProgramBuilder::Access> ProgramBuilder::dependencies(int lane, const Step& step) {
   std::vector<Access> needed;
+  // Segments of a run mostly have the same past.
   const auto need = [&](Access access) {
-    if (access.lane >= 0 && access.lane != lane) needed.push_back(access);
+    if (access.lane < 0 || access.lane == lane) return;
+    if (needed.empty() || needed.back() != access) needed.push_back(access);
   };
-  if (step.has_source()) {
-    const Slice source = step.source();
-    for (std::uint32_t i = 0; i < source.count; ++i) {
-      need(cell(source.buffer, source.segment + i).last_write);
+  for (const Step& part : StepParts(program_, step)) {
+    if (part.has_source()) {
+      const Slice source = part.source();
+      for (std::uint32_t i = 0; i < source.count; ++i) {
+        need(cell(source.buffer, source.segment + i).last_write);
+      }
     }
-  }
-  if (step.has_destination()) {
-    const Slice destination = step.destination();
+    if (!part.has_destination()) continue;
+    const Slice destination = part.destination();
     for (std::uint32_t i = 0; i < destination.count; ++i) {
       const Cell& target = cell(destination.buffer, destination.segment + i);
       need(target.last_write);
-      for (const Access& read : target.reads) need(read);
+      need(target.last_read);
+      for (const Access& read : target.other_reads) need(read);
     }
   }
   prune(lane, needed);
@@ -182,21 +188,28 @@ void ProgramBuilder::append(int lane, Step step) {
 
 void ProgramBuilder::record(int lane, const Step& step) {
   const Access now{lane, static_cast<std::uint32_t>(lanes_[lane].size())};
-  if (step.has_source()) {
-    const Slice source = step.source();
+  const StepParts parts(program_, step);
+  for (const Step& part : parts) {
+    if (!part.has_source()) continue;
+    const Slice source = part.source();
     for (std::uint32_t i = 0; i < source.count; ++i) {
-      auto& reads = cell(source.buffer, source.segment + i).reads;
-      std::erase_if(reads, [&](Access a) { return a.lane == lane; });
-      reads.push_back(now);
+      Cell& read = cell(source.buffer, source.segment + i);
+      if (read.last_read.lane >= 0 && read.last_read.lane != lane) {
+        std::erase_if(read.other_reads, [&](Access a) { return a.lane == lane; });
+        read.other_reads.push_back(read.last_read);
+      }
+      read.last_read = now;
     }
   }
-  if (step.has_destination()) {
-    const Slice destination = step.destination();
+  for (const Step& part : parts) {
+    if (!part.has_destination()) continue;
+    const Slice destination = part.destination();
     for (std::uint32_t i = 0; i < destination.count; ++i) {
       Cell& target = cell(destination.buffer, destination.segment + i);
       target.last_write = now;
-      target.reads.clear();
-      target.about = step.about + i;
+      target.last_read = {};
+      target.other_reads.clear();
+      target.about = part.about + i;
     }
   }
 }

@@ -62,11 +62,13 @@ class ProgramBuilder {
   struct Access {
     int lane = -1;
     std::uint32_t count = 0;
+    friend bool operator==(const Access&, const Access&) = default;
   };
   struct Cell {
     Access last_write;
-    std::vector<Access> reads;  // since the last write
-    std::uint32_t about = 0;    // what was last written, for scratch
+    Access last_read = {};                 // since the last write …
+    std::vector<Access> other_reads = {};  // … and those of other lanes
+    std::uint32_t about = 0;               // what was last written, for scratch
   };
 
   void append(int lane, Step step);

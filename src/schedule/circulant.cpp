@@ -9,10 +9,9 @@
 //      3 → 2    0 1│2           rank r-s are added to them, from the left; rank r ends with its
 //      2 → 1    0│1             own sum
 //
-//   allgather: the same backwards. Where runs of segments go past the end of the vector, the second
-//   part goes at the same time on a second channel.
+//   allgather: the same backwards. Runs of segments go round the end of the vector, so that all
+//   ranks do the same, each from its own segment on.
 
-#include <array>
 #include <vector>
 
 #include "schedule/builder.hpp"
@@ -24,14 +23,11 @@ namespace {
 
 using Final = ProgramBuilder::Final;
 
-constexpr int channels = 2;  // for the part of a run before the end of the vector, and beyond
+constexpr int channel = 0;
 
 class Circulant {
  public:
-  explicit Circulant(ProgramBuilder& build)
-      : build_(build),
-        tx_{LateLane(build), LateLane(build)},
-        rx_{LateLane(build), LateLane(build)} {
+  explicit Circulant(ProgramBuilder& build) : build_(build), tx_(build), rx_(build) {
     for (int size = build.ranks(); size > 1; size = (size + 1) / 2) sizes_.push_back(size);
   }
 
@@ -43,16 +39,13 @@ class Circulant {
       const int passed = size - kept;
       const bool first = size == build_.ranks();
       const bool last = size == 2;
-      const auto sums = [&](std::uint32_t segment, std::uint32_t count) -> Slice {
-        return first ? in(segment, count) : partial(segment, count);
+      const auto sums = [&](int owner) {
+        return first ? run(in, owner, passed) : run(partial, owner, passed);
       };
-      split(after(kept), passed, [&](int channel, std::uint32_t segment, std::uint32_t count) {
-        build_.send(tx_[channel], after(kept), channel, sums(segment, count));
-      });
-      split(build_.rank(), passed, [&](int channel, std::uint32_t segment, std::uint32_t count) {
-        build_.recv_reduce(rx_[channel], before(kept), channel, sums(segment, count),
-                           last ? result : partial(segment, count), last ? Final::yes : Final::no);
-      });
+      const int own = build_.rank();
+      build_.send(tx_, after(kept), channel, sums(after(kept)));
+      build_.recv_reduce(rx_, before(kept), channel, sums(own),
+                         last ? result : run(partial, own, passed), last ? Final::yes : Final::no);
       // Nobody adds to the last one kept; put beside the others, it can leave in one run with them.
       if (first && kept > passed) {
         const auto middle = static_cast<std::uint32_t>(after(kept - 1));
@@ -65,33 +58,27 @@ class Circulant {
     for (auto size = sizes_.rbegin(); size != sizes_.rend(); ++size) {
       const int held = (*size + 1) / 2;
       const int passed = *size - held;
-      split(build_.rank(), passed, [&](int channel, std::uint32_t segment, std::uint32_t count) {
-        build_.send(tx_[channel], before(held), channel, out(segment, count));
-      });
-      split(after(held), passed, [&](int channel, std::uint32_t segment, std::uint32_t count) {
-        build_.recv(rx_[channel], after(held), channel, out(segment, count));
-      });
+      build_.send(tx_, before(held), channel, run(out, build_.rank(), passed));
+      build_.recv(rx_, after(held), channel, run(out, after(held), passed));
     }
   }
 
-  LateLane& first_sender() { return tx_[0]; }
+  LateLane& sender() { return tx_; }
 
  private:
   int after(int distance) const { return (build_.rank() + distance) % build_.ranks(); }
   int before(int distance) const { return after(build_.ranks() - distance); }
 
-  // The segments of so many ranks from `first` on, in one run or two.
-  template <class Visit>
-  void split(int first, int count, Visit visit) const {
-    const int until_end = std::min(count, build_.ranks() - first);
-    visit(0, static_cast<std::uint32_t>(first), static_cast<std::uint32_t>(until_end));
-    if (until_end < count) visit(1, 0u, static_cast<std::uint32_t>(count - until_end));
+  // The segments of so many ranks from `first` on, round the end of the vector where that comes.
+  template <class Place>
+  static Slice run(Place place, int first, int count) {
+    return place(static_cast<std::uint32_t>(first), static_cast<std::uint32_t>(count));
   }
 
   ProgramBuilder& build_;
   std::vector<int> sizes_;
-  std::array<LateLane, channels> tx_;
-  std::array<LateLane, channels> rx_;
+  LateLane tx_;
+  LateLane rx_;
 };
 
 }  // namespace
@@ -110,7 +97,7 @@ Program circulant(const Plan& plan, int rank) {
     case Collective::allgather: {
       ProgramBuilder build(plan, rank, Shape{.blocks = ranks, .segments = 1});
       Circulant circulant(build);
-      build.copy(circulant.first_sender(), in(0), out(own));
+      build.copy(circulant.sender(), in(0), out(own));
       circulant.allgather();
       return std::move(build).finish();
     }

@@ -1,5 +1,7 @@
 #include "schedule/phases.hpp"
 
+#include <algorithm>
+
 namespace rondo {
 
 namespace {
@@ -7,6 +9,25 @@ namespace {
 // The position `distance` before the given one, up to twice round.
 int behind(const RingPlace& place, int distance) {
   return (place.position + 2 * place.size - distance) % place.size;
+}
+
+// The rounds in which this rank passes or takes a part, when those of round k are `nearest + k` and
+// one more positions behind it: in a large ring with few parts these are few.
+std::vector<int> busy_rounds(const RingPlace& place, const Parts& parts, int nearest) {
+  std::vector<int> rounds;
+  if (parts.holders.empty()) {
+    for (int round = 0; round < place.size - 1; ++round) rounds.push_back(round);
+    return rounds;
+  }
+  for (const int holder : parts.holders) {
+    const int passed = behind(place, holder + nearest);
+    for (const int round : {passed, (passed + place.size - 1) % place.size}) {
+      if (round < place.size - 1) rounds.push_back(round);
+    }
+  }
+  std::sort(rounds.begin(), rounds.end());
+  rounds.erase(std::unique(rounds.begin(), rounds.end()), rounds.end());
+  return rounds;
 }
 
 int made(const ProgramBuilder& build, int& lane) {
@@ -43,7 +64,7 @@ void ring_reduce_scatter(ProgramBuilder& build, const RingPlace& place, Way way,
                          const SumTurn& turn) {
   using Final = ProgramBuilder::Final;
   int received = 0;
-  for (int round = 0; round < place.size - 1; ++round) {
+  for (const int round : busy_rounds(place, turn.parts, 1)) {
     const Run passed = turn.parts(behind(place, round + 1));
     const Run added = turn.parts(behind(place, round + 2));
     if (passed.count > 0) {
@@ -60,7 +81,7 @@ void ring_reduce_scatter(ProgramBuilder& build, const RingPlace& place, Way way,
 }
 
 void ring_allgather(ProgramBuilder& build, const RingPlace& place, Way way, const Parts& parts) {
-  for (int round = 0; round < place.size - 1; ++round) {
+  for (const int round : busy_rounds(place, parts, 0)) {
     const Run passed = parts(behind(place, round));
     const Run added = parts(behind(place, round + 1));
     if (passed.count > 0) {

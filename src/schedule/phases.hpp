@@ -50,7 +50,12 @@ struct Run {
 };
 
 /// The part of the vector that belongs to a position.
-using Parts = std::function<Run(int position)>;
+struct Parts {
+  std::function<Run(int position)> of;
+  /// The positions whose parts are not empty; none: all of them.
+  std::vector<int> holders = {};
+  Run operator()(int position) const { return of(position); }
+};
 
 /// Partial sums go round the ring once. Afterwards the part of each position is summed up there.
 /// `own` gives the slice with what this rank adds to a part; partial(i, part) the place of sum

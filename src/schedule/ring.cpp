@@ -29,9 +29,8 @@ Way way_of(int number) {
 
 void ring_allreduce(ProgramBuilder& build, const RingPlace& place, int ring) {
   const Plan& plan = build.plan();
-  const Parts parts = [&](int position) {
-    return Run{static_cast<std::uint32_t>(ring * plan.ranks + position)};
-  };
+  const Parts parts{
+      [&](int position) { return Run{static_cast<std::uint32_t>(ring * plan.ranks + position)}; }};
   ring_reduce_scatter(build, place, way_of(ring), {.parts = parts});
   ring_allgather(build, place, way_of(ring), parts);
 }
@@ -51,9 +50,9 @@ Program ring(const Plan& plan, int rank) {
     const RingOrder order(plan, ring);
     const RingPlace place = place_in(plan, order, rank);
     const auto segment = static_cast<std::uint32_t>(ring);
-    const Parts parts = [&](int position) {
+    const Parts parts{[&](int position) {
       return Run{static_cast<std::uint32_t>(order.rank_at(position)) * rings + segment};
-    };
+    }};
     switch (plan.collective) {
       case Collective::reduce_scatter: {
         const Slice sums = build.new_scratch(std::min(2u, ranks - 2));

@@ -55,6 +55,15 @@ class TwoLevel {
     return {static_cast<std::uint32_t>(stripe) * length, length};
   }
 
+  /// The members of the own group that own stripes.
+  std::vector<int> owners() const {
+    std::vector<int> members;
+    for (int stripe = 0; stripe < plan_.channels; ++stripe) {
+      members.push_back(owner_in(group_, stripe));
+    }
+    return members;
+  }
+
   int own_stripe() const { return stripe_of(member_); }
 
  private:
@@ -97,13 +106,13 @@ Program two_level(const Plan& plan, int rank) {
   const auto stripes = static_cast<std::uint32_t>(plan.channels);
   ProgramBuilder build(plan, rank, Shape{.blocks = 1, .segments = stripes * groups});
   const RingPlace inside = levels.inside();
-  const Parts stripe_at = [&](int member) { return levels.run_of(member); };
+  const Parts stripe_at{[&](int member) { return levels.run_of(member); }, levels.owners()};
   ring_reduce_scatter(build, inside, way_in,
                       {.parts = stripe_at, .final = groups == 1 ? Final::yes : Final::no});
   if (groups > 1 && levels.own_stripe() >= 0) {
     const RingPlace between = levels.between(levels.own_stripe());
     const std::uint32_t first = levels.run_of(inside.position).first;
-    const Parts parts = [&](int group) { return Run{first + static_cast<std::uint32_t>(group)}; };
+    const Parts parts{[&](int group) { return Run{first + static_cast<std::uint32_t>(group)}; }};
     const Way way = way_between(build);
     const bool summed = inside.size > 1;  // by then; a rank alone in its group starts from `in`
     ring_reduce_scatter(build, between, way, {.parts = parts, .own = [summed](Run part) {

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "check/rendezvous.hpp"
 #include "rondo/schedule.hpp"
 
@@ -93,6 +95,32 @@ TEST(VerifyErrors, MoreLanesThanAWaitCanName) {
   expect_error(schedule, "rank 2 has 1025 lanes; a wait can name 1024");
 }
 
+// The last rank of a circulant reduce_scatter passes a run that goes round the end of the vector.
+TEST(VerifyErrors, RunsThatGoRoundTheEnd) {
+  const Schedule good = make(Algorithm::circulant, Collective::reduce_scatter, 5);
+  ASSERT_TRUE(verify(good).ok());
+  const auto with = [&](auto change) {
+    Schedule schedule = good;
+    change(schedule.programs[4].steps);
+    return schedule;
+  };
+  const auto recv = [](std::vector<Step>& steps) -> Step& {
+    return *std::find_if(steps.begin(), steps.end(), [](const Step& step) {
+      return step.op == StepOp::recv && step.about + step.count > 5;
+    });
+  };
+  // recv scratch[4..5] from 1 + in[4..5]
+  expect_error(with([&](auto& steps) { recv(steps).destination_segment = 0; }),
+               "goes round the end of the vector with one slice, and with another one not");
+  expect_error(with([&](auto& steps) { recv(steps).source_segment = 3; }),
+               "goes round the end of the vector with one slice, and with another one not");
+  expect_error(with([&](auto& steps) { recv(steps).count = 6; }), "is outside of");
+  expect_error(with([&](auto& steps) { recv(steps).count = 3; }), "segments by number: 2");
+  Schedule without = good;  // the mirror is not the whole vector
+  for (Program& program : without.programs) program.shape.mirror = 4;
+  expect_error(without, "a message carries a run of the vector or its mirror, not scratch[3..4]");
+}
+
 TEST(VerifyErrors, Steps) {
   const auto with = [](auto change) {
     Schedule schedule = ring();
@@ -115,6 +143,10 @@ TEST(VerifyErrors, Steps) {
                "scratch[0] is outside of scratch, which has 0 segments on this rank");
   expect_error(with([](Step& s) { s.about = 3; }), "is about segment 3 of a vector that has 3");
   expect_error(with([](Step& s) { s.about = 1; }), "in[0] is not segment 1 of the vector");
+  expect_error(with([](Step& s) { s.source_segment = 2, s.about = 2, s.count = 4; }),
+               "in[2..5] is outside of in, which has 3 segments");
+  expect_error(with([](Step& s) { s.source_segment = 1, s.about = 2, s.count = 2; }),
+               "goes round the end of the vector with one slice, and with another one not");
   expect_error(with([](Step& s) { s.waits[0].lane = 7, s.waits[0].count = 1; }),
                "waits for lane 7 of 2");
   expect_error(with([](Step& s) { s.waits[0].lane = 1, s.waits[0].count = 9; }),

@@ -80,9 +80,11 @@ TEST(Goal, SegmentsOfOneMessageAddUp) {
   // 10 elements in 4 segments: 3, 3, 2, 2.
   const Layout layout(Shape{.blocks = 1, .segments = 4}, 10);
   Step step{.op = StepOp::send, .count = 3, .about = 1};
-  EXPECT_EQ(step_bytes(step, layout, 4), 4u * (3 + 2 + 2));
+  EXPECT_EQ(step_bytes(step, 4, layout, 4), 4u * (3 + 2 + 2));
+  step.about = 3;  // and round the end: 3, 0 and 1
+  EXPECT_EQ(step_bytes(step, 4, layout, 4), 4u * (2 + 3 + 3));
   step.op = StepOp::reduce;
-  EXPECT_EQ(step_bytes(step, layout, 4), 4u * 3);
+  EXPECT_EQ(step_bytes(step, 4, layout, 4), 4u * 2);
 }
 
 TEST(Goal, RefusesWhatItCannotSay) {

@@ -59,6 +59,9 @@ TEST(Theory, CirculantReachesBothBounds) {
   EXPECT_EQ(sums.steps, 2u * (15 + 1) + 5);
   EXPECT_EQ(of(Algorithm::circulant, Collective::allreduce, 256).rounds, 16u);
   EXPECT_EQ(of(Algorithm::circulant, Collective::allreduce, 257).rounds, 18u);
+  // Each rank sends and receives once a round; where their number is odd, it copies a segment.
+  EXPECT_EQ(of(Algorithm::circulant, Collective::allreduce, 256).steps, 256u * 2 * 16);
+  EXPECT_EQ(of(Algorithm::circulant, Collective::allreduce, 257).steps, 257u * (2 * 18 + 1));
 }
 
 TEST(Theory, RanksLeftOverByAHypercubeTakeTwoMoreRounds) {

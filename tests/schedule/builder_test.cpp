@@ -38,6 +38,19 @@ TEST(Builder, AWriteWaitsForEarlierReadsOfItsInPlaceAlias) {
   EXPECT_EQ(wait_of(program, 1, 1), Wait{});
 }
 
+TEST(Builder, ARunGoesRoundTheEndOfTheVector) {
+  ProgramBuilder build(plan, 0, shape);
+  build.recv(0, 1, 0, out(0));
+  build.recv(1, 2, 0, out(1));
+  build.send(2, 3, 0, out(3, 2));  // segments 3 and 0
+  build.recv(3, 1, 1, out(2, 3));  // 2, 3 and 0: after the send
+  const Program program = std::move(build).finish();
+  EXPECT_EQ(wait_of(program, 2, 0), wait(0, 1));
+  EXPECT_EQ(wait_of(program, 2, 0, 1), Wait{});
+  EXPECT_EQ(wait_of(program, 3, 0), wait(2, 1));
+  EXPECT_EQ(wait_of(program, 3, 0, 1), Wait{});
+}
+
 TEST(Builder, WhatLaneOrderOrOtherWaitsImplyIsNotWaitedForAgain) {
   ProgramBuilder build(plan, 0, shape);
   build.recv(0, 1, 0, out(0));
