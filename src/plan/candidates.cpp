@@ -66,6 +66,8 @@ constexpr std::array habits = {
 };
 
 constexpr std::array radixes = {2, 4, 8};
+// Between the rates of links. Smaller differences may be those of measuring.
+constexpr double worth_weighing = 1.1;
 
 bool makes_sense(const Habit& habit, Collective collective, int ranks, std::uint64_t bytes) {
   if (ranks <= few_ranks) return true;
@@ -115,9 +117,19 @@ std::vector<double> ring_rates(const Arrangement& arrangement, const CostModel& 
 
 // Weights gain nothing where all links are equal, and cannot be told where one costs nothing.
 bool are_unequal(const std::vector<double>& rates) {
-  constexpr double worth = 1.1;
   const auto [least, most] = std::minmax_element(rates.begin(), rates.end());
-  return *least > 0 && *most > worth * *least;
+  return *least > 0 && *most > worth_weighing * *least;
+}
+
+// What slow links carry at least, as far as one can know: a ring that asks too much of them waits
+// for them, which costs more than when it asks too little.
+std::vector<double> certain(std::vector<double> rates) {
+  constexpr double uncertainty = 1.05;
+  const double most = *std::max_element(rates.begin(), rates.end());
+  for (double& rate : rates) {
+    if (most > worth_weighing * rate) rate /= uncertainty;
+  }
+  return rates;
 }
 
 std::vector<int> group_sizes(const Arrangement& arrangement) {
@@ -202,7 +214,7 @@ Result<Site> make_site(const Topology& topology, const CostModel& model) {
   if (are_unequal(rates)) {
     Result<std::shared_ptr<const Arrangement>> weighted =
         Arrangement::make({arrangement.order().begin(), arrangement.order().end()},
-                          group_sizes(arrangement), ring_weights(rates));
+                          group_sizes(arrangement), ring_weights(certain(rates)));
     if (!weighted) return weighted.error();
     site.weighted = std::move(weighted).value();
   }

@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <set>
 #include <span>
 
 #include "base/hash.hpp"
 #include "base/text.hpp"
+#include "check/nic_ports.hpp"
 #include "plan/estimate.hpp"
 
 namespace rondo {
@@ -19,6 +21,44 @@ constexpr int most_simulated_ranks = 64;
 constexpr std::uint32_t simulated_tiles = 8;
 // About a millisecond a candidate.
 constexpr std::uint64_t simulated_tile_steps = 1 << 13;
+// Predictions that differ by less are as good as equal.
+constexpr double precision = 1.05;
+
+// From how many ranks of other hosts the busiest rank receives.
+std::size_t most_senders(const Plan& plan, const CostModel& model) {
+  std::size_t most = 0;
+  for (int rank = 0; rank < plan.ranks; ++rank) {
+    const Result<Program> program = make_program(plan, rank);
+    if (!program) continue;
+    std::set<int> senders;
+    for (const Step& step : program.value().steps) {
+      if (step.op != StepOp::recv) continue;
+      const auto path = static_cast<PathClass>(model.class_of(step.peer, rank));
+      if (is_between_hosts(path)) senders.insert(step.peer);
+    }
+    most = std::max(most, senders.size());
+  }
+  return most;
+}
+
+// Streams that meet at one port lose time that no prediction knows of: the network's queues run
+// over. So of candidates that are as good as equal, those with the fewest such streams come first.
+void prefer_few_senders(std::vector<Prediction>& sorted, const CostModel& model) {
+  if (sorted.empty() || !is_simulated(model.ranks)) return;
+  const double limit = precision * static_cast<double>(sorted.front().picoseconds);
+  const auto end = std::find_if(sorted.begin(), sorted.end(), [&](const Prediction& one) {
+    return static_cast<double>(one.picoseconds) > limit;
+  });
+  std::vector<std::pair<std::size_t, Prediction>> equals;
+  for (auto one = sorted.begin(); one != end; ++one) {
+    const std::size_t senders = most_senders(one->candidate.plan, model);
+    equals.emplace_back(senders, std::move(*one));
+  }
+  std::stable_sort(equals.begin(), equals.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::transform(equals.begin(), equals.end(), sorted.begin(),
+                 [](auto& one) { return std::move(one.second); });
+}
 
 }  // namespace
 
@@ -84,6 +124,7 @@ Result<std::vector<Prediction>> Planner::predict(Collective collective, std::uin
   std::stable_sort(
       predictions.begin(), predictions.end(),
       [](const Prediction& a, const Prediction& b) { return a.picoseconds < b.picoseconds; });
+  prefer_few_senders(predictions, model_);
   return predictions;
 }
 
