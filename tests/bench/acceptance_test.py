@@ -24,16 +24,20 @@ class Verdict(unittest.TestCase):
     share = acceptance.Scenario("share", least_share_of_payload=0.95)
     times = acceptance.Scenario("times", most_times_first=1.4)
 
-    def misses(self, scenario, rounds, first_time_us=None):
-        return acceptance.judge(scenario, rounds, first_time_us)["misses"]
+    def misses(self, scenario, rounds, first_rounds=None):
+        return acceptance.judge(scenario, rounds, first_rounds or rounds)["misses"]
 
     def test_share_of_the_payload_rate(self):
         self.assertEqual(self.misses(self.share, [measured(0.96)]), [])
         self.assertIn("94.0% of the payload rate", self.misses(self.share, [measured(0.94)])[0])
 
     def test_times_the_first_scenario(self):
-        self.assertEqual(self.misses(self.times, [measured(0.5, 1390)], 1000), [])
-        self.assertIn("1.41 times as long", self.misses(self.times, [measured(0.5, 1410)], 1000)[0])
+        first = [measured(0.9, 1000), measured(0.9, 1100)]
+        good = [measured(0.5, 1390), measured(0.5, 1530)]
+        self.assertEqual(self.misses(self.times, good, first), [])
+        # Each round has to keep to it, against the same round of the first.
+        bad = [measured(0.5, 1390), measured(0.5, 1551)]
+        self.assertIn("1.41 times as long", self.misses(self.times, bad, first)[0])
 
     def test_the_median_decides(self):
         rounds = [measured(share) for share in (0.5, 0.96, 0.99)]
@@ -48,7 +52,7 @@ class Verdict(unittest.TestCase):
 
     def test_without_a_bound_nothing_is_missed(self):
         scenario = acceptance.Scenario("reported")
-        self.assertEqual(self.misses(scenario, [measured(0.1, 9000)], 1000), [])
+        self.assertEqual(self.misses(scenario, [measured(0.1, 9000)], [measured(0.1, 1000)]), [])
 
     def test_the_slow_host(self):
         equal, slow = acceptance.scenarios(4)[:2]
