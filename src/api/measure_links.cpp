@@ -150,7 +150,8 @@ class Pair {
     Result<double> took = exchange(index);  // opens the links
     while (took && index + 1 < probes_.size()) {
       took = exchange(index);
-      const auto growth = static_cast<double>(probes_[index + 1].bytes / probes_[index].bytes);
+      const double growth =
+          static_cast<double>(probes_[index + 1].bytes) / static_cast<double>(probes_[index].bytes);
       if (!took || took.value() * growth > share_of_exchange * Seconds(budget_).count()) break;
       ++index;
     }

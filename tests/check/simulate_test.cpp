@@ -76,8 +76,8 @@ TEST(Simulate, TilesHideLatencyWhereTheWindowIsOpen) {
 }
 
 TEST(Simulate, ShorterSegmentsHaveFewerTiles) {
-  // All but one segment are empty: each of their steps is one message, the long one's are 64. Rank 1
-  // sends and receives six segments, one after the other on its processor.
+  // All but one segment are empty: each of their steps is one message, the long one's are 64. Rank
+  // 1 sends and receives six segments, one after the other on its processor.
   const LinkCost link{.overhead_s = 1 * us, .window_bytes = 1 << 20};
   Plan plan = plan_of(Algorithm::ring, 4);
   plan.arrangement = Arrangement::make({0, 1, 2, 3}, {}, {0, 0, 0, 1}).value();

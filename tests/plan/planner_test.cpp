@@ -250,6 +250,23 @@ TEST(Planner, WeighsTheSegmentsOfARingByThePortsOfHosts) {
   EXPECT_LT(static_cast<double>(choice.picoseconds) / static_cast<double>(same.picoseconds), 1.37);
 }
 
+TEST(Planner, AvoidsStreamsThatMeetAtOnePort) {
+  // Everybody to everybody is predicted to be as good as a ring, where the wire is all that counts.
+  const Topology topology = synthetic_topology("4 hosts x 1 cores").value();
+  CostTable costs = costs_with_slow_port(topology, 1);
+  for (auto& link : costs.links) link->overhead_s = link->overhead_byte_s = 0;
+  Planner planner = planner_of(topology, {}, costs);
+  const auto all = planner.predict(Collective::allreduce, 16 * mib).value();
+  const auto first = [&](Algorithm algorithm) {
+    return *std::find_if(all.begin(), all.end(), [&](const Prediction& one) {
+      return one.candidate.plan.algorithm == algorithm;
+    });
+  };
+  EXPECT_LE(first(Algorithm::two_shot).picoseconds, first(Algorithm::ring).picoseconds);
+  EXPECT_EQ(all.front().candidate, first(Algorithm::ring).candidate);
+  EXPECT_EQ(choice_of(planner, Collective::allreduce, 16 * mib).plan.algorithm, Algorithm::ring);
+}
+
 TEST(Planner, AWeightedRingComesNearToTheTimeOfItsLinks) {
   const Topology topology = synthetic_topology("4 hosts x 1 cores").value();
   for (const double share : {0.9, 0.75, 0.6, 0.5, 0.4, 0.25}) {
