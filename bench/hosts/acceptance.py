@@ -84,7 +84,8 @@ def run_perf(network, scenario, arguments):
             plan.write_text(scenario.plan + "\n")
             environment["RONDO_PLAN_FILE"] = str(plan)
         report = pathlib.Path(directory) / "report.json"
-        command = [str(arguments.build / "bench" / "rondo-perf"), "allreduce",
+        command = [*shlex.split(arguments.launch),
+                   str(arguments.build / "bench" / "rondo-perf"), "allreduce",
                    "-b", arguments.size, "-e", arguments.size, "-w", "2", "-a", "3",
                    "--json", str(report), *scenario.flags]
         output = io.BytesIO()
@@ -194,6 +195,9 @@ def arguments_of(words):
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--congestion", metavar="NAME",
                         help="TCP's congestion control on the hosts (the machine's)")
+    parser.add_argument("--launch", default="", metavar="WORDS",
+                        help="in front of each rank's command, such as 'chrt -r 5' or "
+                        "'env RONDO_LOCAL_SIZE=4' on a machine that does other things too")
     parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="all rounds")
     arguments = parser.parse_args(words)
     if arguments.hosts < 2 or arguments.rounds < 1:
