@@ -132,9 +132,9 @@ struct SimulateOptions {
   /// Of more tiles than these and what windows take, only a beginning is simulated; the time then
   /// grows as with its last two thirds, which is right within a few percent. 0: all are simulated.
   /// In trees of tens of thousands of ranks a few tiles only are simulated; long pipelines through
-  /// them then come out too fast, at 65,536 ranks by about a fifth.
+  /// them then come out too fast, at 65,536 ranks by about a quarter.
   std::uint32_t most_tiles = 32;
-  /// Steps times tiles that are simulated, but four tiles at least: about 10 million a second.
+  /// Steps times tiles that are simulated, but four tiles at least.
   std::uint64_t most_tile_steps = 1 << 22;
   bool record = false;  ///< fill `steps`: every rank and tile is then simulated
 };
@@ -160,8 +160,10 @@ struct Simulation {
 
 /// The time of a plan. Where r → r + period maps machine and schedule on themselves, only the ranks
 /// of one period are simulated: the others do the same at the same time, so the result is exact,
-/// apart from segments that differ by one element, which are all taken to be the longest.
-/// Fails with unsupported where the steps of all ranks would not fit into memory.
+/// apart from segments that differ by one element, which are all taken to be the longest. Where
+/// ranks of a host share a port and send to different hosts, as in circulant schedules and
+/// alltoall, the order in which they are served differs: the result is then up to three times too
+/// short. Fails with unsupported where the steps of all ranks would not fit into memory.
 RONDO_API Result<Simulation> simulate(const Plan& plan, const CostModel& model,
                                       const Workload& workload,
                                       const SimulateOptions& options = {});

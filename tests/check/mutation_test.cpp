@@ -276,10 +276,24 @@ std::vector<Equivalent> other_uses_of_memory() {
   };
 }
 
+std::vector<Equivalent> other_beginnings() {
+  return {
+      {"a copy of the whole vector may begin at any of its segments",
+       [](const Mutant& mutant) {
+         const Step& after = changed_step(mutant);
+         return mutant.mistake == Mistake::shift_step && after.op == StepOp::copy &&
+                after.source_segment == after.destination_segment &&
+                after.source_segment < after.count &&
+                after.count == mutant.original.programs[mutant.rank].vector_segments();
+       }},
+  };
+}
+
 const std::vector<Equivalent>& equivalents() {
   static const std::vector<Equivalent> list = [] {
     std::vector<Equivalent> all = other_ways_to_say_the_same();
     for (Equivalent& equivalent : other_uses_of_memory()) all.push_back(std::move(equivalent));
+    for (Equivalent& equivalent : other_beginnings()) all.push_back(std::move(equivalent));
     return all;
   }();
   return list;

@@ -55,11 +55,11 @@ TEST(Theory, CirculantReachesBothBounds) {
   const Theory sums = of(Algorithm::circulant, Collective::reduce_scatter, 5);  // 5 → 3 → 2 → 1
   EXPECT_EQ(sums.rounds, 3u);
   EXPECT_EQ(sums.max_sent, 4u);
-  // Two segments go to rank r+3, one each to r+2 and r+1: only the first message wraps, at rank 4.
-  EXPECT_EQ(sums.steps, 2u * (15 + 1) + 5);
+  // Two segments go to rank r+3, one each to r+2 and r+1; each rank copies a segment.
+  EXPECT_EQ(sums.steps, 2u * 15 + 5);
   EXPECT_EQ(of(Algorithm::circulant, Collective::allreduce, 256).rounds, 16u);
   EXPECT_EQ(of(Algorithm::circulant, Collective::allreduce, 257).rounds, 18u);
-  // Each rank sends and receives once a round; where their number is odd, it copies a segment.
+  // Where their number is even, nothing has to be copied.
   EXPECT_EQ(of(Algorithm::circulant, Collective::allreduce, 256).steps, 256u * 2 * 16);
   EXPECT_EQ(of(Algorithm::circulant, Collective::allreduce, 257).steps, 257u * (2 * 18 + 1));
 }

@@ -6,6 +6,7 @@
 #include <deque>
 #include <limits>
 
+#include "schedule/runs.hpp"
 #include "sim/simulation.hpp"
 
 namespace rondo::sim {
@@ -99,7 +100,7 @@ std::vector<std::uint64_t> transfers_of(const Task& task, const std::vector<Prog
   return transfers;
 }
 
-TEST(Runs, TravelInOneTransferUntiledAndInOneForEachTileOfASegmentOtherwise) {
+TEST(Runs, TravelInOneTransferOnEachSideOfTheEndAndTiledInOneForEachTileOfASegment) {
   for (const Plan& plan : plans_with_runs(6)) {
     const std::vector<Program> programs = make_schedule(plan).value().programs;
     const bool blocks = has_blocks(plan.collective);
@@ -113,8 +114,9 @@ TEST(Runs, TravelInOneTransferUntiledAndInOneForEachTileOfASegmentOtherwise) {
       std::uint64_t messages = 0;
       std::uint64_t runs = 0;
       for (const Step& step : programs[i].steps) {
-        messages += step.is_message() ? 1 : 0;
-        runs += step.is_message() ? step.count : 0;
+        if (!step.is_message()) continue;
+        messages += before_end(programs[i], step) < step.count ? 2 : 1;
+        runs += step.count;
       }
       EXPECT_EQ(one[i], messages) << describe(untiled) << ", rank " << i;
       EXPECT_EQ(many[i], tiles * runs) << describe(tiled) << ", rank " << i;
