@@ -24,7 +24,7 @@ std::vector<Representative> representatives(const Topology& topology);
 
 /// Collective: the same table on all ranks, bit by bit. Rank 0's counts: `given`, else what its
 /// cache folder has for its machine and this transport. Unless it is given, the classes that it
-/// lacks are measured, each between one pair of ranks while the others wait, at most 200 ms in all,
+/// lacks are measured, each between one pair of ranks while the others wait, at most 200 ms each,
 /// and rank 0 keeps them in its cache folder. `context` is that of the communicator.
 /// Errors: those of the transport.
 Result<CostTable> find_costs(Exchange& exchange, Engine& engine, const Topology& topology,

@@ -31,6 +31,7 @@ CostModel without(CostModel model, Part part) {
     if (part == Part::wires) link.byte_s = 0;
     if (part == Part::processors) link.overhead_byte_s = 0;
   }
+  if (part == Part::messages) model.switch_s = 0;
   if (part == Part::processors) model.reduce_byte_s = model.copy_byte_s = 0;
   return model;
 }
@@ -64,8 +65,14 @@ std::vector<Prediction> best_of_plans(const std::vector<Prediction>& all) {
 }
 
 // All sizes of a class have the choice for the smallest one; at this size another may be faster.
+// And not all candidates are simulated for a choice.
 std::string class_reason(const Prediction& best, const Choice& choice, std::uint64_t bytes) {
   const int size_class = SizeClass::of(bytes);
+  if (bytes == SizeClass::first_of(size_class)) {
+    return concat("it is predicted to be the fastest of those that the closed form leaves; ",
+                  describe(best.candidate),
+                  ", which that takes for slower, is simulated to be faster");
+  }
   return concat("sizes from ", bytes_text(SizeClass::first_of(size_class)), " to before ",
                 bytes_text(SizeClass::first_of(size_class + 1)),
                 " are treated alike, and for the first of them ", describe(choice.candidate()),

@@ -17,8 +17,29 @@ namespace {
 constexpr int most_simulated_ranks = 64;
 // Of a long message so many tiles are simulated; windows may ask for more.
 constexpr std::uint32_t simulated_tiles = 8;
-// About a millisecond a candidate.
-constexpr std::uint64_t simulated_tile_steps = 1 << 13;
+// About a fifth of a millisecond a candidate.
+constexpr std::uint64_t simulated_tile_steps = 1 << 11;
+// Of the candidates so many are simulated for a choice, those with the shortest estimates,
+constexpr std::size_t most_simulated = 5;
+// and only such as are not estimated to take so many times as long as the first of them.
+constexpr double not_worth_while = 2.5;
+// Predictions are not exact enough to tell such times from each other.
+constexpr double as_fast = 1.02;
+
+// The fastest first; but the simplest of those that are as fast goes before.
+void rank(std::vector<Prediction>& simplest_first) {
+  std::vector<Prediction>& all = simplest_first;
+  if (all.empty()) return;
+  const auto faster = [](const Prediction& a, const Prediction& b) {
+    return a.picoseconds < b.picoseconds;
+  };
+  const auto fastest = std::min_element(all.begin(), all.end(), faster)->picoseconds;
+  const auto simplest = std::find_if(all.begin(), all.end(), [&](const Prediction& one) {
+    return static_cast<double>(one.picoseconds) <= as_fast * static_cast<double>(fastest);
+  });
+  std::rotate(all.begin(), simplest, simplest + 1);
+  std::stable_sort(all.begin() + 1, all.end(), faster);
+}
 
 }  // namespace
 
@@ -61,18 +82,23 @@ Result<std::int64_t> predicted_time(const Candidate& candidate, const CostModel&
     if (!simulation) return simulation.error();
     seconds = simulation.value().seconds;
   } else {
-    const Result<double> estimated = estimate(candidate, model, bytes);
-    if (!estimated) return estimated.error();
-    seconds = estimated.value();
+    const Result<Estimate> estimate = Estimate::make(candidate.plan, model);
+    if (!estimate) return estimate.error();
+    seconds = estimate.value().seconds(bytes, candidate.tile_bytes);
   }
   return static_cast<std::int64_t>(std::llround(seconds * 1e12));
 }
 
 Result<std::vector<Prediction>> Planner::predict(Collective collective, std::uint64_t bytes,
                                                  const Pins& pins) const {
+  return predict(candidates(site_, collective, bytes, pins), bytes);
+}
+
+Result<std::vector<Prediction>> Planner::predict(std::vector<Candidate> some,
+                                                 std::uint64_t bytes) const {
   std::vector<Prediction> predictions;
   std::optional<Error> reason;
-  for (Candidate& candidate : candidates(site_, collective, bytes, pins)) {
+  for (Candidate& candidate : some) {
     const Result<std::int64_t> time = predicted_time(candidate, model_, bytes);
     if (time) {
       predictions.push_back({std::move(candidate), time.value()});
@@ -81,10 +107,32 @@ Result<std::vector<Prediction>> Planner::predict(Collective collective, std::uin
     }
   }
   if (predictions.empty() && reason) return *reason;
-  std::stable_sort(
-      predictions.begin(), predictions.end(),
-      [](const Prediction& a, const Prediction& b) { return a.picoseconds < b.picoseconds; });
+  rank(predictions);
   return predictions;
+}
+
+// Those that are worth simulating.
+std::vector<Candidate> Planner::shortlist(std::vector<Candidate> all, std::uint64_t bytes) const {
+  if (!is_simulated(site_.ranks) || all.size() < 2) return all;
+  std::vector<double> seconds;
+  std::optional<Estimate> estimate;
+  for (const Candidate& one : all) {
+    if (!estimate || !(estimate->plan() == one.plan)) {
+      Result<Estimate> made = Estimate::make(one.plan, model_);
+      if (!made) return all;  // the simulation says why
+      estimate.emplace(std::move(made).value());
+    }
+    seconds.push_back(estimate->seconds(bytes, one.tile_bytes));
+  }
+  std::vector<double> sorted = seconds;
+  std::sort(sorted.begin(), sorted.end());
+  const double limit =
+      std::min(sorted[std::min(most_simulated, sorted.size()) - 1], not_worth_while * sorted[0]);
+  std::vector<Candidate> kept;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (seconds[i] <= limit) kept.push_back(std::move(all[i]));
+  }
+  return kept;
 }
 
 // What may decide, the strongest first; the last one always can.
@@ -121,7 +169,8 @@ std::vector<Planner::Pinned> Planner::asked_for(Collective collective, std::uint
 Result<Choice> Planner::decide(Collective collective, std::uint64_t bytes) {
   bool passed_over = false;
   for (const Pinned& pinned : asked_for(collective, bytes)) {
-    Result<std::vector<Prediction>> predictions = predict(collective, bytes, pinned.pins);
+    Result<std::vector<Prediction>> predictions =
+        predict(shortlist(candidates(site_, collective, bytes, pinned.pins), bytes), bytes);
     if (!predictions) return predictions.error();
     if (predictions.value().empty()) {
       passed_over = true;

@@ -280,6 +280,18 @@ TEST(TopologyModel, ASharedProcessorDoesOneThingAtATime) {
   EXPECT_NEAR(together, 24 * us, 1e-12);  // of all ranks
 }
 
+TEST(TopologyModel, ASharedProcessorTurnsFromOneRankToAnother) {
+  CostTable table;
+  link_of(table, PathClass::network) = LinkCost{.overhead_s = 1 * us, .window_bytes = 1 << 20};
+  table.switch_s = 10 * us;
+  const Plan there{Algorithm::knomial, Collective::broadcast, 2, 0, 2};
+  EXPECT_NEAR(seconds(there, model_of(bound(2, {{0}, {1}}), table), 16), 2 * us, 1e-12);
+  EXPECT_NEAR(seconds(there, model_of(bound(2, {{0}, {0}}), table), 16), 12 * us, 1e-12);
+  // Both send, both receive.
+  const Plan both{Algorithm::one_shot, Collective::allgather, 2, 0, 2};
+  EXPECT_NEAR(seconds(both, model_of(bound(2, {{0}, {0}}), table), 16), (4 + 3 * 10) * us, 1e-12);
+}
+
 TEST(TopologyModel, FoldsWhereItRepeatsItself) {
   EXPECT_EQ(model_of(world("4 hosts x 2 packages x 2 cores")).period, 4);
   EXPECT_EQ(model_of(world("8 hosts x 2 cores, fat tree of 2 hosts")).period, 4);
