@@ -28,7 +28,7 @@ constexpr double most_cost = 10;
 // decides.
 constexpr double usual_overhead = 1.0 / 3;  // of the latency
 constexpr double usual_processor = 1;       // of the wire
-constexpr double weight_of_usual = 0.01;
+constexpr double weight_of_usual = 0.002;
 // On one processor every message is followed by a switch, so that calls tell hardly anything of it.
 constexpr double weight_where_shared = 1;
 

@@ -20,9 +20,9 @@ constexpr std::uint32_t simulated_tiles = 8;
 // About a fifth of a millisecond a candidate.
 constexpr std::uint64_t simulated_tile_steps = 1 << 11;
 // Of the candidates so many are simulated for a choice, those with the shortest estimates,
-constexpr std::size_t most_simulated = 5;
+constexpr std::size_t most_simulated = 12;
 // and only such as are not estimated to take so many times as long as the first of them.
-constexpr double not_worth_while = 2.5;
+constexpr double not_worth_while = 4;
 // Predictions are not exact enough to tell such times from each other.
 constexpr double as_fast = 1.02;
 

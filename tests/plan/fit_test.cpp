@@ -21,7 +21,6 @@ std::vector<MeasuredCall> some_calls() {
   return {call(Algorithm::knomial, Collective::broadcast, 8, 0),
           many,
           call(Algorithm::knomial, Collective::broadcast, 32 << 10, 0),
-          call(Algorithm::knomial, Collective::broadcast, 64 << 10, 4 << 10),
           call(Algorithm::one_shot, Collective::allreduce, 64 << 10, 0),
           call(Algorithm::knomial, Collective::broadcast, 1 << 20, 0),
           call(Algorithm::one_shot, Collective::allreduce, 1 << 20, 64 << 10)};

@@ -151,7 +151,7 @@ struct Regret {
   std::string where;
 };
 
-// By how much the choice is slower than the fastest of all candidates, as both are predicted.
+// By how much the choice is simulated to be slower than the fastest of all candidates.
 void regret(Planner& planner, Collective collective, Regret& so_far) {
   for (std::uint64_t bytes = 4; bytes <= 64 * mib; bytes *= 4) {
     const Choice& choice = choice_of(planner, collective, bytes);
@@ -181,7 +181,7 @@ TEST(Planner, WhatIsNotWorthSimulatingIsNotTheFastest) {
         Planner planner = planner_of(hosts_in_turns(hosts, each), {}, default_costs(transport));
         regret(planner, collective, found);
       }
-      EXPECT_LE(found.worst, 1.05) << transport << " " << found.where;
+      EXPECT_LE(found.worst, 1.15) << transport << " " << found.where;
     }
   }
 }
