@@ -17,10 +17,10 @@ namespace {
 constexpr int most_simulated_ranks = 64;
 // Of a long message so many tiles are simulated; windows may ask for more.
 constexpr std::uint32_t simulated_tiles = 8;
-// About a fifth of a millisecond a candidate.
-constexpr std::uint64_t simulated_tile_steps = 1 << 11;
+// About a tenth of a millisecond a candidate.
+constexpr std::uint64_t simulated_tile_steps = 1 << 10;
 // Of the candidates so many are simulated for a choice, those with the shortest estimates,
-constexpr std::size_t most_simulated = 12;
+constexpr std::size_t most_simulated = 10;
 // and only such as are not estimated to take so many times as long as the first of them.
 constexpr double not_worth_while = 4;
 // Predictions are not exact enough to tell such times from each other.
