@@ -47,20 +47,21 @@ struct Probe {
 };
 
 // Whole segments tell latency and the sum of rates, both ways at once what the processors do of the
-// bytes, and many small messages at once what one costs them. The long ones are larger than a
-// core's own cache, as are the calls in which bytes matter.
-constexpr std::array<Probe, 6> probes = {{
+// bytes, many small tiles whether the link buffers, and many small messages at once what one costs.
+// The long ones are larger than a core's own cache, as are the calls in which bytes matter.
+constexpr std::array<Probe, 7> probes = {{
     {Algorithm::knomial, Collective::broadcast, 8, 0, 8},
     {Algorithm::knomial, Collective::broadcast, 32 << 10, 0, 2},
     {Algorithm::one_shot, Collective::allreduce, 64 << 10, 0, 2},
     {Algorithm::knomial, Collective::broadcast, 1 << 20, 0, 1},
     {Algorithm::one_shot, Collective::allreduce, 1 << 20, 64 << 10, 1},
+    {Algorithm::knomial, Collective::broadcast, 64 << 10, 4 << 10, 1},
     {Algorithm::ring, Collective::allreduce, 128, 0, 2, 8},
 }};
 constexpr std::size_t fewest_probes = 3;
-// The last two say nothing of ranks on one core: many messages are carried out in few turns there,
-// while the model takes turns for each.
-constexpr std::size_t probes_on_one_core = probes.size() - 2;
+// The last three say nothing of ranks on one core: many messages are carried out in few turns
+// there, while the model takes turns for each.
+constexpr std::size_t probes_on_one_core = probes.size() - 3;
 
 // Places for calls that follow each other.
 class Area {
