@@ -29,11 +29,8 @@ constexpr LinkCost ethernet{.latency_s = 20 * us,
 }  // namespace
 
 CostTable default_costs(std::string_view transport) {
-  CostTable costs{.links = {},
-                  .start_s = 0,
-                  .reduce_byte_s = per_gb / 20,
-                  .copy_byte_s = per_gb / 14,
-                  .switch_s = 3 * us};
+  CostTable costs{
+      .links = {}, .start_s = 0, .reduce_byte_s = per_gb / 20, .copy_byte_s = per_gb / 14};
   const bool in_process = transport == "inproc";
   for (int i = 0; i < path_class_count; ++i) {
     const auto path = static_cast<PathClass>(i);
