@@ -5,6 +5,7 @@
 #include <benchmark/benchmark.h>
 
 #include <string>
+#include <string_view>
 
 #include "base/text.hpp"
 #include "plan/default_costs.hpp"
@@ -22,18 +23,27 @@ Topology one_host(int ranks) {
   return topology;
 }
 
-void plan(benchmark::State& state, Collective collective) {
-  const auto planner =
-      Planner::make(one_host(static_cast<int>(state.range(0))), default_costs("tcp"));
-  if (!planner) return state.SkipWithError(planner.error().what());
-  std::size_t candidates = 0;
-  for (auto _ : state) {
-    const auto found =
-        planner.value().predict(collective, static_cast<std::uint64_t>(state.range(1)));
-    if (!found) return state.SkipWithError(found.error().what());
-    candidates = found.value().size();
+Topology a_host_each(int ranks) {
+  Topology topology = one_host(ranks);
+  topology.hosts.resize(topology.ranks.size());
+  for (std::size_t i = 0; i < topology.ranks.size(); ++i) {
+    topology.ranks[i].host = static_cast<int>(i);
   }
-  state.counters["candidates"] = static_cast<double>(candidates);
+  return topology;
+}
+
+void plan(benchmark::State& state, Collective collective, Topology (*topology_of)(int ranks)) {
+  const Topology topology = topology_of(static_cast<int>(state.range(0)));
+  for (auto _ : state) {
+    // A planner never plans a size twice.
+    state.PauseTiming();
+    auto planner = Planner::make(topology, default_costs("tcp"));
+    if (!planner) return state.SkipWithError(planner.error().what());
+    state.ResumeTiming();
+    const auto found =
+        planner.value().choose(collective, static_cast<std::uint64_t>(state.range(1)));
+    if (!found) return state.SkipWithError(found.error().what());
+  }
 }
 
 void make(benchmark::State& state) {
@@ -56,9 +66,14 @@ int main(int argc, char** argv) {
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
   for (const Collective collective :
        {Collective::allreduce, Collective::broadcast, Collective::allgather}) {
-    benchmark::RegisterBenchmark(concat("plan/", name(collective)).c_str(), plan, collective)
-        ->ArgsProduct({{2, 4, 8, 64}, {64, 64 << 10, 1 << 20, 64 << 20}})
-        ->Unit(benchmark::kMicrosecond);
+    const auto add = [&](std::string_view title, Topology (*topology_of)(int ranks)) {
+      benchmark::RegisterBenchmark(concat(title, name(collective)).c_str(), plan, collective,
+                                   topology_of)
+          ->ArgsProduct({{2, 4, 8, 64}, {64, 64 << 10, 1 << 20, 64 << 20}})
+          ->Unit(benchmark::kMicrosecond);
+    };
+    add("plan/", one_host);
+    add("plan_between_hosts/", a_host_each);
   }
   benchmark::RegisterBenchmark("make", make)
       ->Arg(2)

@@ -15,6 +15,8 @@
 //   - Each rank has one processor, which may be another rank's too; messages of one port and bytes
 //     on one processor go one after the other, in the order in which they ask. There is no other
 //     contention.
+//   - A processor that ranks share takes `w` to turn from the work of one to that of another, as to
+//     wake a thread and change to it.
 // Times are integers of picoseconds inside: the same input gives the same figures on all machines.
 
 #include <array>
@@ -55,6 +57,7 @@ struct CostModel {
   double start_s = 0;        ///< of a call, before its first step
   double reduce_byte_s = 0;  ///< c: of the processor, per byte of the result and operand but one
   double copy_byte_s = 0;    ///< of the processor
+  double switch_s = 0;       ///< w: of a processor, between the works of two ranks that share it
   /// Where not 0: r → r + period (modulo ranks) maps the machine on itself. Then such ranks are
   /// alike, and where the schedule is symmetric too, one period stands for all.
   int period = 0;
@@ -92,6 +95,7 @@ struct CostTable {
   double start_s = 0;
   double reduce_byte_s = 0;
   double copy_byte_s = 0;
+  double switch_s = 0;
   std::vector<PortCost> ports = {};  ///< each host once, or not at all
   friend bool operator==(const CostTable&, const CostTable&) = default;
 };

@@ -22,10 +22,11 @@ namespace rondo {
 
 namespace {
 
-constexpr std::chrono::milliseconds budget_of_all(150);  // the rest is for fitting
+// Of each class; on a machine that is not busy half of it is enough. The rest is for fitting.
+constexpr std::chrono::milliseconds budget_of_class(160);
 // Each host has a fast partner at last, and more than one chance. Together 200 ms.
 constexpr int port_rounds = 3;
-constexpr std::chrono::milliseconds budget_of_ports(65);  // of a round
+constexpr std::chrono::milliseconds budget_of_ports(60);  // of a round
 // The pairs of so many ranks are looked through in milliseconds.
 constexpr std::size_t most_candidates = 1024;
 
@@ -36,6 +37,7 @@ struct Finding {
   double byte_s = 0;
   double overhead_byte_s = 0;
   std::uint64_t window_bytes = 0;
+  double switch_s = 0;
   std::uint64_t found = 0;
 };
 
@@ -53,16 +55,17 @@ Result<std::unique_ptr<Transport>> part_of(Engine& engine, const std::vector<int
       [&](Transport& whole) { return whole.split(members, splitmix(context)); });
 }
 
-// Rank 0's table, and whether somebody gave it.
+// What rank 0 knows.
 struct Shared {
   CostTable table;
-  bool given = false;
+  bool given = false;  // by somebody
+  bool may_spin = false;
 };
 
 // It travels as text: numbers come back from that bit by bit.
-Result<Shared> share(Exchange& exchange, const CostTable& own, bool given) {
-  std::string text = to_text(own);
-  std::array<std::uint64_t, 2> head = {text.size(), given};
+Result<Shared> share(Exchange& exchange, const Shared& own) {
+  std::string text = to_text(own.table);
+  std::array<std::uint64_t, 3> head = {text.size(), own.given, own.may_spin};
   Result<> told = exchange.broadcast(std::as_writable_bytes(std::span(head)), 0);
   if (!told) return told.error();
   text.resize(head[0]);
@@ -70,7 +73,7 @@ Result<Shared> share(Exchange& exchange, const CostTable& own, bool given) {
   if (!told) return told.error();
   Result<CostTable> table = parse_cost_table(text);
   if (!table) return table.error();
-  return Shared{std::move(table).value(), head[1] != 0};
+  return Shared{std::move(table).value(), head[1] != 0, head[2] != 0};
 }
 
 // Ranks in which all classes are met: the first ones, and one of each of many hosts.
@@ -106,38 +109,45 @@ bool knows_all_ports(const CostTable& table, const Topology& topology) {
   });
 }
 
+// The costs of one rank, by rank 0.
+Result<CostTable> rank_costs(Engine& engine, std::uint64_t context) {
+  Result<std::unique_ptr<Transport>> alone = part_of(engine, {0}, context);
+  if (!alone) return alone.error();
+  return measure_rank(std::move(alone).value(), engine.may_spin());
+}
+
 struct Measurer {
   Exchange& exchange;
   Engine& engine;
   const Topology& topology;
   std::uint64_t context;
-
-  // The costs of one rank, by rank 0.
-  Result<CostTable> rank_costs() const {
-    Result<std::unique_ptr<Transport>> alone = part_of(engine, {0}, context);
-    if (!alone) return alone.error();
-    return measure_rank(std::move(alone).value(), engine.may_spin());
-  }
+  bool may_spin;
 
   // The costs of one class, which the pair measures and then all know. Where the pair could not
   // measure, nothing; a rank that was lost ends the broadcast for all.
-  Result<std::optional<LinkCost>> link_cost(const Representative& pair, const CostTable& table,
-                                            std::chrono::microseconds budget) const {
+  Result<std::optional<FittedCosts>> link_cost(const Representative& pair,
+                                               const CostTable& table) const {
     Finding finding;
     if (exchange.rank() == pair.first || exchange.rank() == pair.second) {
-      const Result<LinkCost> measured = measure(pair, table, budget);
+      const Result<FittedCosts> measured = measure(pair, table);
       if (measured) {
-        const LinkCost& link = measured.value();
-        finding = {link.latency_s,       link.overhead_s,   link.byte_s,
-                   link.overhead_byte_s, link.window_bytes, 1};
+        const LinkCost& link = measured.value().link;
+        finding = {link.latency_s,
+                   link.overhead_s,
+                   link.byte_s,
+                   link.overhead_byte_s,
+                   link.window_bytes,
+                   measured.value().switch_s,
+                   1};
       }
     }
     const Result<> told =
         exchange.broadcast(std::as_writable_bytes(std::span(&finding, 1)), pair.first);
     if (!told) return told.error();
-    if (finding.found == 0) return std::optional<LinkCost>();
-    return std::optional(LinkCost{finding.latency_s, finding.overhead_s, finding.byte_s,
-                                  finding.overhead_byte_s, finding.window_bytes});
+    if (finding.found == 0) return std::optional<FittedCosts>();
+    return std::optional(FittedCosts{{finding.latency_s, finding.overhead_s, finding.byte_s,
+                                      finding.overhead_byte_s, finding.window_bytes},
+                                     finding.switch_s});
   }
 
   // Of all hosts whose ports could be measured. All pairs of a round measure at the same time, then
@@ -180,19 +190,18 @@ struct Measurer {
                                  static_cast<std::uint64_t>(members[0]);
     Result<std::unique_ptr<Transport>> between = part_of(engine, members, context + number);
     if (!between) return 0;
-    const Result<double> byte_s = measure_ports(std::move(between).value(), engine.may_spin(),
-                                                subset(topology, members), budget_of_ports);
+    const Result<double> byte_s =
+        measure_ports(std::move(between).value(), engine.may_spin(), budget_of_ports);
     return byte_s ? byte_s.value() : 0;
   }
 
-  Result<LinkCost> measure(const Representative& pair, const CostTable& table,
-                           std::chrono::microseconds budget) const {
+  Result<FittedCosts> measure(const Representative& pair, const CostTable& table) const {
     const std::vector<int> members = {pair.first, pair.second};
     const auto number = static_cast<std::uint64_t>(pair.path) + 1;
     Result<std::unique_ptr<Transport>> between = part_of(engine, members, context + number);
     if (!between) return between.error();
-    return measure_link(std::move(between).value(), engine.may_spin(), subset(topology, members),
-                        table, budget);
+    return measure_link(std::move(between).value(), may_spin, subset(topology, members), table,
+                        budget_of_class);
   }
 };
 
@@ -254,18 +263,18 @@ std::string costs_name(const Topology& topology, std::string_view transport, boo
 
 Result<CostTable> find_costs(Exchange& exchange, Engine& engine, const Topology& topology,
                              const std::optional<CostTable>& given, std::uint64_t context) {
-  const Measurer measurer{exchange, engine, topology, context};
   const bool keeps = exchange.rank() == 0 && !given;
   const std::string name = costs_name(topology, engine.transport().name(), engine.may_spin());
   CostTable own = given ? *given : keeps ? cached_costs(name) : CostTable{};
   if (keeps && !has_links(own)) {
-    Result<CostTable> measured = measurer.rank_costs();
+    Result<CostTable> measured = rank_costs(engine, context);
     if (measured) own = std::move(measured).value();
   }
-  Result<Shared> shared = share(exchange, own, given.has_value());
+  Result<Shared> shared = share(exchange, {own, given.has_value(), engine.may_spin()});
   if (!shared) return shared.error();
   CostTable table = shared.value().table;
   if (shared.value().given) return table;
+  const Measurer measurer{exchange, engine, topology, context, shared.value().may_spin};
   const bool finds_ports = topology.hosts.size() > 1 && !knows_all_ports(table, topology);
   if (finds_ports) {
     Result<std::vector<PortCost>> ports = measurer.port_costs();
@@ -277,9 +286,11 @@ Result<CostTable> find_costs(Exchange& exchange, Engine& engine, const Topology&
     return table.links[static_cast<std::size_t>(one.path)].has_value();
   });
   for (const Representative& pair : missing) {
-    const auto cost = measurer.link_cost(pair, table, budget_of_all / missing.size());
+    const auto cost = measurer.link_cost(pair, table);
     if (!cost) return cost.error();
-    table.links[static_cast<std::size_t>(pair.path)] = cost.value();
+    if (!cost.value()) continue;
+    table.links[static_cast<std::size_t>(pair.path)] = cost.value()->link;
+    table.switch_s = cost.value()->switch_s;
   }
   const bool is_new = finds_ports || !missing.empty();
   if (keeps && is_new && has_links(table)) write_cached(name, to_text(table));

@@ -29,9 +29,9 @@ std::vector<Representative> representatives(const Topology& topology,
 /// Collective: the same table on all ranks, bit by bit. Rank 0's counts: `given`, else what its
 /// cache folder has for its machine and this transport. Unless it is given, what it lacks is
 /// measured, and rank 0 keeps it in its cache folder: the classes, each between one pair of ranks
-/// while the others wait, at most 200 ms in all; and where there are several hosts and the port of
-/// one is not known, the ports of all, between pairs of hosts at the same time, at most 200 ms too.
-/// `context` is that of the communicator.
+/// while the others wait, at most 200 ms each; and where there are several hosts and the port of
+/// one is not known, the ports of all, between pairs of hosts at the same time, at most 200 ms in
+/// all. `context` is that of the communicator.
 /// Errors: those of the transport.
 Result<CostTable> find_costs(Exchange& exchange, Engine& engine, const Topology& topology,
                              const std::optional<CostTable>& given, std::uint64_t context);

@@ -12,7 +12,6 @@
 #include "api/exchange.hpp"
 #include "api/pinning.hpp"
 #include "execute/reduction.hpp"
-#include "plan/fit.hpp"
 
 namespace rondo {
 
@@ -21,9 +20,16 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using Seconds = std::chrono::duration<double>;
 
+// Users' data comes from memory: so many bytes have passed before a call meets the same ones again.
+constexpr std::size_t area_bytes = 16 << 20;
+constexpr std::size_t alignment = 4096;
 // Longer than any measurement: it ends a run whose other half has gone.
 constexpr std::chrono::milliseconds patience(10'000);
 constexpr std::size_t most_rounds = 15;
+// Of a probe, one after the other. On a busy machine a rank waits for its turn now and then, for as
+// long as hundreds of short calls take: of so many samples most are undisturbed.
+constexpr int most_samples = 16;
+constexpr double samples_s = 200e-6;
 constexpr std::size_t element_bytes = 4;
 constexpr std::uint8_t stop = 255;
 // Of links that are worth measuring; a message of few bytes says nothing about their rate.
@@ -39,25 +45,30 @@ struct Probe {
   std::size_t bytes = 0;
   std::size_t tile_bytes = 0;
   int repetitions = 1;
+  int channels = 1;
 
-  Plan plan(int root) const { return {algorithm, collective, 2, root, 2}; }
+  Plan plan(int root) const { return {algorithm, collective, 2, root, 2, channels}; }
   std::size_t out_bytes() const { return collective == Collective::allgather ? 2 * bytes : bytes; }
   bool goes_back() const { return collective == Collective::broadcast; }
   int calls() const { return repetitions * (goes_back() ? 2 : 1); }
 };
 
-// From short to long. Whole segments tell latency and the sum of rates, many small tiles what a
-// message costs its processors, and both ways at once what the processors do of the bytes. The long
-// ones are larger than a core's own cache, as are the calls in which bytes matter.
+// Whole segments tell latency and the sum of rates, both ways at once what the processors do of the
+// bytes, many small tiles whether the link buffers, and many small messages at once what one costs.
+// The long ones are larger than a core's own cache, as are the calls in which bytes matter.
 constexpr std::array<Probe, 7> calls_of_links = {{
     {Algorithm::knomial, Collective::broadcast, 8, 0, 8},
-    {Algorithm::one_shot, Collective::allreduce, 8, 0, 8},
     {Algorithm::knomial, Collective::broadcast, 32 << 10, 0, 2},
-    {Algorithm::knomial, Collective::broadcast, 64 << 10, 4 << 10, 1},
     {Algorithm::one_shot, Collective::allreduce, 64 << 10, 0, 2},
     {Algorithm::knomial, Collective::broadcast, 1 << 20, 0, 1},
     {Algorithm::one_shot, Collective::allreduce, 1 << 20, 64 << 10, 1},
+    {Algorithm::knomial, Collective::broadcast, 64 << 10, 4 << 10, 1},
+    {Algorithm::ring, Collective::allreduce, 128, 0, 2, 8},
 }};
+constexpr std::size_t fewest_probes = 3;
+// The last three say nothing of ranks on one core: many messages are carried out in few turns
+// there, while the model takes turns for each.
+constexpr std::size_t probes_on_one_core = calls_of_links.size() - 3;
 
 // Both ways at once, with next to no work for processors: what ports carry for long.
 constexpr std::array<Probe, 5> exchanges = {{
@@ -68,19 +79,39 @@ constexpr std::array<Probe, 5> exchanges = {{
     {Algorithm::one_shot, Collective::allgather, 4 << 20, 64 << 10, 1},
 }};
 
-// Many repetitions are disturbed on a busy machine, and none is faster than the machine.
-double shortest(const std::vector<double>& seconds) {
-  return *std::min_element(seconds.begin(), seconds.end());
+// Places for calls that follow each other.
+class Area {
+ public:
+  std::byte* next(std::size_t bytes) {
+    if (offset_ + bytes > memory_.size()) offset_ = 0;
+    std::byte* const place = memory_.data() + offset_;
+    offset_ += (bytes / alignment + 1) * alignment;
+    return place;
+  }
+
+ private:
+  std::vector<std::byte> memory_ = std::vector<std::byte>(area_bytes, std::byte{0});
+  std::size_t offset_ = 0;
+};
+
+// The lower quartile: the shortest time would be that of a lucky moment, which users' calls seldom
+// have, and on a busy machine half of the calls and more are disturbed.
+double typical(std::vector<double> seconds) {
+  const auto quarter = seconds.begin() + static_cast<std::ptrdiff_t>(seconds.size() / 4);
+  std::nth_element(seconds.begin(), quarter, seconds.end());
+  return *quarter;
 }
 
-double shortest_time(int samples, const std::function<void()>& work) {
+// The first time, in which memory and programs are new, does not count.
+double typical_time(int samples, const std::function<void()>& work) {
   std::vector<double> seconds;
+  work();
   for (int i = 0; i < samples; ++i) {
     const auto begin = Clock::now();
     work();
     seconds.push_back(Seconds(Clock::now() - begin).count());
   }
-  return shortest(seconds);
+  return typical(std::move(seconds));
 }
 
 // A busy machine makes some exchanges longer, and the next one shorter, since links let some bytes
@@ -102,16 +133,7 @@ class Pair {
         plans_(between->rank()),
         engine_(std::move(between), may_spin),
         exchange_(engine_, plans_, patience),
-        times_(probes.size()) {
-    std::size_t most_in = 0;
-    std::size_t most_out = 0;
-    for (const Probe& probe : probes) {
-      most_in = std::max(most_in, probe.bytes);
-      most_out = std::max(most_out, probe.out_bytes());
-    }
-    in_.resize(most_in, std::byte{0});
-    out_.resize(most_out, std::byte{0});
-  }
+        times_(probes.size()) {}
 
   bool leads() const { return exchange_.rank() == 0; }
 
@@ -129,7 +151,7 @@ class Pair {
     if (Result<> warm = warm_up(); !warm) return warm.error();
     for (std::size_t round = 0; round < most_rounds && used() < 1; ++round) {
       for (std::size_t i = 0; i < fitting_ && used() < 1; ++i) {
-        if (Result<> measured = measure(i); !measured) return measured.error();
+        if (Result<> measured = measure_some(i); !measured) return measured.error();
       }
     }
     if (Result<> told = end(); !told) return told.error();
@@ -137,7 +159,7 @@ class Pair {
     for (std::size_t i = 0; i < fitting_; ++i) {
       const Probe& probe = probes_[i];
       calls.push_back(
-          {probe.plan(0), {probe.bytes, element_bytes, probe.tile_bytes}, shortest(times_[i])});
+          {probe.plan(0), {probe.bytes, element_bytes, probe.tile_bytes}, typical(times_[i])});
     }
     return calls;
   }
@@ -195,7 +217,8 @@ class Pair {
     return told;
   }
 
-  double used() const { return Seconds(Clock::now() - begin_) / budget_; }
+  static double since(Clock::time_point begin) { return Seconds(Clock::now() - begin).count(); }
+  double used() const { return since(begin_) / Seconds(budget_).count(); }
 
   // Opens the links, and finds out which probes fit: the first one that would go beyond the budget,
   // as far as the one before tells, ends them. The first times are too long and count for nothing.
@@ -203,7 +226,9 @@ class Pair {
     double rate = 0;  // seconds a byte of the probe before
     for (const Probe& probe : probes_) {
       const double expected = rate * static_cast<double>(probe.bytes) * probe.calls();
-      if (used() + expected / Seconds(budget_).count() > 0.7) return {};
+      // Fewer tell nothing: these are measured even if a busy machine has used the budget.
+      const double before = fitting_ < fewest_probes ? 0 : used();
+      if (before + expected / Seconds(budget_).count() > 0.7) return {};
       for (int i = 0; i < 2; ++i) {
         if (Result<> measured = measure(fitting_); !measured) return measured;
       }
@@ -215,6 +240,14 @@ class Pair {
     return {};
   }
 
+  Result<> measure_some(std::size_t index) {
+    const auto begin = Clock::now();
+    for (int i = 0; i < most_samples && (i == 0 || since(begin) < samples_s); ++i) {
+      if (Result<> measured = measure(index); !measured) return measured;
+    }
+    return {};
+  }
+
   // Notes the seconds of one call.
   Result<> measure(std::size_t index) {
     const Probe& probe = probes_[index];
@@ -222,30 +255,35 @@ class Pair {
     if (Result<> told = tell(number); !told) return told;
     const auto begin = Clock::now();
     if (Result<> done = repeat(probe); !done) return done;
-    times_[index].push_back(Seconds(Clock::now() - begin).count() / probe.calls());
+    times_[index].push_back(since(begin) / probe.calls());
     return {};
   }
 
   Result<> repeat(const Probe& probe) {
-    const Operands operands{.in = in_.data(),
-                            .out = probe.goes_back() ? in_.data() : out_.data(),
-                            .count = probe.bytes / element_bytes,
-                            .dtype = DType::f32,
-                            .tile_bytes = probe.tile_bytes};
     Result<> done;
     for (int i = 0; i < probe.repetitions && done; ++i) {
-      done = exchange_.run(probe.plan(0), operands);
-      if (done && probe.goes_back()) done = exchange_.run(probe.plan(1), operands);
+      done = call(probe, 0);
+      if (done && probe.goes_back()) done = call(probe, 1);
     }
     return done;
+  }
+
+  Result<> call(const Probe& probe, int root) {
+    std::byte* const in = in_.next(probe.bytes);
+    std::byte* const out = probe.goes_back() ? in : out_.next(probe.out_bytes());
+    return exchange_.run(probe.plan(root), {.in = in,
+                                            .out = out,
+                                            .count = probe.bytes / element_bytes,
+                                            .dtype = DType::f32,
+                                            .tile_bytes = probe.tile_bytes});
   }
 
   const std::span<const Probe> probes_;
   PlanCache plans_;
   Engine engine_;
   Exchange exchange_;
-  std::vector<std::byte> in_;
-  std::vector<std::byte> out_;
+  Area in_;
+  Area out_;
 
   // Of the leader:
   Clock::time_point begin_;
@@ -259,58 +297,61 @@ class Pair {
 CostTable measure_rank(std::unique_ptr<Transport> alone, bool may_spin) {
   constexpr int samples = 15;
   constexpr int calls = 16;
-  constexpr std::size_t elements = (256 << 10) / element_bytes;  // a tile, in the cache
-  constexpr double bytes = elements * element_bytes;
+  constexpr std::size_t bytes = 256 << 10;  // a tile
   PlanCache plans(0);
   Engine engine(std::move(alone), may_spin);
   Exchange exchange(engine, plans, patience);
   CostTable table;
   table.start_s = rounded_time(
-      shortest_time(samples,
-                    [&] {
-                      for (int i = 0; i < calls; ++i) {
-                        (void)exchange.run({Algorithm::one_shot, Collective::barrier, 1, 0, 2}, {});
-                      }
-                    }) /
+      typical_time(samples,
+                   [&] {
+                     for (int i = 0; i < calls; ++i) {
+                       (void)exchange.run({Algorithm::one_shot, Collective::barrier, 1, 0, 2}, {});
+                     }
+                   }) /
       calls);
-  std::vector<float> left(elements, 1);
-  std::vector<float> right(elements, 2);
-  table.reduce_byte_s = rounded_rate(
-      shortest_time(samples,
-                    [&] {
-                      reduce(DType::f32, Op::sum, left.data(),
-                             std::array<const void*, 2>{left.data(), right.data()}, elements);
-                    }) /
-      bytes);
-  table.copy_byte_s =
-      rounded_rate(shortest_time(samples,
-                                 [&] {
-                                   std::memcpy(left.data(), right.data(), elements * element_bytes);
-                                   // Keeps the compiler from taking all copies but the last for
-                                   // useless.
-                                   asm volatile("" : : "r"(left.data()) : "memory");
-                                 }) /
+  Area left;
+  Area right;
+  table.reduce_byte_s =
+      rounded_rate(typical_time(samples,
+                                [&] {
+                                  std::byte* const sum = left.next(bytes);
+                                  reduce(DType::f32, Op::sum, sum,
+                                         std::array<const void*, 2>{sum, right.next(bytes)},
+                                         bytes / element_bytes);
+                                }) /
                    bytes);
+  table.copy_byte_s = rounded_rate(typical_time(samples,
+                                                [&] {
+                                                  std::byte* const copy = left.next(bytes);
+                                                  std::memcpy(copy, right.next(bytes), bytes);
+                                                  // Keeps the compiler from taking the copies for
+                                                  // useless.
+                                                  asm volatile("" : : "r"(copy) : "memory");
+                                                }) /
+                                   bytes);
   return table;
 }
 
-Result<LinkCost> measure_link(std::unique_ptr<Transport> between, bool may_spin,
-                              const Topology& pair, const CostTable& rank,
-                              std::chrono::microseconds budget) {
-  const Pinning pinning(pair, between->rank());
-  Pair two(std::move(between), may_spin, calls_of_links);
+Result<FittedCosts> measure_link(std::unique_ptr<Transport> between, bool may_spin,
+                                 const Topology& pair, const CostTable& rank,
+                                 std::chrono::microseconds budget) {
+  const Topology placed = may_spin ? pair : on_one_core(pair);
+  const auto place = may_spin ? Pinning::Place::apart : Pinning::Place::together;
+  const Pinning pinning(pair, between->rank(), place);
+  const std::span<const Probe> all = calls_of_links;
+  Pair two(std::move(between), may_spin, may_spin ? all : all.first(probes_on_one_core));
   if (!two.leads()) {
     if (Result<> followed = two.follow(); !followed) return followed.error();
-    return LinkCost{};
+    return FittedCosts{};
   }
   const Result<std::vector<MeasuredCall>> calls = two.lead(budget);
   if (!calls) return calls.error();
-  return fit_link(calls.value(), pair, rank);
+  return fit_link(calls.value(), placed, rank);
 }
 
 Result<double> measure_ports(std::unique_ptr<Transport> between, bool may_spin,
-                             const Topology& pair, std::chrono::microseconds budget) {
-  const Pinning pinning(pair, between->rank());
+                             std::chrono::microseconds budget) {
   Pair two(std::move(between), may_spin, exchanges);
   if (two.leads()) return two.lead_exchanges(budget);
   if (Result<> followed = two.follow(); !followed) return followed.error();

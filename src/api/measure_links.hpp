@@ -5,6 +5,7 @@
 #include <chrono>
 #include <memory>
 
+#include "plan/fit.hpp"
 #include "rondo/simulate.hpp"
 #include "rondo/transport.hpp"
 
@@ -17,16 +18,18 @@ CostTable measure_rank(std::unique_ptr<Transport> alone, bool may_spin);
 /// What the link between two ranks costs. Both call it, with a transport between them alone; rank 0
 /// gets the costs. Calls of several sizes are carried out in turns until `budget` is used up, then
 /// the constants are fitted to their times. On a slow link, only what fits into the budget is
-/// measured. `pair` is the topology of the two, `rank` the result of measure_rank.
+/// measured. `pair` is the topology of the two, `rank` the result of measure_rank. Ranks that may
+/// not spin have to share a processor with others: two that can are kept on one core, as in such a
+/// world a message is the processors' work, and not that of an idle core that has to wake up.
 /// Errors: those of the transport; resource where the budget was too short.
-Result<LinkCost> measure_link(std::unique_ptr<Transport> between, bool may_spin,
-                              const Topology& pair, const CostTable& rank,
-                              std::chrono::microseconds budget);
+Result<FittedCosts> measure_link(std::unique_ptr<Transport> between, bool may_spin,
+                                 const Topology& pair, const CostTable& rank,
+                                 std::chrono::microseconds budget);
 
 /// What the slower one of two hosts' ports carries, in seconds a byte, both ways at once and for as
 /// long as the budget lasts: a link may pass some bytes faster after a pause. As above; rank 0 gets
 /// the figure.
 Result<double> measure_ports(std::unique_ptr<Transport> between, bool may_spin,
-                             const Topology& pair, std::chrono::microseconds budget);
+                             std::chrono::microseconds budget);
 
 }  // namespace rondo

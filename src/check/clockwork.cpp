@@ -49,6 +49,11 @@ struct Wire {
   std::uint64_t window_in_use = 0;  // bytes of those under way
 };
 
+struct Processor {
+  Time free = 0;                 // from when on
+  std::uint32_t owner = nobody;  // rank that used it last
+};
+
 // Constants in picoseconds.
 struct Cost {
   Time latency = 0;
@@ -85,6 +90,7 @@ class Clockwork {
     place_processors();
     reduce_byte_ = model.reduce_byte_s * picoseconds;
     copy_byte_ = model.copy_byte_s * picoseconds;
+    switch_ = std::llround(model.switch_s * picoseconds);
     for (const LinkCost& link : model.links) {
       costs_.push_back({std::llround(link.latency_s * picoseconds),
                         std::llround(link.overhead_s * picoseconds),
@@ -369,10 +375,12 @@ class Clockwork {
 
   // When the rank's processor is done with work that is asked for now.
   Time use_processor(std::uint32_t rank, Time now, Time work) {
-    Time& processor = processors_[processor_of_[rank]];
     if (work == 0) return now;
-    processor = std::max(processor, now) + work;
-    return processor;
+    Processor& processor = processors_[processor_of_[rank]];
+    const std::uint32_t before = std::exchange(processor.owner, rank);
+    const bool turns = before != rank && before != nobody;
+    processor.free = std::max(processor.free, now) + work + (turns ? switch_ : 0);
+    return processor.free;
   }
 
   Time local_work(const Lane& lane) const {
@@ -399,6 +407,7 @@ class Clockwork {
   const bool record_;
   double reduce_byte_ = 0;
   double copy_byte_ = 0;
+  Time switch_ = 0;
   std::vector<Cost> costs_;
   std::vector<Lane> lanes_;
   std::vector<LaneId> first_lane_;  // per rank, and one past the last
@@ -406,7 +415,7 @@ class Clockwork {
   std::vector<Wire> wires_;
   std::vector<Time> ways_out_;  // by port in use: when it is free
   std::vector<Time> ways_in_;
-  std::vector<Time> processors_;
+  std::vector<Processor> processors_;
   std::vector<std::uint32_t> processor_of_;  // by rank
   std::priority_queue<Event> events_;
   std::vector<StepTime> times_;

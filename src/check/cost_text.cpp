@@ -224,7 +224,8 @@ std::vector<Field> fields_of(LinkCost& link) {
 std::vector<Field> fields_of(CostTable& costs) {
   return {{"start", Quantity::time, &costs.start_s},
           {"reduce", Quantity::rate, &costs.reduce_byte_s},
-          {"copy", Quantity::rate, &costs.copy_byte_s}};
+          {"copy", Quantity::rate, &costs.copy_byte_s},
+          {"switch", Quantity::time, &costs.switch_s}};
 }
 
 std::vector<Field> fields_of(PortCost& port) {

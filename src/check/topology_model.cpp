@@ -226,7 +226,7 @@ Result<> check(const Topology& topology, const CostTable& costs) {
                          " make no sense: each is from 0 to ", most_cost_seconds, " s"));
   }
   if (!any) return refuse("a table of costs needs those of one class of paths at least");
-  if (!make_sense({costs.start_s, costs.reduce_byte_s, costs.copy_byte_s})) {
+  if (!make_sense({costs.start_s, costs.reduce_byte_s, costs.copy_byte_s, costs.switch_s})) {
     return refuse(
         concat("the costs of a rank make no sense: each is from 0 to ", most_cost_seconds, " s"));
   }
@@ -253,6 +253,7 @@ Result<CostModel> make_cost_model(const Topology& topology, const CostTable& cos
   model.start_s = costs.start_s;
   model.reduce_byte_s = costs.reduce_byte_s;
   model.copy_byte_s = costs.copy_byte_s;
+  model.switch_s = costs.switch_s;
   model.period = period_of(*world, likenesses(*world, *classes, ports, processors));
   model.class_of = [world, classes](int from, int to) {
     return static_cast<int>(classes->between(from, to));

@@ -85,10 +85,11 @@ CostTable measure_here(bool tcp) {
       measure_rank(value_or_throw(pair[0]->split(alone, world_context + 1)), may_spin);
   const CostTable rank = table;
   on_two_threads([&](std::size_t index) {
-    const LinkCost link =
+    const FittedCosts found =
         value_or_throw(measure_link(std::move(pair[index]), may_spin, topology, rank, budget));
-    const auto path = static_cast<std::size_t>(path_class(topology, 0, 1));
-    if (index == 0) table.links[path] = link;
+    if (index != 0) return;
+    table.links[static_cast<std::size_t>(path_class(topology, 0, 1))] = found.link;
+    table.switch_s = found.switch_s;
   });
   return table;
 }

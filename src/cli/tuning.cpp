@@ -91,14 +91,19 @@ std::size_t place_choice(const Choice& choice, std::vector<Timed>& timed) {
   return place;
 }
 
-// Once each, as warm-up, and to see which are worth more.
+// Three times each: as warm-up, and to see which are worth more. Whatever else runs makes a call
+// slow now and then, but hardly both times.
 void drop_hopeless(Communicator& comm, Stopwatch& watch, Tuned& tuned) {
-  std::vector<double> seconds;
   for (const Timed& one : tuned.timed) {
     (void)watch.seconds(one.candidate, 1);  // programs are made, connections opened
-    seconds.push_back(watch.seconds(one.candidate, 1));
   }
-  comm.allreduce(seconds, Op::max);
+  std::vector<double> seconds;
+  std::vector<double> again;
+  for (std::vector<double>* samples : {&seconds, &again}) {
+    for (const Timed& one : tuned.timed) samples->push_back(watch.seconds(one.candidate, 1));
+    comm.allreduce(*samples, Op::max);
+  }
+  for (std::size_t i = 0; i < seconds.size(); ++i) seconds[i] = std::min(seconds[i], again[i]);
   const double fastest = *std::min_element(seconds.begin(), seconds.end());
   std::vector<Timed> kept;
   std::size_t chosen = 0;
@@ -178,7 +183,10 @@ std::vector<Rule> rules_of(Collective collective, int ranks, const std::vector<T
     const double best_s = tuned.timed[tuned.best].measured_s;
     const bool keeps = same != tuned.timed.end() && same->measured_s <= nearly * best_s;
     if (!keeps) {
-      last = &tuned.timed[tuned.best].candidate;
+      // They are in the order of the predictions: of nearly equal ones not chance decides.
+      last = &std::find_if(tuned.timed.begin(), tuned.timed.end(), [&](const Timed& one) {
+                return one.measured_s <= nearly * best_s;
+              })->candidate;
       // Half way between both sizes, where a class of sizes begins.
       const double middle =
           std::sqrt(static_cast<double>(last_bytes)) * std::sqrt(static_cast<double>(tuned.bytes));

@@ -31,13 +31,14 @@ struct Tuned {
 
 /// All ranks call it alike and get the same. The candidates take turns, so that what disturbs the
 /// machine for a while hits all of them; each call has buffers that the call before did not use.
-/// After one call of each, those that take several times as long as the fastest are left out.
+/// Those that take several times as long as the fastest, twice, are left out.
 /// `time` is about what a size may take. Throws Error.
 Tuned tune(Communicator& comm, Planner& planner, Collective collective, std::uint64_t bytes,
            std::chrono::milliseconds time);
 
 /// One line for each run of sizes with one best candidate. A candidate is kept for the next size
-/// too where it is nearly the best there.
+/// too where it is nearly the best there; of several new ones that nearly are, it is the one that
+/// was predicted to be faster.
 std::vector<Rule> rules_of(Collective collective, int ranks, const std::vector<Tuned>& all);
 
 }  // namespace rondo::cli

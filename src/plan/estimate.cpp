@@ -50,14 +50,15 @@ std::vector<int> telling_ranks(const CostModel& model) {
   return ranks;
 }
 
-// Ranks that share a port with this one take turns with it.
-int sharers_of(const CostModel& model, int rank, int link_class) {
+// Ranks that share something with this one take turns with it.
+template <class NumberOf>
+int sharers_of(const CostModel& model, int rank, NumberOf number_of) {
   constexpr int most_neighbours = 512;
   const int from = std::max(0, rank - most_neighbours);
   const int to = std::min(model.ranks, rank + most_neighbours);
-  const int port = model.port_of(rank, link_class);
+  const int own = number_of(rank);
   int sharers = 0;
-  for (int other = from; other < to; ++other) sharers += model.port_of(other, link_class) == port;
+  for (int other = from; other < to; ++other) sharers += number_of(other) == own;
   return sharers;
 }
 
@@ -66,6 +67,9 @@ Burden burden_of(const Program& program, const CostModel& model, const Layout& l
   Burden burden;
   double messages = 0;
   std::vector<int> sharers(model.links.size(), 0);
+  const int on_processor =
+      model.processor_of ? sharers_of(model, program.rank, model.processor_of) : 1;
+  const double turning = on_processor > 1 ? model.switch_s : 0;
   for (const Step& step : program.steps) {
     const auto bytes = static_cast<double>(step_bytes(step, program.vector_segments(), layout, 1));
     if (step.op == StepOp::copy) burden.processor += bytes * model.copy_byte_s;
@@ -76,49 +80,63 @@ Burden burden_of(const Program& program, const CostModel& model, const Layout& l
     const auto link_class = static_cast<std::size_t>(model.class_of(program.rank, step.peer));
     const LinkCost& link = model.links[link_class];
     int& sharing = sharers[link_class];
-    if (sharing == 0) sharing = sharers_of(model, program.rank, static_cast<int>(link_class));
+    if (sharing == 0) {
+      sharing = sharers_of(model, program.rank, [&](int rank) {
+        return model.port_of(rank, static_cast<int>(link_class));
+      });
+    }
     const double pieces =
         tile_bytes == 0 ? 1 : std::max(1.0, bytes / static_cast<double>(tile_bytes));
     burden.processor += pieces * link.overhead_s + bytes * link.overhead_byte_s;
+    if (step.op == StepOp::recv) burden.processor += turning;
     const double reducing = step.accumulates() ? bytes * model.reduce_byte_s : 0;
     burden.processor += reducing;
     const int own = model.port_of(program.rank, static_cast<int>(link_class));
     const double own_byte_s = byte_s_at(model, static_cast<int>(link_class), own) * sharing;
     (step.op == StepOp::send ? burden.way_out : burden.way_in) += bytes * own_byte_s;
-    burden.latency += link.latency_s + 2 * link.overhead_s;
+    burden.latency += link.latency_s + 2 * link.overhead_s + turning;
     const double slower = std::max(own_byte_s, byte_s_between(model, program.rank, step.peer));
     burden.moving += bytes * (slower + 2 * link.overhead_byte_s) + 2 * reducing;
     ++messages;
   }
   if (messages > 0) burden.latency /= messages;
   if (messages > 0) burden.moving /= messages;
+  burden.processor *= on_processor;
   return burden;
 }
 
 }  // namespace
 
-Result<double> estimate(const Candidate& candidate, const CostModel& model, std::uint64_t bytes) {
-  const Theory figures = theory(candidate.plan);
-  double longest = 0;
+Result<Estimate> Estimate::make(const Plan& plan, const CostModel& model) {
+  Estimate made(model);
+  made.rounds_ = theory(plan).rounds;
   for (const int rank : telling_ranks(model)) {
-    const Result<Program> program = make_program(candidate.plan, rank);
+    Result<Program> program = make_program(plan, rank);
     if (!program) return program.error();
-    const Shape& shape = program.value().shape;
-    const Layout layout = Layout::of(candidate.plan, shape, bytes / shape.blocks);
-    const Burden burden = burden_of(program.value(), model, layout, candidate.tile_bytes);
+    made.programs_.push_back(std::move(program).value());
+  }
+  return made;
+}
+
+double Estimate::seconds(std::uint64_t bytes, std::size_t tile_bytes) const {
+  double longest = 0;
+  for (const Program& program : programs_) {
+    const Shape& shape = program.shape;
+    const Layout layout = Layout::of(program.plan, shape, bytes / shape.blocks);
+    const Burden burden = burden_of(program, *model_, layout, tile_bytes);
     const double busy = std::max({burden.way_out, burden.way_in, burden.processor});
-    const double moving = figures.rounds * burden.moving;
-    double time = figures.rounds * burden.latency;
-    if (candidate.tile_bytes == 0) {
+    const double moving = rounds_ * burden.moving;
+    double time = rounds_ * burden.latency;
+    if (tile_bytes == 0) {
       time += std::max(busy, moving);
     } else {
-      const auto tile = static_cast<double>(candidate.tile_bytes);
+      const auto tile = static_cast<double>(tile_bytes);
       const auto segment = static_cast<double>(std::max<std::size_t>(layout.longest(), 1));
       time += busy + std::min(1.0, tile / segment) * moving;
     }
     longest = std::max(longest, time);
   }
-  return model.start_s + longest;
+  return model_->start_s + longest;
 }
 
 }  // namespace rondo

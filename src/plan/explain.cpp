@@ -33,6 +33,7 @@ CostModel without(CostModel model, Part part) {
     if (part == Part::processors) link.overhead_byte_s = 0;
   }
   if (part == Part::wires) model.port_byte_s.clear();
+  if (part == Part::messages) model.switch_s = 0;
   if (part == Part::processors) model.reduce_byte_s = model.copy_byte_s = 0;
   return model;
 }
@@ -66,8 +67,14 @@ std::vector<Prediction> best_of_plans(const std::vector<Prediction>& all) {
 }
 
 // All sizes of a class have the choice for the smallest one; at this size another may be faster.
+// And not all candidates are simulated for a choice.
 std::string class_reason(const Prediction& best, const Choice& choice, std::uint64_t bytes) {
   const int size_class = SizeClass::of(bytes);
+  if (bytes == SizeClass::first_of(size_class)) {
+    return concat("it is predicted to be the fastest of those that the closed form leaves; ",
+                  describe(best.candidate),
+                  ", which that takes for slower, is simulated to be faster");
+  }
   return concat("sizes from ", bytes_text(SizeClass::first_of(size_class)), " to before ",
                 bytes_text(SizeClass::first_of(size_class + 1)),
                 " are treated alike, and for the first of them ", describe(choice.candidate()),
@@ -125,7 +132,7 @@ std::string reason(const Answer& answer, std::uint64_t bytes) {
   if (lead > 1.0005 && best.picoseconds > 0) {
     text += concat(", the next takes ", percent_text(lead), " longer");
   } else {
-    text += ", as good as the next and simpler";
+    text += ", as good as the next, and simpler or with fewer streams into a port";
   }
   return text;
 }

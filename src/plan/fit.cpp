@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <vector>
 
 #include "base/text.hpp"
 #include "check/cost_model.hpp"
@@ -23,15 +24,45 @@ constexpr int most_sweeps = 60;
 constexpr double least_time = 1e-9;
 constexpr double least_byte = 1e-12;
 constexpr double most_cost = 10;
+// Calls tell a message's latency (or switch) and overhead together better than each by itself, and
+// so with the rates. Where several pairs of them explain the times as well, the usual proportion
+// decides.
+constexpr double usual_overhead = 1.0 / 3;  // of the latency
+constexpr double usual_processor = 1;       // of the wire
+constexpr double weight_of_usual = 0.002;
+// On one processor every message is followed by a switch, so that calls tell hardly anything of it.
+constexpr double weight_where_shared = 1;
 
+// What is looked for.
+using Costs = FittedCosts;
 struct Constant {
-  double LinkCost::*place;
+  double& (*of)(Costs& costs);
   double least;
 };
-constexpr std::array<Constant, 4> constants = {{{&LinkCost::overhead_byte_s, least_byte},
-                                                {&LinkCost::byte_s, least_byte},
-                                                {&LinkCost::overhead_s, least_time},
-                                                {&LinkCost::latency_s, least_time}}};
+double& overhead_byte(Costs& costs) {
+  return costs.link.overhead_byte_s;
+}
+double& byte(Costs& costs) {
+  return costs.link.byte_s;
+}
+double& overhead(Costs& costs) {
+  return costs.link.overhead_s;
+}
+double& latency(Costs& costs) {
+  return costs.link.latency_s;
+}
+double& switching(Costs& costs) {
+  return costs.switch_s;
+}
+
+const std::vector<Constant> on_two_processors = {
+    {overhead_byte, least_byte}, {byte, least_byte}, {overhead, least_time}, {latency, least_time}};
+const std::vector<Constant> with_known_wire = {
+    {overhead_byte, least_byte}, {overhead, least_time}, {latency, least_time}};
+const std::vector<Constant> on_one_processor = {
+    {overhead_byte, least_byte}, {overhead, least_time}, {switching, least_time}};
+const std::vector<Constant> with_known_switch = {{overhead_byte, least_byte},
+                                                 {overhead, least_time}};
 
 double with_three_digits(double number) {
   std::array<char, 32> text{};
@@ -51,37 +82,69 @@ struct SimulatedCall {
 
 class Fit {
  public:
-  // Where the wire is known, it is not searched for.
-  Fit(std::vector<SimulatedCall> calls, CostModel model, bool wire_is_known)
-      : calls_(std::move(calls)), model_(std::move(model)), wire_is_known_(wire_is_known) {}
+  // The links of the model cost nothing: what its wires cost comes from the ports.
+  Fit(std::vector<SimulatedCall> calls, CostModel model)
+      : calls_(std::move(calls)),
+        model_(std::move(model)),
+        shared_(model_.processor_of(0) == model_.processor_of(1)),
+        wire_is_known_(byte_s_between(model_, 0, 1) > 0),
+        constants_(shared_          ? (model_.switch_s > 0 ? with_known_switch : on_one_processor)
+                   : wire_is_known_ ? with_known_wire
+                                    : on_two_processors) {}
+
+  const std::vector<Constant>& constants() const { return constants_; }
+
+  // Half of the shortest call for the message, the rest for its bytes: near enough to search from.
+  Costs first_guess(std::uint64_t window) const {
+    const auto fewer_bytes = [](const SimulatedCall& a, const SimulatedCall& b) {
+      return a.workload.bytes < b.workload.bytes;
+    };
+    const auto [least, most] = std::minmax_element(calls_.begin(), calls_.end(), fewer_bytes);
+    const double small_s = std::exp(least->log_seconds);
+    const double large_s = std::exp(most->log_seconds);
+    const double bytes = static_cast<double>(std::max<std::uint64_t>(most->workload.bytes, 1));
+    const double byte_s = std::max(large_s - small_s, small_s / 16) / bytes;
+    Costs guess{{.latency_s = small_s / 2,
+                 .overhead_s = usual_overhead * small_s / 2,
+                 .byte_s = byte_s / 4,
+                 .overhead_byte_s = usual_processor * byte_s / 4,
+                 .window_bytes = window},
+                model_.switch_s};
+    if (wire_is_known_) guess.link.byte_s = 0;
+    if (!shared_) return guess;
+    if (guess.switch_s == 0) guess.switch_s = guess.link.latency_s;
+    guess.link.latency_s = guess.link.byte_s = 0;
+    return guess;
+  }
 
   // One constant after the other is made larger or smaller for as long as that helps: there are
-  // four, and the times depend on each monotonically.
-  LinkCost improve(LinkCost link, double& error) {
-    error = error_of(link);
+  // four at most, and the times depend on each monotonically.
+  Costs improve(Costs costs, double& error) {
+    error = error_of(costs);
     double factor = first_factor;
     for (int sweep = 0; sweep < most_sweeps && factor > last_factor; ++sweep) {
       bool better = false;
-      for (const auto& [place, least] : constants) {
-        if (wire_is_known_ && place == &LinkCost::byte_s) continue;
+      for (const Constant& constant : constants_) {
         for (const double change : {factor, 1 / factor}) {
-          LinkCost changed = link;
-          changed.*place = std::clamp(link.*place * change, least, most_cost);
+          Costs changed = costs;
+          constant.of(changed) = std::clamp(constant.of(costs) * change, constant.least, most_cost);
           const double changed_error = error_of(changed);
           if (changed_error >= error) continue;
-          link = changed;
+          costs = changed;
           error = changed_error;
           better = true;
         }
       }
       if (!better) factor = std::sqrt(factor);
     }
-    return link;
+    return costs;
   }
 
  private:
-  double error_of(const LinkCost& link) {
+  double error_of(const Costs& costs) {
+    const LinkCost& link = costs.link;
     std::fill(model_.links.begin(), model_.links.end(), link);
+    model_.switch_s = costs.switch_s;
     double error = 0;
     for (const SimulatedCall& call : calls_) {
       const Result<Simulation> simulated = simulate(call.schedule, model_, call.workload);
@@ -89,27 +152,25 @@ class Fit {
       const double off = std::log(simulated.value().seconds) - call.log_seconds;
       error += off * off;
     }
-    return error;
+    return error + (shared_ ? weight_where_shared : weight_of_usual) * unusual(costs);
+  }
+
+  double unusual(const Costs& costs) const {
+    const LinkCost& link = costs.link;
+    const double turning = shared_ ? costs.switch_s : link.latency_s;
+    const double overhead = std::log(link.overhead_s / (usual_overhead * turning));
+    const double processor = shared_ || wire_is_known_
+                                 ? 0
+                                 : std::log(link.overhead_byte_s / (usual_processor * link.byte_s));
+    return overhead * overhead + processor * processor;
   }
 
   std::vector<SimulatedCall> calls_;
   CostModel model_;
+  bool shared_;
   bool wire_is_known_;
+  const std::vector<Constant>& constants_;
 };
-
-// Half of the shortest call for the message, the rest for its bytes: near enough to search from.
-LinkCost first_guess(std::span<const MeasuredCall> calls) {
-  const auto fewer_bytes = [](const MeasuredCall& a, const MeasuredCall& b) {
-    return a.workload.bytes < b.workload.bytes;
-  };
-  const auto [small, large] = std::minmax_element(calls.begin(), calls.end(), fewer_bytes);
-  const double bytes = static_cast<double>(std::max<std::uint64_t>(large->workload.bytes, 1));
-  const double byte_s = std::max(large->seconds - small->seconds, small->seconds / 16) / bytes;
-  return {.latency_s = small->seconds / 2,
-          .overhead_s = small->seconds / 6,
-          .byte_s = byte_s / 4,
-          .overhead_byte_s = byte_s / 4};
-}
 
 }  // namespace
 
@@ -121,8 +182,8 @@ double rounded_rate(double byte_s) {
   return byte_s == 0 ? 0 : 1 / with_three_digits(1 / byte_s);
 }
 
-Result<LinkCost> fit_link(std::span<const MeasuredCall> calls, const Topology& pair,
-                          const CostTable& rank) {
+Result<FittedCosts> fit_link(std::span<const MeasuredCall> calls, const Topology& pair,
+                             const CostTable& rank) {
   if (calls.size() < fewest_calls) {
     return Error(ErrorCode::invalid_argument,
                  concat("the costs of a link are told by ", fewest_calls, " calls or more, not ",
@@ -142,26 +203,24 @@ Result<LinkCost> fit_link(std::span<const MeasuredCall> calls, const Topology& p
     if (!schedule) return schedule.error();
     simulated.push_back({std::move(schedule).value(), call.workload, std::log(call.seconds)});
   }
-  // The links above cost nothing: what there is comes from the ports.
-  const bool wire_is_known = byte_s_between(model.value(), 0, 1) > 0;
-  Fit fit(std::move(simulated), std::move(model).value(), wire_is_known);
-  LinkCost best;
+  Fit fit(std::move(simulated), std::move(model).value());
+  Costs best;
   double least_error = HUGE_VAL;
   for (const std::uint64_t window : windows) {
-    LinkCost link = first_guess(calls);
-    if (wire_is_known) link.byte_s = 0;
-    link.window_bytes = window;
     double error = 0;
-    link = fit.improve(link, error);
+    const Costs costs = fit.improve(fit.first_guess(window), error);
     if (error >= least_error) continue;
     least_error = error;
-    best = link;
+    best = costs;
   }
-  for (const auto& [place, least] : constants) {
-    if (best.*place <= least) best.*place = 0;
+  for (const Constant& constant : fit.constants()) {
+    if (constant.of(best) <= constant.least) constant.of(best) = 0;
   }
-  return LinkCost{rounded_time(best.latency_s), rounded_time(best.overhead_s),
-                  rounded_rate(best.byte_s), rounded_rate(best.overhead_byte_s), best.window_bytes};
+  const LinkCost& link = best.link;
+  return FittedCosts{
+      {rounded_time(link.latency_s), rounded_time(link.overhead_s), rounded_rate(link.byte_s),
+       rounded_rate(link.overhead_byte_s), link.window_bytes},
+      rounded_time(best.switch_s)};
 }
 
 }  // namespace rondo

@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <set>
+#include <limits>
+#include <numeric>
 #include <span>
 
 #include "base/hash.hpp"
@@ -19,45 +20,94 @@ namespace {
 constexpr int most_simulated_ranks = 64;
 // Of a long message so many tiles are simulated; windows may ask for more.
 constexpr std::uint32_t simulated_tiles = 8;
-// About a millisecond a candidate.
-constexpr std::uint64_t simulated_tile_steps = 1 << 13;
-// Predictions that differ by less are as good as equal.
-constexpr double precision = 1.05;
+// About a tenth of a millisecond a candidate.
+constexpr std::uint64_t simulated_tile_steps = 1 << 10;
+// Of the candidates so many are simulated for a choice, those with the shortest estimates,
+constexpr std::size_t most_simulated = 10;
+// and only such as are not estimated to take so many times as long as the first of them.
+constexpr double not_worth_while = 4;
+// Predictions are not exact enough to tell such times from each other.
+constexpr double as_fast = 1.02;
+// Streams that meet at one port lose time that no prediction knows of: the network's queues run
+// over. Having fewer of them is worth so much.
+constexpr double worth_few_senders = 1.05;
 
-// From how many ranks of other hosts the busiest rank receives.
-std::size_t most_senders(const Plan& plan, const CostModel& model) {
+bool spans_hosts(const CostModel& model) {
+  for (int rank = 1; rank < model.ranks; ++rank) {
+    if (is_between_hosts(static_cast<PathClass>(model.class_of(0, rank)))) return true;
+  }
+  return false;
+}
+
+// From how many ranks of other hosts the busiest rank receives; beyond `enough` nobody counts on.
+std::size_t most_senders(const Plan& plan, const CostModel& model, std::size_t enough) {
   std::size_t most = 0;
-  for (int rank = 0; rank < plan.ranks; ++rank) {
+  for (int rank = 0; rank < plan.ranks && most <= enough; ++rank) {
     const Result<Program> program = make_program(plan, rank);
     if (!program) continue;
-    std::set<int> senders;
+    std::vector<bool> sends(static_cast<std::size_t>(plan.ranks), false);
     for (const Step& step : program.value().steps) {
-      if (step.op != StepOp::recv) continue;
-      const auto path = static_cast<PathClass>(model.class_of(step.peer, rank));
-      if (is_between_hosts(path)) senders.insert(step.peer);
+      if (step.op == StepOp::recv) sends[static_cast<std::size_t>(step.peer)] = true;
     }
-    most = std::max(most, senders.size());
+    std::size_t senders = 0;
+    for (int peer = 0; peer < plan.ranks; ++peer) {
+      senders += sends[static_cast<std::size_t>(peer)] &&
+                 is_between_hosts(static_cast<PathClass>(model.class_of(peer, rank)));
+    }
+    most = std::max(most, senders);
   }
   return most;
 }
 
-// Streams that meet at one port lose time that no prediction knows of: the network's queues run
-// over. So of candidates that are as good as equal, those with the fewest such streams come first.
-void prefer_few_senders(std::vector<Prediction>& sorted, const CostModel& model) {
-  if (sorted.empty() || !is_simulated(model.ranks)) return;
-  const double limit = precision * static_cast<double>(sorted.front().picoseconds);
-  const auto end = std::find_if(sorted.begin(), sorted.end(), [&](const Prediction& one) {
-    return static_cast<double>(one.picoseconds) > limit;
-  });
-  std::vector<std::pair<std::size_t, Prediction>> equals;
-  for (auto one = sorted.begin(); one != end; ++one) {
-    const std::size_t senders = most_senders(one->candidate.plan, model);
-    equals.emplace_back(senders, std::move(*one));
+using Places = std::vector<std::size_t>;  // of predictions, in their order
+
+// Those that take no more than so many times as long as the fastest of `some`.
+Places nearly_fastest(const std::vector<Prediction>& all, const Places& some, double times) {
+  auto fastest = std::numeric_limits<std::int64_t>::max();
+  for (const std::size_t place : some) fastest = std::min(fastest, all[place].picoseconds);
+  Places found;
+  for (const std::size_t place : some) {
+    const auto time = static_cast<double>(all[place].picoseconds);
+    if (time <= times * static_cast<double>(fastest)) found.push_back(place);
   }
-  std::stable_sort(equals.begin(), equals.end(),
-                   [](const auto& a, const auto& b) { return a.first < b.first; });
-  std::transform(equals.begin(), equals.end(), sorted.begin(),
-                 [](auto& one) { return std::move(one.second); });
+  return found;
+}
+
+Places with_fewest_senders(const std::vector<Prediction>& all, const Places& some,
+                           const CostModel& model) {
+  Places found;
+  auto fewest = std::numeric_limits<std::size_t>::max();
+  const Plan* counted = nullptr;
+  std::size_t senders = 0;
+  for (const std::size_t place : some) {
+    const Plan& plan = all[place].candidate.plan;
+    // The tiles of a plan follow each other.
+    if (counted == nullptr || !(*counted == plan)) senders = most_senders(plan, model, fewest);
+    counted = &plan;
+    if (senders > fewest) continue;
+    if (senders < fewest) found.clear();
+    fewest = senders;
+    found.push_back(place);
+  }
+  return found;
+}
+
+// The fastest first; but before them the simplest of those that are as fast, where there are
+// several hosts as the fastest with few senders.
+void rank(std::vector<Prediction>& simplest_first, const CostModel& model) {
+  std::vector<Prediction>& all = simplest_first;
+  if (all.empty()) return;
+  Places best(all.size());
+  std::iota(best.begin(), best.end(), std::size_t{0});
+  if (is_simulated(model.ranks) && spans_hosts(model)) {
+    best = with_fewest_senders(all, nearly_fastest(all, best, worth_few_senders), model);
+  }
+  const auto simplest =
+      all.begin() + static_cast<std::ptrdiff_t>(nearly_fastest(all, best, as_fast).front());
+  std::rotate(all.begin(), simplest, simplest + 1);
+  std::stable_sort(all.begin() + 1, all.end(), [](const Prediction& a, const Prediction& b) {
+    return a.picoseconds < b.picoseconds;
+  });
 }
 
 }  // namespace
@@ -101,18 +151,23 @@ Result<std::int64_t> predicted_time(const Candidate& candidate, const CostModel&
     if (!simulation) return simulation.error();
     seconds = simulation.value().seconds;
   } else {
-    const Result<double> estimated = estimate(candidate, model, bytes);
-    if (!estimated) return estimated.error();
-    seconds = estimated.value();
+    const Result<Estimate> estimate = Estimate::make(candidate.plan, model);
+    if (!estimate) return estimate.error();
+    seconds = estimate.value().seconds(bytes, candidate.tile_bytes);
   }
   return static_cast<std::int64_t>(std::llround(seconds * 1e12));
 }
 
 Result<std::vector<Prediction>> Planner::predict(Collective collective, std::uint64_t bytes,
                                                  const Pins& pins) const {
+  return predict(candidates(site_, collective, bytes, pins), bytes);
+}
+
+Result<std::vector<Prediction>> Planner::predict(std::vector<Candidate> some,
+                                                 std::uint64_t bytes) const {
   std::vector<Prediction> predictions;
   std::optional<Error> reason;
-  for (Candidate& candidate : candidates(site_, collective, bytes, pins)) {
+  for (Candidate& candidate : some) {
     const Result<std::int64_t> time = predicted_time(candidate, model_, bytes);
     if (time) {
       predictions.push_back({std::move(candidate), time.value()});
@@ -121,11 +176,32 @@ Result<std::vector<Prediction>> Planner::predict(Collective collective, std::uin
     }
   }
   if (predictions.empty() && reason) return *reason;
-  std::stable_sort(
-      predictions.begin(), predictions.end(),
-      [](const Prediction& a, const Prediction& b) { return a.picoseconds < b.picoseconds; });
-  prefer_few_senders(predictions, model_);
+  rank(predictions, model_);
   return predictions;
+}
+
+// Those that are worth simulating.
+std::vector<Candidate> Planner::shortlist(std::vector<Candidate> all, std::uint64_t bytes) const {
+  if (!is_simulated(site_.ranks) || all.size() < 2) return all;
+  std::vector<double> seconds;
+  std::optional<Estimate> estimate;
+  for (const Candidate& one : all) {
+    if (!estimate || !(estimate->plan() == one.plan)) {
+      Result<Estimate> made = Estimate::make(one.plan, model_);
+      if (!made) return all;  // the simulation says why
+      estimate.emplace(std::move(made).value());
+    }
+    seconds.push_back(estimate->seconds(bytes, one.tile_bytes));
+  }
+  std::vector<double> sorted = seconds;
+  std::sort(sorted.begin(), sorted.end());
+  const double limit =
+      std::min(sorted[std::min(most_simulated, sorted.size()) - 1], not_worth_while * sorted[0]);
+  std::vector<Candidate> kept;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (seconds[i] <= limit) kept.push_back(std::move(all[i]));
+  }
+  return kept;
 }
 
 // What may decide, the strongest first; the last one always can.
@@ -162,7 +238,8 @@ std::vector<Planner::Pinned> Planner::asked_for(Collective collective, std::uint
 Result<Choice> Planner::decide(Collective collective, std::uint64_t bytes) {
   bool passed_over = false;
   for (const Pinned& pinned : asked_for(collective, bytes)) {
-    Result<std::vector<Prediction>> predictions = predict(collective, bytes, pinned.pins);
+    Result<std::vector<Prediction>> predictions =
+        predict(shortlist(candidates(site_, collective, bytes, pinned.pins), bytes), bytes);
     if (!predictions) return predictions.error();
     if (predictions.value().empty()) {
       passed_over = true;

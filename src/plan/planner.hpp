@@ -1,7 +1,7 @@
 #pragma once
 
-// The decision: which schedule for a call, and in which tiles. Candidates are simulated on the
-// topology with its costs, and the fastest is taken.
+// The decision: which schedule for a call, and in which tiles. A closed form picks the few of the
+// candidates that are worth simulating on the topology with its costs, and the fastest is taken.
 //
 // Sizes fall into classes, four to a doubling; the smallest size of a class decides for all of it.
 // A class is planned when a call first needs it. What comes out is a function of topology, costs
@@ -75,9 +75,10 @@ class Planner {
   /// Fails with unsupported where no algorithm has the collective.
   Result<const Choice*> choose(Collective collective, std::uint64_t bytes);
 
-  /// All candidates at this very size, the fastest first; of equals the simplest. Of those that are
-  /// within 5 % of the fastest, the ones in which a rank receives from the fewest ranks of other
-  /// hosts. Pins as given, whatever the wishes.
+  /// All candidates at this very size. First the simplest of those that are as fast within 2 % as
+  /// the fastest, or, where there are several hosts, as the fastest of those within 5 % in which
+  /// ranks receive from the fewest of other hosts; then all others, the fastest first. Pins as
+  /// given, whatever the wishes.
   Result<std::vector<Prediction>> predict(Collective collective, std::uint64_t bytes,
                                           const Pins& pins = {}) const;
 
@@ -106,6 +107,8 @@ class Planner {
   };
 
   std::vector<Pinned> asked_for(Collective collective, std::uint64_t bytes) const;
+  Result<std::vector<Prediction>> predict(std::vector<Candidate> some, std::uint64_t bytes) const;
+  std::vector<Candidate> shortlist(std::vector<Candidate> all, std::uint64_t bytes) const;
   Result<Choice> decide(Collective collective, std::uint64_t bytes);
   void note(std::string text);
 
@@ -119,7 +122,7 @@ class Planner {
   std::vector<std::string> noted_;
 };
 
-/// Whether candidates among so many ranks are simulated; else the closed form of estimate() tells.
+/// Whether candidates among so many ranks are simulated; else the closed form of Estimate tells.
 bool is_simulated(int ranks);
 /// The time of a candidate in picoseconds, by one or the other.
 Result<std::int64_t> predicted_time(const Candidate& candidate, const CostModel& model,

@@ -52,7 +52,7 @@ TEST(CostText, SaysWhatItMeans) {
 TEST(CostText, IsWhatAPersonWouldWrite) {
   EXPECT_EQ(to_text(table_of(example)),
             "rondo costs 1\n"
-            "rank start 1.2us reduce 12GB/s copy unlimited\n"
+            "rank start 1.2us reduce 12GB/s copy unlimited switch 0ns\n"
             "l3 latency 240ns overhead 90ns wire 5.1GB/s processor 9GB/s window 512KiB\n"
             "net latency 15us overhead 0ns wire 5GB/s processor unlimited window 4MiB\n"
             "port 3f5c wire 2.5GB/s\n"
@@ -68,6 +68,7 @@ TEST(CostText, AnyTableComesBackBitByBit) {
     table.start_s = number();
     table.reduce_byte_s = number();
     table.copy_byte_s = number();
+    table.switch_s = number();
     for (auto& link : table.links) {
       if (random() % 2 == 0) continue;
       link = LinkCost{number(), number(), number(), number(), random() >> (random() % 64)};
@@ -349,6 +350,18 @@ TEST(TopologyModel, AFastPortHasTimeForOthers) {
   EXPECT_NEAR(seconds(table), 5 * unit, 1e-12);
   table.ports = {{topology.hosts[0].id, 2e-9}};
   EXPECT_NEAR(seconds(table), 6 * unit, 1e-12);
+}
+
+TEST(TopologyModel, ASharedProcessorTurnsFromOneRankToAnother) {
+  CostTable table;
+  link_of(table, PathClass::network) = LinkCost{.overhead_s = 1 * us, .window_bytes = 1 << 20};
+  table.switch_s = 10 * us;
+  const Plan there{Algorithm::knomial, Collective::broadcast, 2, 0, 2};
+  EXPECT_NEAR(seconds(there, model_of(bound(2, {{0}, {1}}), table), 16), 2 * us, 1e-12);
+  EXPECT_NEAR(seconds(there, model_of(bound(2, {{0}, {0}}), table), 16), 12 * us, 1e-12);
+  // The second goes on from its send to its recv, so that it turns twice.
+  const Plan both{Algorithm::one_shot, Collective::allgather, 2, 0, 2};
+  EXPECT_NEAR(seconds(both, model_of(bound(2, {{0}, {0}}), table), 16), (4 + 2 * 10) * us, 1e-12);
 }
 
 TEST(TopologyModel, FoldsWhereItRepeatsItself) {

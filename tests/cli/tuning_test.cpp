@@ -42,6 +42,11 @@ TEST(RulesOfTuned, StayWithWhatIsNearlyTheBest) {
             "allreduce 0B.. one_shot tile 0B ranks 2\n");
 }
 
+TEST(RulesOfTuned, OfNearlyEqualOnesTakeThatOfTheShorterPrediction) {
+  EXPECT_EQ(rules_text({tuned(4, 5.1, 5)}), "allreduce 0B.. ring tile 0B ranks 2\n");
+  EXPECT_EQ(rules_text({tuned(4, 5.5, 5)}), "allreduce 0B.. one_shot tile 0B ranks 2\n");
+}
+
 TEST(RulesOfTuned, OfSizesCloseTogetherCanBeRead) {
   // All of 4096, 4100 and 4200 bytes are of one class.
   EXPECT_EQ(rules_text({tuned(64, 9, 5), tuned(4096, 5, 9), tuned(4100, 9, 5), tuned(4200, 5, 9)}),

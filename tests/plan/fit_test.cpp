@@ -16,8 +16,10 @@ std::vector<MeasuredCall> some_calls() {
                        std::uint64_t tile) {
     return MeasuredCall{{algorithm, collective, 2, 0, 2}, {bytes, 4, tile}, 0};
   };
+  MeasuredCall many = call(Algorithm::ring, Collective::allreduce, 128, 0);
+  many.plan.channels = 8;
   return {call(Algorithm::knomial, Collective::broadcast, 8, 0),
-          call(Algorithm::one_shot, Collective::allreduce, 8, 0),
+          many,
           call(Algorithm::knomial, Collective::broadcast, 32 << 10, 0),
           call(Algorithm::knomial, Collective::broadcast, 64 << 10, 4 << 10),
           call(Algorithm::one_shot, Collective::allreduce, 64 << 10, 0),
@@ -37,11 +39,18 @@ CostTable rank_costs() {
   return table;
 }
 
-double time_of(const MeasuredCall& call, const LinkCost& link) {
-  CostTable table = rank_costs();
+double time_of(const MeasuredCall& call, const LinkCost& link,
+               const Topology& topology = two_ranks(), const CostTable& rank = rank_costs()) {
+  CostTable table = rank;
   table.links.back() = link;
-  const CostModel model = make_cost_model(two_ranks(), table).value();
+  const CostModel model = make_cost_model(topology, table).value();
   return simulate(call.plan, model, call.workload).value().seconds;
+}
+
+Topology on_one_core() {
+  Topology topology = two_ranks();
+  topology.ranks[0].pus = topology.ranks[1].pus = {0};
+  return topology;
 }
 
 TEST(FitLink, FindsConstantsThatGiveTheTimes) {
@@ -54,13 +63,48 @@ TEST(FitLink, FindsConstantsThatGiveTheTimes) {
   for (const LinkCost& link : links) {
     std::vector<MeasuredCall> calls = some_calls();
     for (MeasuredCall& call : calls) call.seconds = time_of(call, link);
-    const Result<LinkCost> fitted = fit_link(calls, two_ranks(), rank_costs());
+    const Result<FittedCosts> fitted = fit_link(calls, two_ranks(), rank_costs());
     ASSERT_TRUE(fitted.ok()) << fitted.error().what();
     for (const MeasuredCall& call : calls) {
-      EXPECT_NEAR(time_of(call, fitted.value()) / call.seconds, 1, 0.15)
+      EXPECT_EQ(fitted.value().switch_s, 0);
+      EXPECT_NEAR(time_of(call, fitted.value().link) / call.seconds, 1, 0.2)
           << name(call.plan.collective) << " of " << call.workload.bytes << " bytes, latency "
           << link.latency_s;
     }
+  }
+}
+
+TEST(FitLink, FindsTheSwitchOfASharedProcessor) {
+  for (const double switch_s : {1 * us, 12 * us}) {
+    CostTable rank = rank_costs();
+    rank.switch_s = switch_s;
+    const LinkCost link{0, switch_s / 3, 0, 1 / 14e9, 0};  // in the usual proportion
+    std::vector<MeasuredCall> calls = some_calls();
+    for (MeasuredCall& call : calls) call.seconds = time_of(call, link, on_one_core(), rank);
+    const FittedCosts fitted = fit_link(calls, on_one_core(), rank_costs()).value();
+    EXPECT_NEAR(fitted.switch_s / switch_s, 1, 0.15);
+    EXPECT_NEAR(fitted.link.overhead_s / link.overhead_s, 1, 0.15);
+    EXPECT_NEAR(fitted.link.overhead_byte_s / link.overhead_byte_s, 1, 0.15);
+    EXPECT_EQ(fitted.link.latency_s, 0);
+    EXPECT_EQ(fitted.link.byte_s, 0);
+    // What is known stays.
+    EXPECT_EQ(fit_link(calls, on_one_core(), rank).value().switch_s, switch_s);
+  }
+}
+
+TEST(FitLink, TakesTheWireFromThePorts) {
+  const Topology hosts = synthetic_topology("2 hosts x 1 cores").value();
+  for (const double wire : {1 / 11.7e9, 1 / 119.6e6}) {
+    CostTable rank = rank_costs();
+    rank.ports = {{hosts.hosts[0].id, wire}, {hosts.hosts[1].id, wire}};
+    const LinkCost link{12 * us, 2 * us, 0, 1 / 4e9, 1 << 20};
+    std::vector<MeasuredCall> calls = some_calls();
+    for (MeasuredCall& call : calls) call.seconds = time_of(call, link, hosts, rank);
+    const LinkCost fitted = fit_link(calls, hosts, rank).value().link;
+    EXPECT_EQ(fitted.byte_s, 0);
+    EXPECT_NEAR(fitted.latency_s / link.latency_s, 1, 0.15) << wire;
+    EXPECT_NEAR(fitted.overhead_s / link.overhead_s, 1, 0.15) << wire;
+    EXPECT_NEAR(fitted.overhead_byte_s / link.overhead_byte_s, 1, 0.3) << wire;
   }
 }
 
@@ -72,7 +116,7 @@ TEST(FitLink, StandsNoise) {
     call.seconds = time_of(call, link) * factor;
     factor = 1 / factor;
   }
-  const LinkCost fitted = fit_link(calls, two_ranks(), rank_costs()).value();
+  const LinkCost fitted = fit_link(calls, two_ranks(), rank_costs()).value().link;
   for (const MeasuredCall& call : calls) {
     EXPECT_NEAR(std::log(time_of(call, fitted) / call.seconds), 0, 0.4) << call.workload.bytes;
   }
