@@ -1,6 +1,7 @@
 #include "transport/inproc.hpp"
 
 #include <algorithm>
+#include <array>
 #include <condition_variable>
 #include <deque>
 #include <map>
@@ -64,6 +65,8 @@ struct World {
   std::condition_variable returned;  // the last loan of some member ended
   std::optional<Error> failure;      // final: the world is over
   std::optional<Error> suspicion;    // somebody's deadline passed: all are to testify
+  // Of the last operations, what the first rank that began each called; by number, modulo.
+  std::array<Claim, 8> begun;
   struct Child {
     std::shared_ptr<World> world;
     std::size_t missing;
@@ -124,6 +127,13 @@ Result<> Inproc::begin(std::uint64_t sequence, const Call& call, std::span<const
   const Lock lock(world_->mutex);
   if (const auto error = obstacle()) return *error;
   self().claim = {rank(), sequence, call};
+  if (call.form == Form::exchange) return {};  // which each rank counts for itself
+  // Ranks that call different things may wait for each other without a message that tells.
+  Claim& first = world_->begun[sequence % world_->begun.size()];
+  if (first.sequence < sequence) first = self().claim;
+  if (first.sequence == sequence && first.call != call) {
+    world_->fail(mismatch(self().claim, first));
+  }
   return {};
 }
 
