@@ -141,7 +141,7 @@ TEST(Command, TopoExplainsWhatIsWrong) {
   expect("topo --costs", 0, "rondo costs 1\nrank start ");
   expect("topo --costs --transport inproc", 0, " window ");
   expect("topo --costs --transport pigeon", 2,
-         "there is no transport 'pigeon'; known: tcp, inproc");
+         "there is no transport 'pigeon'; known: shm, tcp, inproc");
   expect("topo --costs --json", 2, "unknown option '--json'");
   expect("topo --json --text", 2, "give one of --json and --text");
   expect("topo --xml a --synthetic b", 2, "give one of FILE, --xml and --synthetic");
@@ -262,7 +262,7 @@ TEST(Command, PlanShowsTheSchedulesOfAllSizes) {
   expect("plan --svg -", 0, "</svg>");
   expect("plan --collective alltoall --svg -", 0, "alltoall among 4 ranks");
   expect("run -n 2 --no-prefix -- '" + command_path + "' plan --collective allgather", 0,
-         "Schedules among 2 ranks over tcp; costs of this world\n\nallgather\n");
+         "Schedules among 2 ranks over shm; costs of this world\n\nallgather\n");
 }
 
 TEST(Command, TuneMeasuresAndSavesWhatIsUsedAfterwards) {
@@ -280,7 +280,7 @@ TEST(Command, TuneMeasuresAndSavesWhatIsUsedAfterwards) {
   expect("explain allreduce 4 --ranks 3", 0, "\nbecause: of ");  // measured among 2
   unsetenv("RONDO_PLAN_FILE");
   std::filesystem::remove(path);
-  expect("tune --ranks 2 --time 10 --size 4", 0, "allreduce among 2 ranks over tcp");
+  expect("tune --ranks 2 --time 10 --size 4", 0, "allreduce among 2 ranks over shm");
   expect(brief + "--save -", 0, "# measured among 2 ranks over inproc\nallreduce 0B..");
 }
 
@@ -320,7 +320,8 @@ TEST(Command, ThePlannerSaysWhatItDoesNotUnderstand) {
          "option --ranks describes a world; under a launcher there is one");
   expect("tune", 2, "say how many --ranks, or start it under 'rondo run'");
   expect("tune --ranks 1", 2, "option --ranks is a number from 2 to 256, not '1'");
-  expect("tune --ranks 2 --transport pigeon", 2, "--transport is tcp or inproc, not 'pigeon'");
+  expect("tune --ranks 2 --transport pigeon", 2,
+         "--transport is auto, shm, tcp or inproc, not 'pigeon'");
   expect("tune --ranks 2 --collective dance", 2, "unknown collective 'dance'");
   expect("tune --ranks 2 --collective ''", 2, "option --collective names none");
   expect("tune --ranks 2 --size 5X", 2, "--size");
