@@ -57,7 +57,7 @@ bool Mailbox::send(Traffic& traffic, const Operation& operation) {
       line.set_place(place);
       target = own_.outbox->ring() + place;
     }
-    if (bytes > 0) std::memcpy(target, transfer.data + sent_, bytes);
+    writer_.write(target, transfer.data + sent_, bytes);
     line.bytes = static_cast<std::uint32_t>(bytes);
     if (sent_ == 0) {
       line.size = transfer.size;

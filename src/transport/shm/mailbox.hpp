@@ -23,6 +23,7 @@
 
 #include "transport/route/carrier.hpp"
 #include "transport/shm/segment.hpp"
+#include "transport/shm/slot_writer.hpp"
 
 namespace rondo::process {
 
@@ -116,6 +117,7 @@ class Mailbox final : public Carrier {
   std::uint64_t ring_begin_ = 0;
   std::array<std::uint64_t, lines> ring_ends_ = {};  // after each line
   std::size_t sent_ = 0;                             // of the first message
+  SlotWriter writer_;
 
   std::uint32_t taken_ = 0;
   std::size_t received_ = 0;        // of the first message
