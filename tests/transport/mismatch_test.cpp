@@ -73,7 +73,9 @@ TEST(Mismatch, reaches_ranks_that_are_not_neighbours) {
   const Transports world = make_world(ranks);
   on_all_ranks(ranks, [&](int rank) {
     ASSERT_FALSE(pass_round(*world[rank], 1, usual));
-    const auto error = pass_round(*world[rank], 2, rank == 2 ? differences()[0].call : usual);
+    auto error = pass_round(*world[rank], 2, rank == 2 ? differences()[0].call : usual);
+    // Rank 0 may have been served by rank 3 before that one heard of rank 2.
+    if (rank == 0 && !error) error = pass_round(*world[rank], 3, usual);
     ASSERT_TRUE(error);
     EXPECT_EQ(error->code(), ErrorCode::mismatch) << error->text();
   });

@@ -24,8 +24,9 @@ class ProcessWorld {
 
   /// `look` sees what the ranks get.
   ProcessWorld(int ranks, const Body& body,
-               const std::function<void(const std::vector<Membership>&)>& look = {}) {
-    std::vector<Membership> all = memberships(ranks);
+               const std::function<void(const std::vector<Membership>&)>& look = {},
+               Medium medium = medium_under_test()) {
+    std::vector<Membership> all = memberships(ranks, medium);
     if (look) look(all);
     for (int rank = 0; rank < ranks; ++rank) {
       int ends[2];

@@ -1,23 +1,16 @@
 #include "transport/shm/introduction.hpp"
 
-#include <sys/socket.h>
-#include <sys/uio.h>
-
 #include <algorithm>
+#include <array>
 #include <cerrno>
-#include <cstring>
+#include <span>
 
 #include "base/text.hpp"
+#include "transport/shm/passing.hpp"
 
 namespace rondo::process {
 
 namespace {
-
-constexpr std::size_t passed_descriptors = 2;
-
-struct alignas(cmsghdr) ControlBytes {
-  std::array<char, CMSG_SPACE(passed_descriptors * sizeof(int))> bytes = {};
-};
 
 Error gone() {
   return Error(ErrorCode::peer_lost, "it ended the conversation");
@@ -42,7 +35,8 @@ Result<std::unique_ptr<Carrier>> Introduction::advance() {
       return moved.error();
     }
     if (stage_ == Stage::agreed) {
-      return std::unique_ptr<Carrier>(std::make_unique<Mailbox>(own_, std::move(peer_)));
+      return std::unique_ptr<Carrier>(
+          std::make_unique<Mailbox>(own_, std::move(peer_), std::move(socket_)));
     }
     if (!moved.value()) return std::unique_ptr<Carrier>();
   }
@@ -85,48 +79,23 @@ Result<> Introduction::say_offer() {
 
 // A Unix socket takes so few bytes whole, and first.
 Result<> Introduction::say(const Offer& offer, bool with_descriptors) {
-  Offer sent = offer;
-  iovec part = {&sent, sizeof sent};
-  msghdr message = {};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  ControlBytes control;
-  if (with_descriptors) {
-    const std::array<int, passed_descriptors> passed = {memory_->segment_fd(), memory_->bell()};
-    message.msg_control = control.bytes.data();
-    message.msg_controllen = control.bytes.size();
-    cmsghdr* const head = CMSG_FIRSTHDR(&message);
-    head->cmsg_level = SOL_SOCKET;
-    head->cmsg_type = SCM_RIGHTS;
-    head->cmsg_len = CMSG_LEN(sizeof passed);
-    std::memcpy(CMSG_DATA(head), passed.data(), sizeof passed);
-  }
-  if (::sendmsg(socket_.fd(), &message, MSG_NOSIGNAL) == sizeof sent) return {};
-  const int number = errno;
+  const std::array<int, 2> descriptors = {memory_->bell(),
+                                          with_descriptors ? memory_->segment_fd() : -1};
+  const std::span<const int> passed(descriptors);
+  const int number =
+      pass(socket_, std::as_bytes(std::span(&offer, 1)), passed.first(with_descriptors ? 2 : 0));
+  if (number == 0) return {};
   if (number == EPIPE || number == ECONNRESET) return gone();
   return broken(system_error("cannot pass memory over a Unix socket", number).text());
 }
 
 // False while nothing has come.
 Result<bool> Introduction::hear() {
-  iovec part = {&heard_, sizeof heard_};
-  msghdr message = {};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  ControlBytes control;
-  message.msg_control = control.bytes.data();
-  message.msg_controllen = control.bytes.size();
-  const ssize_t n = ::recvmsg(socket_.fd(), &message, MSG_CMSG_CLOEXEC);
+  std::array<Descriptor, 2> passed;
+  const ssize_t n = take_passed(socket_, std::as_writable_bytes(std::span(&heard_, 1)), passed);
   if (n < 0 && (errno == EAGAIN || errno == EINTR)) return false;
-  for (cmsghdr* head = n > 0 ? CMSG_FIRSTHDR(&message) : nullptr; head != nullptr;
-       head = CMSG_NXTHDR(&message, head)) {
-    if (head->cmsg_level != SOL_SOCKET || head->cmsg_type != SCM_RIGHTS) continue;
-    std::array<int, passed_descriptors> passed = {-1, -1};
-    std::memcpy(passed.data(), CMSG_DATA(head),
-                std::min<std::size_t>(head->cmsg_len - CMSG_LEN(0), sizeof passed));
-    segment_ = Descriptor(passed[0]);
-    bell_ = Descriptor(passed[1]);
-  }
+  bell_ = std::move(passed[0]);
+  segment_ = std::move(passed[1]);
   if (n == 0 || (n < 0 && errno == ECONNRESET)) return gone();
   if (n != sizeof heard_ || heard_.magic != Offer::right_magic) {
     return broken("it said something else");

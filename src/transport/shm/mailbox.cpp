@@ -3,7 +3,9 @@
 #include <sys/eventfd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
+#include <thread>
 
 namespace rondo::process {
 
@@ -12,6 +14,9 @@ namespace {
 constexpr std::size_t granule = 64;           // what a part in the ring is rounded up to
 constexpr std::size_t parts_in_ring = 4;      // so that both sides are busy
 constexpr std::size_t least_part = 16 << 10;  // smaller ones cost more than they overlap
+
+constexpr std::size_t turn_bytes = 1 << 20;  // read in place before others get their turn
+constexpr auto longest_reading = std::chrono::seconds(1);
 
 constexpr std::size_t rounded(std::size_t bytes) {
   return (bytes + granule - 1) / granule * granule;
@@ -29,44 +34,62 @@ std::uint64_t agreement_of(const Transfer& transfer, const Operation& operation)
 
 }  // namespace
 
-std::uint64_t Line::place() const {
-  std::uint64_t place = 0;
+Line::Place Line::place() const {
+  Place place;
   std::memcpy(&place, payload.data(), sizeof place);
   return place;
 }
 
-void Line::set_place(std::uint64_t place) {
+void Line::set_place(const Place& place) {
   std::memcpy(payload.data(), &place, sizeof place);
 }
 
-Mailbox::Mailbox(const OwnBoxes& own, PeerBoxes peer) : own_(own), peer_(std::move(peer)) {}
+Mailbox::Mailbox(const OwnBoxes& own, PeerBoxes peer, Descriptor socket)
+    : own_(own), peer_(std::move(peer)), talk_(std::move(socket)) {}
+
+// Nobody reads the user's memory after this. A reader never waits for anything while it reads, so
+// that it takes a bounded time, unless it was stopped.
+Mailbox::~Mailbox() {
+  own_.inbox->is_reading.store(0, std::memory_order_seq_cst);
+  own_.outbox->is_closed.store(1, std::memory_order_seq_cst);
+  if (!is_offered_) return;
+  const auto give_up = std::chrono::steady_clock::now() + longest_reading;
+  while (peer_.inbox->is_reading.load(std::memory_order_seq_cst) != 0 &&
+         std::chrono::steady_clock::now() < give_up) {
+    std::this_thread::yield();
+  }
+}
 
 bool Mailbox::send(Traffic& traffic, const Operation& operation) {
   bool moved = false;
   while (!traffic.sends.empty()) {
     const Transfer& transfer = traffic.sends.front();
+    if (is_offered_) {
+      if (!has_been_read()) break;
+      is_offered_ = false;
+      moved = true;
+      traffic.sends.finish();
+      continue;
+    }
     if (!has_room(transfer)) {
       note_taken();
       if (!has_room(transfer)) break;
+    }
+    if (sent_ == 0 && offer_in_place(transfer, operation)) {
+      moved = true;
+      break;
     }
     Line& line = own_.outbox->lines[written_ % lines];
     const std::size_t bytes = part_of(transfer);
     std::byte* target = line.payload.data();
     if (!is_inline(transfer.size)) {
       const std::size_t place = reserve(bytes);
-      line.set_place(place);
+      line.set_place({.offset = place});
       target = own_.outbox->ring() + place;
     }
-    writer_.write(target, transfer.data + sent_, bytes);
+    into_ring_.copy(target, transfer.data + sent_, bytes, transfer.size);
     line.bytes = static_cast<std::uint32_t>(bytes);
-    if (sent_ == 0) {
-      line.size = transfer.size;
-      line.agreement = agreement_of(transfer, operation);
-      Frame& frame = own_.outbox->frames[written_ % lines];
-      frame = operation.frame;
-      frame.bytes = transfer.size;
-      if (frame.form == Form::exchange) frame.dtype = transfer.dtype;
-    }
+    if (sent_ == 0) begin_line(line, transfer, operation);
     publish(ring_end_);
     moved = true;
     sent_ += bytes;
@@ -79,6 +102,35 @@ bool Mailbox::send(Traffic& traffic, const Operation& operation) {
     own_.outbox->is_full.store(0, std::memory_order_relaxed);
   }
   return moved;
+}
+
+void Mailbox::begin_line(Line& line, const Transfer& transfer, const Operation& operation) {
+  line.size = transfer.size;
+  line.agreement = agreement_of(transfer, operation);
+  Frame& frame = own_.outbox->frames[written_ % lines];
+  frame = operation.frame;
+  frame.bytes = transfer.size;
+  if (frame.form == Form::exchange) frame.dtype = transfer.dtype;
+}
+
+// Where the peer can read the user's memory it gets to know where the message is.
+bool Mailbox::offer_in_place(const Transfer& transfer, const Operation& operation) {
+  if (transfer.size < least_in_place) return false;
+  const auto region = Regions::of_process().find(transfer.data, transfer.size);
+  if (!region || !talk_.tell(*region)) return false;
+  Line& line = own_.outbox->lines[written_ % lines];
+  const auto offset = static_cast<std::uint64_t>(transfer.data - region->mapping->data());
+  line.set_place({offset, region->id, 1});
+  line.bytes = 0;
+  begin_line(line, transfer, operation);
+  is_offered_ = true;
+  publish(ring_end_);
+  return true;
+}
+
+bool Mailbox::has_been_read() {
+  note_taken();
+  return freed_ == written_;
 }
 
 std::size_t Mailbox::part_of(const Transfer& transfer) const {
@@ -124,7 +176,7 @@ void Mailbox::note_taken() {
 }
 
 bool Mailbox::has_arrived() const {
-  return next_line().stamp.load(std::memory_order_seq_cst) == taken_ + 1;
+  return !is_revoked_ && next_line().stamp.load(std::memory_order_seq_cst) == taken_ + 1;
 }
 
 bool Mailbox::receive(Traffic& traffic, const Operation& operation) {
@@ -137,6 +189,12 @@ bool Mailbox::receive(Traffic& traffic, const Operation& operation) {
       traffic.trouble = judge(line, transfer, operation, traffic.frame);
       if (traffic.trouble != Trouble::none) break;
       traffic.last_heard = operation.frame.sequence;
+    }
+    if (!is_inline(transfer.size) && line.place().is_region != 0) {
+      if (!receive_in_place(traffic, line)) break;
+      moved = true;
+      if (received_ > 0) break;  // the others' turn
+      continue;
     }
     const std::byte* const bytes = bytes_of(line, transfer);
     if (bytes == nullptr) {
@@ -152,7 +210,7 @@ bool Mailbox::receive(Traffic& traffic, const Operation& operation) {
       transfer.part = line.bytes;
       lent_ = &transfer;
     } else {
-      if (line.bytes > 0) std::memcpy(transfer.data + offset, bytes, line.bytes);
+      out_.copy(transfer.data + offset, bytes, line.bytes, transfer.size);
       acknowledge();
     }
     if (received_ == transfer.size) {
@@ -178,9 +236,49 @@ Trouble Mailbox::judge(const Line& line, const Transfer& transfer, const Operati
 const std::byte* Mailbox::bytes_of(const Line& line, const Transfer& transfer) const {
   if (line.bytes > transfer.size - received_) return nullptr;
   if (is_inline(transfer.size)) return line.payload.data();
-  const std::uint64_t place = line.place();
+  const std::uint64_t place = line.place().offset;
   const bool fits = line.bytes <= peer_.ring_bytes && place <= peer_.ring_bytes - line.bytes;
   return fits && line.bytes > 0 ? peer_.outbox->ring() + place : nullptr;
+}
+
+// The bytes are where their owner has them, who may take them back at any time.
+bool Mailbox::receive_in_place(Traffic& traffic, const Line& line) {
+  const Line::Place place = line.place();
+  region_ = talk_.find(place.region);
+  Transfer& transfer = traffic.recvs.front();
+  const bool is_there = region_ && place.offset <= region_->bytes() &&
+                        transfer.size <= region_->bytes() - place.offset;
+  if (!is_there) {
+    traffic.trouble = Trouble::out_of_reach;
+    return false;
+  }
+  own_.inbox->is_reading.store(1, std::memory_order_seq_cst);
+  if (peer_.outbox->is_closed.load(std::memory_order_seq_cst) != 0) {
+    own_.inbox->is_reading.store(0, std::memory_order_seq_cst);
+    is_revoked_ = true;
+    return false;
+  }
+  const std::byte* const bytes = region_->data() + place.offset;
+  if (transfer.borrow) {
+    transfer.data = const_cast<std::byte*>(bytes);  // nobody writes through it
+    lent_ = &transfer;
+    traffic.recvs.finish();
+    return true;
+  }
+  const std::size_t count = std::min(transfer.size - received_, turn_bytes);
+  out_.copy(transfer.data + received_, bytes + received_, count, transfer.size);
+  received_ += count;
+  own_.inbox->is_reading.store(0, std::memory_order_seq_cst);
+  if (peer_.outbox->is_closed.load(std::memory_order_seq_cst) != 0) {
+    is_revoked_ = true;
+    return false;
+  }
+  if (received_ == transfer.size) {
+    received_ = 0;
+    acknowledge();
+    traffic.recvs.finish();
+  }
+  return true;
 }
 
 void Mailbox::acknowledge() {
@@ -191,6 +289,9 @@ void Mailbox::acknowledge() {
 void Mailbox::release(Transfer& transfer) {
   if (lent_ != &transfer) return;
   lent_ = nullptr;
+  if (own_.inbox->is_reading.load(std::memory_order_relaxed) != 0) {
+    own_.inbox->is_reading.store(0, std::memory_order_seq_cst);
+  }
   if (transfer.state.load(std::memory_order_relaxed) == Transfer::State::part) {
     transfer.state.store(Transfer::State::posted, std::memory_order_relaxed);
   }
@@ -212,8 +313,10 @@ void Mailbox::glance(Traffic& traffic, const Operation& operation) {
 bool Mailbox::is_stuck(const Traffic& traffic, bool is_gone) const {
   if (!is_gone) return false;
   const bool lacks_message = !traffic.recvs.empty() && lent_ == nullptr && !has_arrived();
-  const bool lacks_room = !traffic.sends.empty() && !has_room(traffic.sends.front()) &&
-                          peer_.inbox->taken.load(std::memory_order_seq_cst) == freed_;
+  const bool needs_peer =
+      !traffic.sends.empty() && (is_offered_ || !has_room(traffic.sends.front()));
+  const bool lacks_room =
+      needs_peer && peer_.inbox->taken.load(std::memory_order_seq_cst) == freed_;
   return lacks_message || lacks_room;
 }
 

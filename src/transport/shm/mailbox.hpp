@@ -11,9 +11,11 @@
 //   may use line and bytes again        ◄──   taken + 1 in its inbox
 //
 // A message is one line when it is small enough to travel inside of it, else a line for each part,
-// whose bytes lie in the ring. Whoever sleeps says so first and looks once more; whoever has
-// written looks whether the other one sleeps, and rings: in a single order of these four steps, one
-// of the two sees the other.
+// whose bytes lie in the ring. A large one that lies in memory of rondo::allocate() is one line,
+// too: the receiver maps that memory and reads the bytes there, and the sender has them back when
+// the line is taken. Whoever sleeps says so first and looks once more; whoever has written looks
+// whether the other one sleeps, and rings: in a single order of these four steps, one of the two
+// sees the other.
 
 #include <array>
 #include <atomic>
@@ -22,8 +24,9 @@
 #include <memory>
 
 #include "transport/route/carrier.hpp"
+#include "transport/shm/copier.hpp"
+#include "transport/shm/regions.hpp"
 #include "transport/shm/segment.hpp"
-#include "transport/shm/slot_writer.hpp"
 
 namespace rondo::process {
 
@@ -35,17 +38,24 @@ struct alignas(128) Line {
   std::uint32_t bytes;               ///< of the part
   std::uint64_t agreement;           ///< of the message, in its first line: see Operation
   std::uint64_t size;                ///< of the whole message
-  std::array<std::byte, inline_bytes> payload;  ///< else where the part begins in the ring
+  std::array<std::byte, inline_bytes> payload;  ///< else a Place
 
-  std::uint64_t place() const;
-  void set_place(std::uint64_t place);
+  /// Where the bytes are that did not fit: in the ring, or in a region of the sender's memory.
+  struct Place {
+    std::uint64_t offset = 0;
+    Bits128 region = {};
+    std::uint64_t is_region = 0;
+  };
+  Place place() const;
+  void set_place(const Place& place);
 };
 static_assert(sizeof(Line) == 128);
 
 struct alignas(128) Outbox {
   static constexpr std::uint32_t lines_at_once = 32;
 
-  std::atomic<std::uint32_t> is_full;  ///< its owner sleeps until the reader has taken something
+  std::atomic<std::uint32_t> is_full;    ///< its owner sleeps until the reader has taken something
+  std::atomic<std::uint32_t> is_closed;  ///< its owner's memory is its own again
   std::array<Line, lines_at_once> lines;
   std::array<Frame, lines_at_once> frames;  ///< of the message whose first line it is
   // The ring follows.
@@ -55,7 +65,8 @@ struct alignas(128) Outbox {
 };
 
 struct alignas(128) Inbox {
-  std::atomic<std::uint32_t> taken;  ///< lines of the peer's outbox
+  std::atomic<std::uint32_t> taken;       ///< lines of the peer's outbox
+  std::atomic<std::uint32_t> is_reading;  ///< a region of the peer
 };
 
 /// One side's part of a link.
@@ -77,7 +88,9 @@ struct PeerBoxes {
 
 class Mailbox final : public Carrier {
  public:
-  Mailbox(const OwnBoxes& own, PeerBoxes peer);
+  /// `socket`: to the peer, for telling of regions.
+  Mailbox(const OwnBoxes& own, PeerBoxes peer, Descriptor socket);
+  ~Mailbox() override;
 
   bool send(Traffic& traffic, const Operation& operation) override;
   bool receive(Traffic& traffic, const Operation& operation) override;
@@ -90,10 +103,16 @@ class Mailbox final : public Carrier {
 
   static constexpr std::size_t least_ring_bytes = 4 << 10;
   static constexpr std::size_t most_ring_bytes = 512 << 10;
+  /// Smaller messages are copied: their sender need not wait.
+  static constexpr std::size_t least_in_place = 32 << 10;
 
  private:
   static constexpr std::uint32_t lines = Outbox::lines_at_once;
 
+  bool offer_in_place(const Transfer& transfer, const Operation& operation);
+  bool has_been_read();
+  bool receive_in_place(Traffic& traffic, const Line& line);
+  void begin_line(Line& line, const Transfer& transfer, const Operation& operation);
   std::size_t part_of(const Transfer& transfer) const;
   bool has_room(const Transfer& transfer) const;
   std::size_t reserve(std::size_t bytes);
@@ -117,11 +136,17 @@ class Mailbox final : public Carrier {
   std::uint64_t ring_begin_ = 0;
   std::array<std::uint64_t, lines> ring_ends_ = {};  // after each line
   std::size_t sent_ = 0;                             // of the first message
-  SlotWriter writer_;
+  bool is_offered_ = false;  // it lies in a region; its line is the last one
+  Copier into_ring_;
+  Copier out_;
 
   std::uint32_t taken_ = 0;
-  std::size_t received_ = 0;        // of the first message
-  const Transfer* lent_ = nullptr;  // reads the next line
+  std::size_t received_ = 0;               // of the first message
+  const Transfer* lent_ = nullptr;         // reads the next line
+  std::shared_ptr<const Mapping> region_;  // being read
+  bool is_revoked_ = false;                // the peer took back what was to be read
+
+  RegionTalk talk_;
 };
 
 }  // namespace rondo::process

@@ -56,12 +56,6 @@ OwnSegments& own_segments() {
   return *segments;
 }
 
-Result<std::shared_ptr<Mapping>> map(int fd, std::size_t bytes, int protection) {
-  void* const data = ::mmap(nullptr, bytes, protection, MAP_SHARED, fd, 0);
-  if (data == MAP_FAILED) return system_error("cannot map shared memory", errno);
-  return std::make_shared<Mapping>(static_cast<std::byte*>(data), bytes);
-}
-
 }  // namespace
 
 std::size_t MemoryBudget::take(std::size_t peers, std::size_t least, std::size_t most) {
@@ -79,21 +73,45 @@ Mapping::~Mapping() {
   ::munmap(data_, bytes_);
 }
 
-Result<std::unique_ptr<Segment>> Segment::make(std::size_t bytes) {
+std::size_t whole_pages(std::size_t bytes) {
+  const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  return (bytes + page - 1) / page * page;
+}
+
+Result<Descriptor> make_memory(std::size_t bytes) {
   Descriptor memory(::memfd_create("rondo", MFD_CLOEXEC | MFD_ALLOW_SEALING));
   if (!memory) {
     const int number = errno;
     const Error error = system_error("cannot make shared memory", number);
     return number == ENOSYS ? Error(ErrorCode::unsupported, error.text()) : error;
   }
-  const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
-  bytes = (bytes + page - 1) / page * page;
   // Readers must not find it shorter than they were told, whatever its owner does.
-  if (::ftruncate(memory.fd(), static_cast<off_t>(bytes)) != 0 ||
+  if (::ftruncate(memory.fd(), static_cast<off_t>(whole_pages(bytes))) != 0 ||
       ::fcntl(memory.fd(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) {
     return system_error("cannot make shared memory", errno);
   }
-  Result<std::shared_ptr<Mapping>> mapping = map(memory.fd(), bytes, PROT_READ | PROT_WRITE);
+  return memory;
+}
+
+Result<std::shared_ptr<Mapping>> map_memory(const Descriptor& memory, std::size_t bytes,
+                                            bool is_own) {
+  const int protection = is_own ? PROT_READ | PROT_WRITE : PROT_READ;
+  void* const data = ::mmap(nullptr, bytes, protection, MAP_SHARED, memory.fd(), 0);
+  if (data == MAP_FAILED) return system_error("cannot map shared memory", errno);
+  return std::make_shared<Mapping>(static_cast<std::byte*>(data), bytes);
+}
+
+bool is_as_long(const Descriptor& memory, std::size_t bytes) {
+  struct stat status = {};
+  const int seals = ::fcntl(memory.fd(), F_GET_SEALS);
+  return ::fstat(memory.fd(), &status) == 0 && seals >= 0 && (seals & F_SEAL_SHRINK) != 0 &&
+         status.st_size == static_cast<off_t>(bytes);
+}
+
+Result<std::unique_ptr<Segment>> Segment::make(std::size_t bytes) {
+  Result<Descriptor> memory = make_memory(bytes);
+  if (!memory) return memory.error();
+  Result<std::shared_ptr<Mapping>> mapping = map_memory(memory.value(), whole_pages(bytes), true);
   if (!mapping) return mapping.error();
   Bits128 id = {};
   if (::getrandom(id.data(), id.size(), 0) != static_cast<ssize_t>(id.size())) {
@@ -101,7 +119,8 @@ Result<std::unique_ptr<Segment>> Segment::make(std::size_t bytes) {
   }
   auto* const head = new (mapping.value()->data()) SegmentHead;
   head->id = id;
-  return std::unique_ptr<Segment>(new Segment(std::move(memory), std::move(mapping).value()));
+  return std::unique_ptr<Segment>(
+      new Segment(std::move(memory).value(), std::move(mapping).value()));
 }
 
 Segment::Segment(Descriptor memory, std::shared_ptr<Mapping> mapping)
@@ -128,12 +147,8 @@ Result<std::shared_ptr<const Mapping>> map_segment(const Descriptor& memory, con
     if (own->bytes() != bytes) return wrong;
     return own;
   }
-  struct stat status = {};
-  const int seals = ::fcntl(memory.fd(), F_GET_SEALS);
-  const bool is_safe = ::fstat(memory.fd(), &status) == 0 && seals >= 0 &&
-                       (seals & F_SEAL_SHRINK) != 0 && status.st_size == static_cast<off_t>(bytes);
-  if (!is_safe) return wrong;
-  Result<std::shared_ptr<Mapping>> mapping = map(memory.fd(), bytes, PROT_READ);
+  if (!is_as_long(memory, bytes)) return wrong;
+  Result<std::shared_ptr<Mapping>> mapping = map_memory(memory, bytes, false);
   if (!mapping) return mapping.error();
   const auto* const head = reinterpret_cast<const SegmentHead*>(mapping.value()->data());
   if (!same_bits(head->id, id)) return wrong;

@@ -44,6 +44,14 @@ class Mapping {
   std::size_t bytes_;
 };
 
+/// Memory without a name that nobody can make shorter. Errors: resource, io, unsupported.
+Result<Descriptor> make_memory(std::size_t bytes);
+std::size_t whole_pages(std::size_t bytes);
+Result<std::shared_ptr<Mapping>> map_memory(const Descriptor& memory, std::size_t bytes,
+                                            bool is_own);
+/// Whether memory that somebody passed has this length, and will keep it.
+bool is_as_long(const Descriptor& memory, std::size_t bytes);
+
 /// The first bytes of a segment.
 struct SegmentHead {
   Bits128 id = {};  ///< random: whoever finds it in a mapping has mapped the right memory

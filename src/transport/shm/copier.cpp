@@ -1,5 +1,6 @@
-#include "transport/shm/slot_writer.hpp"
+#include "transport/shm/copier.hpp"
 
+#include <algorithm>
 #include <cstring>
 
 #if defined(__SSE2__)
@@ -22,7 +23,10 @@ constexpr bool can_pass_cache = true;
 
 void copy_past_cache(std::byte* target, const std::byte* source, std::size_t bytes) {
   constexpr std::size_t step = 64;
-  std::size_t done = 0;
+  // Whole lines are written, from the first one that begins in the target.
+  const std::size_t misfit = reinterpret_cast<std::uintptr_t>(target) % step;
+  std::size_t done = misfit == 0 ? 0 : std::min(step - misfit, bytes);
+  if (done > 0) std::memcpy(target, source, done);
   for (; done + step <= bytes; done += step) {
     const auto* const from = reinterpret_cast<const __m128i*>(source + done);
     auto* const to = reinterpret_cast<__m128i*>(target + done);
@@ -48,34 +52,41 @@ void copy_past_cache(std::byte* target, const std::byte* source, std::size_t byt
 
 }  // namespace
 
-void SlotWriter::write(std::byte* target, const std::byte* source, std::size_t bytes) {
+void Copier::copy(std::byte* target, const std::byte* source, std::size_t bytes,
+                  std::size_t message_bytes) {
   if (!can_pass_cache || bytes < least_measured) {
     if (bytes > 0) std::memcpy(target, source, bytes);
     return;
   }
-  const Way way = next_way();
+  std::size_t size_class = 0;
+  for (std::size_t most = 8 * least_measured;
+       size_class + 1 < size_classes && message_bytes >= most; most *= 8) {
+    ++size_class;
+  }
+  Experience& experience = experience_[size_class];
+  const Way way = experience.next_way();
   const auto start = std::chrono::steady_clock::now();
   if (way == past_cache) {
     copy_past_cache(target, source, bytes);
   } else {
     std::memcpy(target, source, bytes);
   }
-  learn(way, std::chrono::steady_clock::now() - start, bytes);
+  experience.learn(way, std::chrono::steady_clock::now() - start, bytes);
 }
 
-SlotWriter::Way SlotWriter::next_way() {
-  ++copies_;
-  if (copies_ <= first_trials) return copies_ % ways == 0 ? past_cache : plain;
-  const bool is_past_better = pace_[past_cache] < worth_it * pace_[plain];
-  const bool is_trial = copies_ % copies_per_trial == 0;
+Copier::Way Copier::Experience::next_way() {
+  ++copies;
+  if (copies <= first_trials) return copies % ways == 0 ? past_cache : plain;
+  const bool is_past_better = pace[past_cache] < worth_it * pace[plain];
+  const bool is_trial = copies % copies_per_trial == 0;
   return is_past_better != is_trial ? past_cache : plain;
 }
 
-void SlotWriter::learn(Way way, std::chrono::nanoseconds time, std::size_t bytes) {
-  const double pace = static_cast<double>(time.count()) * 1024 / static_cast<double>(bytes);
-  double& known = pace_[way];
+void Copier::Experience::learn(Way way, std::chrono::nanoseconds time, std::size_t bytes) {
+  const double found = static_cast<double>(time.count()) * 1024 / static_cast<double>(bytes);
+  double& known = pace[way];
   const double expected = known * forgetting;
-  known = known == 0 || pace < expected ? pace : expected;
+  known = known == 0 || found < expected ? found : expected;
 }
 
 }  // namespace rondo::process
