@@ -13,7 +13,7 @@
 #include <map>
 #include <mutex>
 #include <new>
-#include <optional>
+#include <thread>
 
 namespace rondo::process {
 
@@ -38,15 +38,19 @@ class OwnSegments {
   }
 
  private:
-  using Lock = std::unique_lock<std::timed_mutex>;
+  using Lock = std::unique_lock<std::mutex>;
 
   Lock acquire() {
-    Lock lock(mutex_, std::defer_lock);
-    (void)lock.try_lock_for(std::chrono::seconds(1));
+    constexpr int most_tries = 1000;
+    Lock lock(mutex_, std::try_to_lock);
+    for (int i = 0; i < most_tries && !lock; ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      (void)lock.try_lock();
+    }
     return lock;
   }
 
-  std::timed_mutex mutex_;
+  std::mutex mutex_;
   std::map<Bits128, std::weak_ptr<const Mapping>> all_;
 };
 
