@@ -4,6 +4,8 @@
 #include <cstring>
 #include <new>
 
+#include "rondo/memory.hpp"
+
 namespace rondo::bench {
 
 namespace {
@@ -26,18 +28,21 @@ std::size_t count_changed(const std::byte* guard) {
 }  // namespace
 
 void Arena::Free::operator()(std::byte* memory) const {
+  if (is_shared) return rondo::deallocate(memory);
   ::operator delete[](memory, page);
 }
 
-Arena::Area Arena::allocate(std::size_t bytes) {
-  return Area(static_cast<std::byte*>(::operator new[](bytes + 2 * guard_bytes, page)));
+Arena::Area Arena::allocate(std::size_t bytes, bool is_shared) {
+  bytes += 2 * guard_bytes;
+  void* const memory = is_shared ? rondo::allocate(bytes) : ::operator new[](bytes, page);
+  return {static_cast<std::byte*>(memory), Free{is_shared}};
 }
 
-Arena::Arena(std::size_t largest, std::size_t calls)
+Arena::Arena(std::size_t largest, std::size_t calls, bool is_shared)
     : capacity_(
           std::max(whole_lines(largest), std::min(rotation_bytes, whole_lines(largest) * calls))),
-      send_(allocate(capacity_)),
-      receive_(allocate(capacity_)) {}
+      send_(allocate(capacity_, is_shared)),
+      receive_(allocate(capacity_, is_shared)) {}
 
 std::size_t Arena::stride(const Case& c) {
   return whole_lines(c.bytes());

@@ -22,7 +22,8 @@ class Arena {
   static constexpr std::size_t guard_bytes = 64;
 
   /// Room for one call of `largest` bytes a side, and for `calls` of them up to 64 MiB.
-  Arena(std::size_t largest, std::size_t calls);
+  /// `is_shared`: in memory that ranks of this host can read in place.
+  Arena(std::size_t largest, std::size_t calls, bool is_shared = false);
 
   /// The buffers of the i-th call. In place, send and receive are the same memory, or one is a
   /// block of the other; sendrecv is never in place.
@@ -37,11 +38,12 @@ class Arena {
 
  private:
   struct Free {
+    bool is_shared = false;
     void operator()(std::byte* memory) const;
   };
   using Area = std::unique_ptr<std::byte[], Free>;
 
-  static Area allocate(std::size_t bytes);
+  static Area allocate(std::size_t bytes, bool is_shared);
   static std::size_t stride(const Case& c);
   std::array<std::byte*, 4> guards(const Case& c) const;
 

@@ -30,19 +30,19 @@ std::string names(const std::vector<T>& values) {
 std::string config(const Report& report, const Options& options) {
   const std::string root = options.all_roots ? "\"all\"" : std::to_string(options.root);
   const std::string_view algorithm = name(options.algorithm.value_or(Algorithm::automatic));
-  return concat("{\n    \"library\": ", json_text(report.library), ",\n    \"collective\": \"",
-                name_of(options.collective), "\",\n    \"ranks\": ", report.ranks.size(),
-                ",\n    \"min_bytes\": ", options.min_bytes, ", \"max_bytes\": ", options.max_bytes,
-                ", \"step_factor\": ", options.step_bytes == 0 ? options.step_factor : 0,
-                ", \"step_bytes\": ", options.step_bytes,
-                ",\n    \"iterations\": ", options.iterations, ", \"warmup\": ", options.warmup,
-                ", \"blocking\": ", options.blocking ? "true" : "false",
-                ", \"average\": ", static_cast<int>(options.over),
-                ",\n    \"check\": ", static_cast<int>(options.check),
-                ", \"datatypes\": ", names(options.dtypes), ", \"ops\": ", names(options.ops),
-                ", \"root\": ", root, ",\n    \"transport\": ", json_text(options.transport),
-                ", \"algorithm\": \"", algorithm,
-                "\", \"tile_bytes\": ", options.tile_bytes.value_or(0), "\n  }");
+  return concat(
+      "{\n    \"library\": ", json_text(report.library), ",\n    \"collective\": \"",
+      name_of(options.collective), "\",\n    \"ranks\": ", report.ranks.size(),
+      ",\n    \"min_bytes\": ", options.min_bytes, ", \"max_bytes\": ", options.max_bytes,
+      ", \"step_factor\": ", options.step_bytes == 0 ? options.step_factor : 0,
+      ", \"step_bytes\": ", options.step_bytes, ",\n    \"iterations\": ", options.iterations,
+      ", \"warmup\": ", options.warmup, ", \"blocking\": ", options.blocking ? "true" : "false",
+      ", \"average\": ", static_cast<int>(options.over),
+      ",\n    \"check\": ", static_cast<int>(options.check),
+      ", \"datatypes\": ", names(options.dtypes), ", \"ops\": ", names(options.ops),
+      ", \"root\": ", root, ",\n    \"shares_memory\": ", options.shares_memory ? "true" : "false",
+      ",\n    \"transport\": ", json_text(options.transport), ", \"algorithm\": \"", algorithm,
+      "\", \"tile_bytes\": ", options.tile_bytes.value_or(0), "\n  }");
 }
 
 std::string side(const Side& side) {

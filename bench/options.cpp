@@ -127,6 +127,11 @@ bool set_blocking(Options& options, std::string_view text) {
   return text == "0" || text == "1";
 }
 
+bool set_local_register(Options& options, std::string_view text) {
+  options.shares_memory = text == "1";
+  return text == "0" || text == "1";
+}
+
 bool set_over(Options& options, std::string_view text) {
   const auto number = parse_int(text, 0);
   if (!number || *number > 3) return false;
@@ -172,6 +177,7 @@ const std::vector<Flag>& flags() {
       {"-r", "--root", "all, or a rank", set_root},
       {"-z", "--blocking", "0 or 1", set_blocking},
       {"-a", "--average", "0 (rank 0), 1 (average), 2 (minimum) or 3 (maximum)", set_over},
+      {"-R", "--local_register", "0 or 1", set_local_register},
       {"-g", "--ngpus", "1: a rank is one process here", set_one},
       {"-t", "--nthreads", "1: a rank is one process here", set_one},
       {"-J", "--json", "a file name", word(&Options::json_file)},
@@ -298,7 +304,8 @@ Output
   -g 1, -t 1               as nccl-tests has them; a rank is one process here
 
 Which library path
-  --transport NAME         tcp …; inproc runs --ranks N threads in this process
+  -R, --local_register 0|1 1: buffers of rondo::allocate(), which ranks of a host read in place (0)
+  --transport NAME         auto, shm, tcp; inproc runs --ranks N threads in this process
   --ranks N                number of threads for inproc
   --algorithm NAME         )",
                 all_names<Algorithm>(algorithm_count), R"(

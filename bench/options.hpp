@@ -41,8 +41,9 @@ struct Options {
   bool blocking = false;  ///< a barrier before each operation, each timed alone
   Over over = Over::average;
   std::string json_file;
-  std::string transport;  ///< empty: the library's choice
-  int ranks = 0;          ///< threads of one process, with the transport "inproc"
+  bool shares_memory = false;  ///< buffers of rondo::allocate()
+  std::string transport;       ///< empty: the library's choice
+  int ranks = 0;               ///< threads of one process, with the transport "inproc"
   std::optional<Algorithm> algorithm;
   std::optional<std::size_t> tile_bytes;
   bool help = false;

@@ -55,7 +55,10 @@ struct Options {
   std::optional<int> radix = {};  ///< of knomial trees; automatic
   /// Bytes of a segment on their way at once, 0 for whole segments; automatic.
   std::optional<std::size_t> tile_bytes = {};
-  std::optional<std::string> transport = {};  ///< between processes; "tcp"
+  /// What carries data between processes: "shm", memory shared with ranks of the same host; "tcp";
+  /// or "auto": shm where it reaches, else tcp. A rank shares at most 4 MiB with all the others,
+  /// whatever its number of communicators. "auto".
+  std::optional<std::string> transport = {};
   /// File of topology text, as `rondo topo --text` writes it: where the ranks of the world live. It
   /// is the same on all ranks. Without it they look for themselves.
   std::optional<std::string> topology = {};
@@ -88,6 +91,7 @@ class RONDO_API Communicator {
 
   int rank() const noexcept;
   int size() const noexcept;
+  /// "shm", "tcp", "shm+tcp" where ranks of the same host share memory and others don't; "inproc".
   std::string_view transport() const noexcept;
   /// Where the ranks of this communicator live, alike on all of them: what its schedules are
   /// chosen by. What could not be found out is `unknown` there, and remarks() says it in words.

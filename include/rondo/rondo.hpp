@@ -4,6 +4,7 @@
 
 #include "rondo/communicator.hpp"
 #include "rondo/error.hpp"
+#include "rondo/memory.hpp"
 #include "rondo/schedule.hpp"
 #include "rondo/topology.hpp"
 #include "rondo/transport.hpp"

@@ -58,16 +58,20 @@ struct Transfer {
   enum class State : std::uint8_t {
     idle,
     posted,
+    part,  ///< borrow: a part of the bytes is there, and the next one comes after its release()
     done,
   };
 
   Kind kind = Kind::send;
   Link link;
   /// send: the bytes, readable until done. recv: where to put them, owned by the transport until
-  /// done. With `borrow` the transport sets it: on completion it points at the bytes wherever they
-  /// are, readable until release().
+  /// done. With `borrow` the transport sets it: it points at the bytes wherever they are, readable
+  /// until release(); those from `offset` on, where the message comes in parts. A part ends between
+  /// elements, and other messages on the link may wait for its release.
   std::byte* data = nullptr;
   std::size_t size = 0;     ///< bytes; sender and receiver agree on it; may be 0
+  std::size_t offset = 0;   ///< borrow: where in the message `data` begins
+  std::size_t part = 0;     ///< borrow: bytes at `data` in state `part`; when done, all the rest
   DType dtype = DType::u8;  ///< of an exchange: sender and receiver agree on it, too
   bool borrow = false;      ///< recv: read the bytes where they are, instead of having them copied
   std::atomic<State> state = State::idle;
@@ -108,7 +112,8 @@ class RONDO_API Transport {
   /// peer_lost, peer_left, mismatch, aborted, protocol, io.
   virtual Result<bool> poll(std::chrono::microseconds patience) = 0;
 
-  /// Ends the borrow of a completed recv; the sender's bytes are its own again.
+  /// Ends the borrow of a completed recv, or of a part of it, which makes it `posted` again; the
+  /// sender's bytes are its own again.
   virtual void release(Transfer& transfer) = 0;
 
   /// Takes back all transfers that are posted. When it returns, no byte of theirs is touched any

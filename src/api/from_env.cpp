@@ -6,6 +6,7 @@
 #include "bootstrap/world.hpp"
 #include "topology/text.hpp"
 #include "transport/inproc.hpp"
+#include "transport/route/make.hpp"
 
 namespace rondo {
 
@@ -25,8 +26,13 @@ std::optional<std::string> process_environment(std::string_view variable) {
   return value;
 }
 
+process::Medium medium_of(std::string_view transport) {
+  if (transport == "shm") return process::Medium::shm;
+  return transport == "tcp" ? process::Medium::tcp : process::Medium::automatic;
+}
+
 // What all ranks must have alike, in words that an error can quote.
-std::string agreement(const Settings& settings) {
+std::string agreement(const Settings& settings, std::string_view transport) {
   const Wishes& wishes = settings.wishes;
   const auto& tile = wishes.tile_bytes;
   std::string algorithms(name(wishes.algorithm));
@@ -37,7 +43,7 @@ std::string agreement(const Settings& settings) {
   }
   std::string rules;
   for (const Rule& rule : wishes.rules) rules += concat(to_text(rule), "\n");
-  return concat("algorithm=", algorithms,
+  return concat("algorithm=", algorithms, "\ntransport=", transport,
                 "\nradix=", wishes.radix ? std::to_string(*wishes.radix) : "automatic",
                 "\nplan_file=", rules.empty() ? "none" : hash_word(rules),
                 "\ntile_bytes=", tile ? std::to_string(*tile) : "automatic",
@@ -50,9 +56,12 @@ std::unique_ptr<Transport> make_world(const Launch& launch, const Options& optio
                                       const Settings& settings) {
   if (launch.size == 1) return std::move(make_inproc(1).front());
   const auto patience = options.join_timeout.value_or(default_join_timeout);
+  const std::string transport = options.transport.value_or("auto");
   const auto deadline = Transport::Clock::now() + patience;
-  tcp::Membership membership = value_or_throw(form_world(launch, agreement(settings), patience));
-  return value_or_throw(tcp::make_tcp(std::move(membership), deadline));
+  process::Membership membership =
+      value_or_throw(form_world(launch, agreement(settings, transport), patience));
+  membership.medium = medium_of(transport);
+  return value_or_throw(process::make_transport(std::move(membership), deadline));
 }
 
 std::shared_ptr<const Topology> world_topology(Exchange exchange) {

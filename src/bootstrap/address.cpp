@@ -25,7 +25,7 @@ bool is_numeric(std::string_view host) {
          ::inet_pton(AF_INET6, plain.c_str(), parsed.data()) == 1;
 }
 
-std::optional<std::string> peer_address(const tcp::Socket& socket) {
+std::optional<std::string> peer_address(const process::Socket& socket) {
   sockaddr_storage storage = {};
   socklen_t length = sizeof storage;
   auto* const address = reinterpret_cast<sockaddr*>(&storage);

@@ -18,7 +18,7 @@ bool is_loopback(std::string_view host);
 bool is_wildcard(std::string_view host);
 bool is_numeric(std::string_view host);
 /// The other end's address.
-std::optional<std::string> peer_address(const tcp::Socket& socket);
+std::optional<std::string> peer_address(const process::Socket& socket);
 /// The name of this host.
 std::string host_name();
 

@@ -26,7 +26,7 @@ constexpr int accepts_most = 256;  // in a row, before the others get their turn
 
 }  // namespace
 
-Gathering::Gathering(tcp::Socket listener, wire::Hello own, Clock::time_point start,
+Gathering::Gathering(process::Socket listener, wire::Hello own, Clock::time_point start,
                      Clock::time_point deadline)
     : listener_(std::move(listener)),
       epoll_(::epoll_create1(EPOLL_CLOEXEC)),
@@ -78,7 +78,7 @@ Result<> Gathering::wait() {
 
 Result<> Gathering::accept_all() {
   for (int i = 0; i < accepts_most; ++i) {
-    Result<tcp::Socket> socket = tcp::accept_from(listener_);
+    Result<process::Socket> socket = process::accept_from(listener_);
     if (!socket) {
       return socket.error().with_prefix(
           concat("rank 0 has ", connections_.size(), " connections of ", own_.size - 1, ": "));
@@ -89,7 +89,7 @@ Result<> Gathering::accept_all() {
   return {};
 }
 
-void Gathering::admit(tcp::Socket socket) {
+void Gathering::admit(process::Socket socket) {
   const int fd = socket.fd();
   epoll_event event = {};
   event.events = EPOLLIN | EPOLLRDHUP;
@@ -175,7 +175,7 @@ void Gathering::answer(int fd) {
   const RollCall::Answer answer = roll_call_.take(hello);
   if (answer == RollCall::Answer::duplicate) {
     const wire::Bytes reply = wire::encode_refusal(roll_call_.reason_for_duplicate(hello));
-    (void)tcp::write_all(connection.socket, reply, Clock::now());
+    (void)process::write_all(connection.socket, reply, Clock::now());
     drop(fd);
     return;
   }
@@ -189,7 +189,7 @@ void Gathering::answer(int fd) {
     connection.stage = Stage::present;
   }
   // Small enough for the empty buffer of a fresh connection; who is gone by now shows later.
-  (void)tcp::write_all(connection.socket, wire::encode_welcome(), Clock::now());
+  (void)process::write_all(connection.socket, wire::encode_welcome(), Clock::now());
 }
 
 void Gathering::drop(int fd) {
@@ -213,18 +213,19 @@ void Gathering::drop_expired(Clock::time_point now) {
   }
 }
 
-std::vector<tcp::Member> Gathering::members() const {
+std::vector<process::Member> Gathering::members() const {
   // Where others reach this host, seen from the connections that came from elsewhere.
   std::string outside = loopback_address;
   std::vector<std::string> peers = {""};
   for (int rank = 1; rank < own_.size; ++rank) {
-    const tcp::Socket& socket = connections_.at(fd_of_rank_[static_cast<std::size_t>(rank)]).socket;
+    const process::Socket& socket =
+        connections_.at(fd_of_rank_[static_cast<std::size_t>(rank)]).socket;
     peers.push_back(peer_address(socket).value_or(loopback_address));
-    const Result<tcp::Address> local = tcp::local_address(socket);
+    const Result<process::Address> local = process::local_address(socket);
     if (local && is_loopback(outside)) outside = local.value().host;
   }
   peers[0] = outside;
-  std::vector<tcp::Member> members;
+  std::vector<process::Member> members;
   for (int rank = 0; rank < own_.size; ++rank) {
     const wire::Hello& hello = *roll_call_.present(rank);
     std::string address = hello.address;
@@ -232,7 +233,8 @@ std::vector<tcp::Member> Gathering::members() const {
       const std::string& seen = peers[static_cast<std::size_t>(rank)];
       address = is_loopback(seen) ? outside : seen;
     }
-    members.push_back({std::move(address), hello.port, hello.host, hello.pid});
+    members.push_back(
+        {std::move(address), hello.port, hello.host, hello.pid, hello.locality, hello.door});
   }
   return members;
 }

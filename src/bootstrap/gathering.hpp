@@ -21,9 +21,9 @@ namespace rondo {
 /// scanners, lost browsers and slow writers cost a file descriptor each and change nothing.
 class Gathering {
  public:
-  using Clock = tcp::Clock;
+  using Clock = process::Clock;
 
-  Gathering(tcp::Socket listener, wire::Hello own, Clock::time_point start,
+  Gathering(process::Socket listener, wire::Hello own, Clock::time_point start,
             Clock::time_point deadline);
 
   /// Until all came and agree. The deadline is the earliest of all that came, so that nobody is
@@ -32,7 +32,7 @@ class Gathering {
   Result<> gather();
   /// Who came, where the world is complete. The address of a rank that listens on all interfaces
   /// is the one that its connection came from.
-  std::vector<tcp::Member> members() const;
+  std::vector<process::Member> members() const;
   /// Sends the same bytes to everybody who waits for the verdict. A rank that takes nothing for a
   /// while loses it; the others don't wait for it longer than that.
   void tell(std::span<const std::byte> verdict);
@@ -40,7 +40,7 @@ class Gathering {
  private:
   enum class Stage : std::uint8_t { undecided, present, disagrees };
   struct Connection {
-    tcp::Socket socket;
+    process::Socket socket;
     Stage stage = Stage::undecided;
     Clock::time_point deadline = {};
     wire::Bytes received = {};
@@ -51,7 +51,7 @@ class Gathering {
 
   Result<> wait();
   Result<> accept_all();
-  void admit(tcp::Socket socket);
+  void admit(process::Socket socket);
   void advance(int fd);
   Progress receive(Connection& connection);
   bool accept_header(Connection& connection);
@@ -60,8 +60,8 @@ class Gathering {
   void drop_undecided(int fd);
   void drop_expired(Clock::time_point now);
 
-  tcp::Socket listener_;
-  tcp::Socket epoll_;
+  process::Socket listener_;
+  process::Socket epoll_;
   wire::Hello own_;
   RollCall roll_call_;
   Clock::time_point start_;

@@ -14,8 +14,8 @@ namespace rondo {
 
 namespace {
 
+using process::Clock;
 using std::chrono::milliseconds;
-using tcp::Clock;
 
 /// A root that is there says welcome at once; whoever does not is somebody else.
 constexpr auto welcome_deadline = std::chrono::seconds(2);
@@ -37,12 +37,12 @@ class Joining {
         join_timeout_(join_timeout),
         deadline_(Clock::now() + join_timeout) {}
 
-  Result<tcp::Membership> join() {
+  Result<process::Membership> join() {
     milliseconds pause = shortest_pause;
     for (int attempt = 0; Clock::now() < deadline_; ++attempt) {
-      if (const std::optional<tcp::Address> root = where(attempt)) {
+      if (const std::optional<process::Address> root = where(attempt)) {
         tried_ = to_text(*root);
-        std::optional<Result<tcp::Membership>> outcome = attempt_at(*root);
+        std::optional<Result<process::Membership>> outcome = attempt_at(*root);
         if (outcome) return std::move(*outcome);
       } else if (tried_.empty()) {
         trouble_ = "the file is not there";
@@ -56,28 +56,28 @@ class Joining {
   }
 
  private:
-  std::optional<tcp::Address> where(int attempt) const {
+  std::optional<process::Address> where(int attempt) const {
     if (!place_.path.empty()) return read_publication(place_.path);
     const int ports = place_.last_port - place_.first_port + 1;
-    return tcp::Address{place_.host,
-                        static_cast<std::uint16_t>(place_.first_port + attempt % ports)};
+    return process::Address{place_.host,
+                            static_cast<std::uint16_t>(place_.first_port + attempt % ports)};
   }
 
   /// Nothing when it is worth trying again; `trouble_` says why.
-  std::optional<Result<tcp::Membership>> attempt_at(const tcp::Address& root) {
-    Result<tcp::Socket> connected =
-        tcp::connect_until(root, std::min(deadline_, Clock::now() + patience_));
+  std::optional<Result<process::Membership>> attempt_at(const process::Address& root) {
+    Result<process::Socket> connected =
+        process::connect_until(root, std::min(deadline_, Clock::now() + patience_));
     patience_ = std::min(patience_ * 2, longest_attempt);
     if (!connected) {
       if (connected.error().code() == ErrorCode::resource) return connected.error();
       trouble_ = connected.error().text();
       return std::nullopt;
     }
-    const tcp::Socket& socket = connected.value();
+    const process::Socket& socket = connected.value();
     if (const std::optional<Error> failure = prepare_listener(socket)) return *failure;
     const auto left = std::chrono::floor<milliseconds>(deadline_ - Clock::now());
     hello_.patience = std::max(left, milliseconds(1));
-    Result<> told = tcp::write_all(socket, wire::encode(hello_), deadline_);
+    Result<> told = process::write_all(socket, wire::encode(hello_), deadline_);
     std::string text;
     if (told) {
       const Clock::time_point end = std::min(deadline_, Clock::now() + welcome_deadline);
@@ -91,21 +91,22 @@ class Joining {
     return std::nullopt;
   }
 
-  std::optional<Error> prepare_listener(const tcp::Socket& socket) {
-    const Result<tcp::Address> local = tcp::local_address(socket);
+  std::optional<Error> prepare_listener(const process::Socket& socket) {
+    const Result<process::Address> local = process::local_address(socket);
     if (!local) return local.error();
     const std::string& host = launch_.listen.empty() ? local.value().host : launch_.listen;
     if (listener_ && host == listening_on_) return std::nullopt;
-    Result<tcp::Socket> listener = open_listener(host, hello_);
+    Result<process::Socket> listener = open_listener(host, hello_);
     if (!listener) return listener.error();
     listener_ = std::move(listener).value();
     listening_on_ = host;
     return std::nullopt;
   }
 
-  Result<wire::ReplyHeader> read_header(const tcp::Socket& socket, Clock::time_point end) const {
+  Result<wire::ReplyHeader> read_header(const process::Socket& socket,
+                                        Clock::time_point end) const {
     std::array<std::byte, wire::reply_header_bytes> bytes;
-    const Result<> read = tcp::read_all(socket, bytes, end);
+    const Result<> read = process::read_all(socket, bytes, end);
     if (!read) return read.error();
     const std::optional<wire::ReplyHeader> header = wire::decode_reply(bytes);
     if (!header || header->length > wire::reply_bytes_most(header->kind, launch_.size)) {
@@ -114,21 +115,22 @@ class Joining {
     return *header;
   }
 
-  Result<wire::Bytes> read_body(const tcp::Socket& socket, const wire::ReplyHeader& header) const {
+  Result<wire::Bytes> read_body(const process::Socket& socket,
+                                const wire::ReplyHeader& header) const {
     wire::Bytes body(header.length);
-    const Result<> read = tcp::read_all(socket, body, deadline_ + verdict_slack);
+    const Result<> read = process::read_all(socket, body, deadline_ + verdict_slack);
     if (!read) return read.error();
     return body;
   }
 
-  Error refused(const tcp::Socket& socket, const wire::ReplyHeader& header) const {
+  Error refused(const process::Socket& socket, const wire::ReplyHeader& header) const {
     const Result<wire::Bytes> body = read_body(socket, header);
     if (!body) return body.error();
     return Error(ErrorCode::join_failed, wire::decode_refusal(body.value()));
   }
 
   /// Nothing when rank 0 went away: another one may take its place.
-  std::optional<Result<tcp::Membership>> verdict(const tcp::Socket& socket) {
+  std::optional<Result<process::Membership>> verdict(const process::Socket& socket) {
     const Result<wire::ReplyHeader> header = read_header(socket, deadline_ + verdict_slack);
     if (header && header.value().kind == wire::ReplyKind::refused) {
       return refused(socket, header.value());
@@ -140,7 +142,7 @@ class Joining {
           concat("rank 0 had this rank wait and then did not say more: ", body.error().text());
       return std::nullopt;
     }
-    tcp::Membership membership;
+    process::Membership membership;
     membership.rank = launch_.rank;
     if (!wire::decode_world(body.value(), launch_.size, membership.token, membership.members)) {
       return Error(ErrorCode::protocol,
@@ -167,7 +169,7 @@ class Joining {
   milliseconds join_timeout_;
   Clock::time_point deadline_;
   milliseconds patience_ = shortest_attempt;
-  tcp::Socket listener_;
+  process::Socket listener_;
   std::string listening_on_;
   std::string tried_;
   std::string trouble_;
@@ -176,18 +178,18 @@ class Joining {
 }  // namespace
 
 /// Opens the listener for the other ranks and writes into the hello where it is.
-Result<tcp::Socket> open_listener(const std::string& host, wire::Hello& hello) {
-  Result<tcp::Socket> listener = tcp::listen_on(host, 0);
+Result<process::Socket> open_listener(const std::string& host, wire::Hello& hello) {
+  Result<process::Socket> listener = process::listen_on(host, 0);
   if (!listener) return listener;
-  const Result<tcp::Address> bound = tcp::local_address(listener.value());
+  const Result<process::Address> bound = process::local_address(listener.value());
   if (!bound) return bound.error();
   hello.address = is_wildcard(bound.value().host) ? "" : bound.value().host;
   hello.port = bound.value().port;
   return listener;
 }
 
-Result<tcp::Membership> join(const Launch& launch, const Rendezvous& place, wire::Hello hello,
-                             milliseconds join_timeout) {
+Result<process::Membership> join(const Launch& launch, const Rendezvous& place, wire::Hello hello,
+                                 milliseconds join_timeout) {
   return Joining(launch, place, std::move(hello), join_timeout).join();
 }
 

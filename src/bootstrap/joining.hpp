@@ -9,16 +9,16 @@
 #include "bootstrap/wire.hpp"
 #include "bootstrap/world.hpp"
 #include "rondo/error.hpp"
-#include "transport/tcp/tcp.hpp"
+#include "transport/control/membership.hpp"
 
 namespace rondo {
 
 /// Opens the listener for the other ranks on a free port and writes into the hello where it is.
-Result<tcp::Socket> open_listener(const std::string& host, wire::Hello& hello);
+Result<process::Socket> open_listener(const std::string& host, wire::Hello& hello);
 
 /// Rank 0 may come later, its file may be an old one, its port may be a stranger's: all that is
 /// tried again until the join timeout. What rank 0 then says is final.
-Result<tcp::Membership> join(const Launch& launch, const Rendezvous& place, wire::Hello hello,
-                             std::chrono::milliseconds join_timeout);
+Result<process::Membership> join(const Launch& launch, const Rendezvous& place, wire::Hello hello,
+                                 std::chrono::milliseconds join_timeout);
 
 }  // namespace rondo

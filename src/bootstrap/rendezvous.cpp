@@ -108,7 +108,7 @@ Result<Rendezvous> parse_rendezvous(std::string_view variable, std::string_view 
   return place;
 }
 
-std::string to_text(const tcp::Address& address) {
+std::string to_text(const process::Address& address) {
   if (address.host.find(':') == std::string::npos) return concat(address.host, ":", address.port);
   return concat("[", address.host, "]:", address.port);
 }
@@ -130,7 +130,7 @@ std::string local_rendezvous(const Lookup& lookup, std::string_view job) {
   return concat(file_scheme, base, "/", own_directory_name(), "/", name);
 }
 
-Result<Publication> Publication::write(const std::string& path, const tcp::Address& address) {
+Result<Publication> Publication::write(const std::string& path, const process::Address& address) {
   const std::string draft = concat(path, ".", ::getpid(), ".", ::gettid());
   Result<Descriptor> file = open_draft(path, draft);
   if (!file) return file.error();
@@ -159,7 +159,7 @@ Publication::~Publication() {
   if (is_own_directory(directory)) ::rmdir(directory.c_str());  // fails while others use it
 }
 
-std::optional<tcp::Address> read_publication(const std::string& path) {
+std::optional<process::Address> read_publication(const std::string& path) {
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
   struct stat status = {};
   if (!file || ::fstat(file.fd(), &status) != 0) return std::nullopt;
@@ -171,7 +171,7 @@ std::optional<tcp::Address> read_publication(const std::string& path) {
   if (!text.ends_with('\n')) return std::nullopt;
   const Result<Rendezvous> place = parse_rendezvous(path, text.substr(0, text.size() - 1));
   if (!place || !place.value().path.empty()) return std::nullopt;
-  return tcp::Address{place.value().host, place.value().first_port};
+  return process::Address{place.value().host, place.value().first_port};
 }
 
 }  // namespace rondo

@@ -31,7 +31,7 @@ struct Rendezvous {
 Result<Rendezvous> parse_rendezvous(std::string_view variable, std::string_view text);
 
 /// "host:port", with brackets around an IPv6 address.
-std::string to_text(const tcp::Address& address);
+std::string to_text(const process::Address& address);
 
 /// The rendezvous of ranks that share this host: a file with a name made of the job's, in a
 /// directory of this user below $XDG_RUNTIME_DIR, or below /tmp where that is no directory.
@@ -42,7 +42,7 @@ class Publication {
  public:
   /// Puts the file there in one step, so that nobody reads half of it. The user's own rondo
   /// directory is made if need be, and refused when somebody else made it.
-  static Result<Publication> write(const std::string& path, const tcp::Address& address);
+  static Result<Publication> write(const std::string& path, const process::Address& address);
   Publication(Publication&& other) noexcept;
   Publication& operator=(Publication&&) = delete;
   ~Publication();
@@ -55,6 +55,6 @@ class Publication {
 };
 
 /// What the file says; nothing while it is missing, or not this user's, or not an address.
-std::optional<tcp::Address> read_publication(const std::string& path);
+std::optional<process::Address> read_publication(const std::string& path);
 
 }  // namespace rondo

@@ -88,6 +88,8 @@ class Reader {
   bool ok_ = true;
 };
 
+constexpr std::size_t body_numbers_bytes = 2 * sizeof(std::uint64_t);
+
 struct BodyLengths {
   std::size_t address = 0;
   std::size_t host = 0;
@@ -149,6 +151,8 @@ Bytes encode(const Hello& hello) {
   writer.put(static_cast<std::uint16_t>(address.size()));
   writer.put(static_cast<std::uint16_t>(host.size()));
   writer.put(static_cast<std::uint16_t>(hello.agreement.size()));
+  writer.put(hello.locality);
+  writer.put(hello.door);
   writer.put(address);
   writer.put(host);
   writer.put(std::string_view(hello.agreement));
@@ -173,7 +177,7 @@ std::optional<Hello> decode_header(std::span<const std::byte, hello_header_bytes
 std::optional<std::size_t> body_bytes(std::span<const std::byte, hello_header_bytes> header) {
   const std::optional<BodyLengths> lengths = body_lengths(header);
   if (!lengths) return std::nullopt;
-  return lengths->address + lengths->host + lengths->agreement;
+  return body_numbers_bytes + lengths->address + lengths->host + lengths->agreement;
 }
 
 bool decode_body(std::span<const std::byte> message, Hello& hello) {
@@ -181,6 +185,8 @@ bool decode_body(std::span<const std::byte> message, Hello& hello) {
   const std::optional<BodyLengths> lengths = body_lengths(message.first<hello_header_bytes>());
   if (!lengths) return false;
   Reader reader(message.subspan(hello_header_bytes));
+  hello.locality = reader.get<std::uint64_t>();
+  hello.door = reader.get<std::uint64_t>();
   hello.address = reader.get_text(lengths->address);
   hello.host = reader.get_text(lengths->host);
   hello.agreement = reader.get_text(lengths->agreement);
@@ -196,12 +202,14 @@ Bytes encode_refusal(std::string_view reason) {
   return reply(ReplyKind::refused, std::as_bytes(std::span(reason.data(), reason.size())));
 }
 
-Bytes encode_world(const Token& token, std::span<const tcp::Member> members) {
+Bytes encode_world(const Token& token, std::span<const process::Member> members) {
   Writer writer;
   writer.put(token);
-  for (const tcp::Member& member : members) {
+  for (const process::Member& member : members) {
     writer.put(member.port);
     writer.put(member.pid);
+    writer.put(member.locality);
+    writer.put(member.door);
     writer.put_with_length(member.address);
     writer.put_with_length(member.host);
   }
@@ -219,7 +227,8 @@ std::optional<ReplyHeader> decode_reply(std::span<const std::byte, reply_header_
 }
 
 std::size_t reply_bytes_most(ReplyKind kind, int size) {
-  constexpr std::size_t member_bytes_most = 2 + 8 + 2 + address_bytes_most + 2 + host_bytes_most;
+  constexpr std::size_t member_bytes_most =
+      2 + 8 + 8 + 8 + 2 + address_bytes_most + 2 + host_bytes_most;
   switch (kind) {
     case ReplyKind::welcome:
       return 0;
@@ -236,14 +245,16 @@ std::string decode_refusal(std::span<const std::byte> body) {
 }
 
 bool decode_world(std::span<const std::byte> body, int size, Token& token,
-                  std::vector<tcp::Member>& members) {
+                  std::vector<process::Member>& members) {
   Reader reader(body);
   token = reader.get_array<16>();
   members.clear();
   for (int rank = 0; rank < size && reader.ok(); ++rank) {
-    tcp::Member& member = members.emplace_back();
+    process::Member& member = members.emplace_back();
     member.port = reader.get<std::uint16_t>();
     member.pid = reader.get<std::int64_t>();
+    member.locality = reader.get<std::uint64_t>();
+    member.door = reader.get<std::uint64_t>();
     member.address = reader.get_text(reader.get<std::uint16_t>());
     member.host = reader.get_text(reader.get<std::uint16_t>());
     if (!is_numeric(member.address)) return false;

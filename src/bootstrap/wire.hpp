@@ -3,7 +3,7 @@
 // The bytes with which a world is formed. Everything is little-endian and bounded, and nothing is
 // allocated for a peer before it has shown the key of the job.
 //
-//   every rank → rank 0   Hello: 64 bytes that are the same in all protocol versions, then texts
+//   every rank → rank 0   Hello: 64 bytes that are the same in all protocol versions, then the rest
 //   rank 0 → every rank   Reply "welcome" at once, so that a rank knows that it found its root,
 //                         then Reply "world" with token and members, or "refused" with the reason
 
@@ -18,11 +18,11 @@
 #include <vector>
 
 #include "base/hash.hpp"
-#include "transport/tcp/tcp.hpp"
+#include "transport/control/membership.hpp"
 
 namespace rondo::wire {
 
-inline constexpr std::uint32_t protocol_version = 1;
+inline constexpr std::uint32_t protocol_version = 2;
 inline constexpr std::size_t hello_header_bytes = 64;
 inline constexpr std::size_t reply_header_bytes = 24;
 inline constexpr std::size_t agreement_bytes_most = 4096;
@@ -46,8 +46,10 @@ struct Hello {
   Key key = {};
   std::uint64_t incarnation = 0;  ///< random: the same rank trying again, or somebody else?
   std::int64_t pid = 0;
-  std::uint16_t port = 0;    ///< of the listener for the other ranks
-  std::string address = {};  ///< of the same, numeric
+  std::uint16_t port = 0;      ///< of the listener for the other ranks
+  std::uint64_t locality = 0;  ///< see process::Member, as are the others
+  std::uint64_t door = 0;
+  std::string address = {};  ///< of the listener, numeric
   std::string host = {};
   std::string agreement = {};  ///< options that must be alike, "key=value" lines
 };
@@ -71,13 +73,13 @@ struct ReplyHeader {
 
 Bytes encode_welcome();
 Bytes encode_refusal(std::string_view reason);
-Bytes encode_world(const Token& token, std::span<const tcp::Member> members);
+Bytes encode_world(const Token& token, std::span<const process::Member> members);
 std::optional<ReplyHeader> decode_reply(std::span<const std::byte, reply_header_bytes> header);
 /// The longest reply of this kind in a world of `size` ranks.
 std::size_t reply_bytes_most(ReplyKind kind, int size);
 std::string decode_refusal(std::span<const std::byte> body);
 /// False when it is not a table of `size` members.
 bool decode_world(std::span<const std::byte> body, int size, Token& token,
-                  std::vector<tcp::Member>& members);
+                  std::vector<process::Member>& members);
 
 }  // namespace rondo::wire

@@ -15,13 +15,14 @@
 #include "bootstrap/rendezvous.hpp"
 #include "bootstrap/roll_call.hpp"
 #include "bootstrap/wire.hpp"
+#include "transport/shm/door.hpp"
 
 namespace rondo {
 
 namespace {
 
+using process::Clock;
 using std::chrono::milliseconds;
-using tcp::Clock;
 
 Result<> fill_random(std::span<std::byte> bytes) {
   while (!bytes.empty()) {
@@ -47,13 +48,13 @@ Result<wire::Hello> own_hello(const Launch& launch, std::string_view agreement) 
 }
 
 /// The port at which rank 0 is found: a free one that the file will name, or an agreed one.
-Result<tcp::Socket> open_rendezvous(const Launch& launch, const Rendezvous& place) {
+Result<process::Socket> open_rendezvous(const Launch& launch, const Rendezvous& place) {
   if (!place.path.empty()) {
-    return tcp::listen_on(launch.listen.empty() ? loopback_address : launch.listen, 0);
+    return process::listen_on(launch.listen.empty() ? loopback_address : launch.listen, 0);
   }
   const std::string& host = launch.listen.empty() ? place.host : launch.listen;
   for (int port = place.first_port;; ++port) {
-    Result<tcp::Socket> listener = tcp::listen_on(host, static_cast<std::uint16_t>(port));
+    Result<process::Socket> listener = process::listen_on(host, static_cast<std::uint16_t>(port));
     if (!listener && port < place.last_port) continue;
     if (!listener) {
       return listener.error().with_prefix(
@@ -64,7 +65,7 @@ Result<tcp::Socket> open_rendezvous(const Launch& launch, const Rendezvous& plac
 }
 
 /// A host's own name often leads to a loopback address, which the other hosts cannot reach.
-Result<> require_reachable(const Launch& launch, const tcp::Address& bound) {
+Result<> require_reachable(const Launch& launch, const process::Address& bound) {
   if (!is_loopback(bound.host) || !launch.local_size || *launch.local_size == launch.size) {
     return {};
   }
@@ -75,17 +76,17 @@ Result<> require_reachable(const Launch& launch, const tcp::Address& bound) {
                       "they reach"));
 }
 
-Result<tcp::Membership> lead(const Launch& launch, const Rendezvous& place, wire::Hello hello,
-                             milliseconds join_timeout) {
+Result<process::Membership> lead(const Launch& launch, const Rendezvous& place, wire::Hello hello,
+                                 milliseconds join_timeout) {
   const Clock::time_point start = Clock::now();
-  Result<tcp::Socket> rendezvous = open_rendezvous(launch, place);
+  Result<process::Socket> rendezvous = open_rendezvous(launch, place);
   if (!rendezvous) return rendezvous.error();
-  const Result<tcp::Address> bound = tcp::local_address(rendezvous.value());
+  const Result<process::Address> bound = process::local_address(rendezvous.value());
   if (!bound) return bound.error();
   const Result<> reachable = require_reachable(launch, bound.value());
   if (!reachable) return reachable.error();
-  tcp::Membership membership;
-  Result<tcp::Socket> listener = open_listener(bound.value().host, hello);
+  process::Membership membership;
+  Result<process::Socket> listener = open_listener(bound.value().host, hello);
   if (!listener) return listener.error();
   membership.listener = std::move(listener).value();
   const Result<> random = fill_random(membership.token);
@@ -110,18 +111,28 @@ Result<tcp::Membership> lead(const Launch& launch, const Rendezvous& place, wire
   return membership;
 }
 
-Result<tcp::Membership> alone() {
-  tcp::Membership membership;
-  membership.members = {{loopback_address, 0, host_name(), ::getpid()}};
+Result<process::Membership> alone() {
+  process::Membership membership;
+  membership.members = {{loopback_address, 0, host_name(), ::getpid(), 0, 0}};
   const Result<> random = fill_random(membership.token);
   if (!random) return random.error();
   return membership;
 }
 
+/// Where the other ranks of this host come to share memory. Where the system has no such sockets,
+/// they don't.
+process::Socket open_own_door(wire::Hello& hello) {
+  Result<process::Door> door = process::open_door();
+  if (!door) return {};
+  hello.locality = process::locality();
+  hello.door = door.value().id;
+  return std::move(door.value().listener);
+}
+
 }  // namespace
 
-Result<tcp::Membership> form_world(const Launch& launch, std::string_view agreement,
-                                   milliseconds join_timeout) {
+Result<process::Membership> form_world(const Launch& launch, std::string_view agreement,
+                                       milliseconds join_timeout) {
   if (launch.size < 1 || launch.rank < 0 || launch.rank >= launch.size) {
     return Error(ErrorCode::invalid_argument,
                  concat("rank ", launch.rank, " of ", launch.size, " ranks does not exist"));
@@ -136,10 +147,12 @@ Result<tcp::Membership> form_world(const Launch& launch, std::string_view agreem
   if (!place) return place.error();
   Result<wire::Hello> hello = own_hello(launch, agreement);
   if (!hello) return hello.error();
-  if (launch.rank == 0) {
-    return lead(launch, place.value(), std::move(hello).value(), join_timeout);
-  }
-  return join(launch, place.value(), std::move(hello).value(), join_timeout);
+  process::Socket door = open_own_door(hello.value());
+  Result<process::Membership> formed =
+      launch.rank == 0 ? lead(launch, place.value(), std::move(hello).value(), join_timeout)
+                       : join(launch, place.value(), std::move(hello).value(), join_timeout);
+  if (formed) formed.value().door = std::move(door);
+  return formed;
 }
 
 }  // namespace rondo

@@ -17,7 +17,7 @@
 #include "execute/isa.hpp"
 #include "rondo/communicator.hpp"
 #include "rondo/error.hpp"
-#include "transport/tcp/tcp.hpp"
+#include "transport/control/membership.hpp"
 
 namespace rondo {
 
@@ -57,7 +57,7 @@ Result<std::optional<Isa>> read_isa(const Lookup& lookup);
 /// tells everybody the outcome by options.join_timeout. `agreement` is a text of all options that
 /// must be alike, "key=value" lines. Errors: join_failed on all ranks that came, naming the
 /// missing, duplicate or disagreeing ranks and what they disagree about.
-Result<tcp::Membership> form_world(const Launch& launch, std::string_view agreement,
-                                   std::chrono::milliseconds join_timeout);
+Result<process::Membership> form_world(const Launch& launch, std::string_view agreement,
+                                       std::chrono::milliseconds join_timeout);
 
 }  // namespace rondo

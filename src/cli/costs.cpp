@@ -7,7 +7,8 @@
 #include "api/state.hpp"
 #include "api/world_topology.hpp"
 #include "transport/inproc.hpp"
-#include "transport/tcp/tcp.hpp"
+#include "transport/route/make.hpp"
+#include "transport/shm/door.hpp"
 
 namespace rondo::cli {
 
@@ -26,15 +27,19 @@ T value_or_throw(Result<T> result) {
 }
 
 // The members of a world that needs no rendezvous: one process knows both.
-std::array<tcp::Membership, 2> loopback_members() {
-  std::array<tcp::Membership, 2> members;
+std::array<process::Membership, 2> loopback_members(std::string_view transport) {
+  std::array<process::Membership, 2> members;
   for (int rank = 0; rank < 2; ++rank) {
-    tcp::Membership& own = members[static_cast<std::size_t>(rank)];
+    process::Membership& own = members[static_cast<std::size_t>(rank)];
     own.rank = rank;
-    own.listener = value_or_throw(tcp::listen_on(loopback, 0));
-    const tcp::Address address = value_or_throw(tcp::local_address(own.listener));
-    for (tcp::Membership& each : members) {
-      each.members.push_back({address.host, address.port, "this host", rank});
+    own.listener = value_or_throw(process::listen_on(loopback, 0));
+    const process::Address address = value_or_throw(process::local_address(own.listener));
+    process::Door door = value_or_throw(process::open_door());
+    own.door = std::move(door.listener);
+    own.medium = transport == "shm" ? process::Medium::shm : process::Medium::tcp;
+    for (process::Membership& each : members) {
+      each.members.push_back(
+          {address.host, address.port, "this host", rank, process::locality(), door.id});
     }
   }
   return members;
@@ -59,25 +64,25 @@ void on_two_threads(Task task) {
   }
 }
 
-Transports make_pair(bool tcp) {
+Transports make_pair(std::string_view transport) {
   Transports pair;
-  if (!tcp) {
+  if (transport == "inproc") {
     std::vector<std::unique_ptr<Transport>> both = make_inproc(2);
     std::move(both.begin(), both.end(), pair.begin());
     return pair;
   }
-  std::array<tcp::Membership, 2> members = loopback_members();
+  std::array<process::Membership, 2> members = loopback_members(transport);
   const auto deadline = Transport::Clock::now() + patience;
   on_two_threads([&](std::size_t rank) {
-    pair[rank] = value_or_throw(tcp::make_tcp(std::move(members[rank]), deadline));
+    pair[rank] = value_or_throw(process::make_transport(std::move(members[rank]), deadline));
   });
   return pair;
 }
 
 }  // namespace
 
-CostTable measure_here(bool tcp) {
-  Transports pair = make_pair(tcp);
+CostTable measure_here(std::string_view transport) {
+  Transports pair = make_pair(transport);
   const bool may_spin = has_core_per_rank(2);
   const Topology topology = local_topology(2);
   const std::array<int, 1> alone = {0};

@@ -1,6 +1,7 @@
 #include "cli/planned_world.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <numeric>
 
@@ -36,7 +37,7 @@ struct Described {
   std::optional<Topology> topology;
   std::string topology_words;  // of the one above
   int ranks = 0;               // 0: nothing was said
-  std::string transport;
+  std::optional<std::string> transport;
   std::optional<std::string> costs_file;
 };
 
@@ -61,9 +62,11 @@ Described take_described(Arguments& arguments) {
     throw UsageError("give one of --topo, --xml and --machine");
   }
   world.ranks = arguments.number("--ranks", 0, 1, max_ranks);
-  world.transport = arguments.value("--transport").value_or("tcp");
-  if (world.transport != "tcp" && world.transport != "inproc") {
-    throw UsageError(concat("there is no transport '", world.transport, "'; known: tcp, inproc"));
+  world.transport = arguments.value("--transport");
+  constexpr std::array<std::string_view, 4> known = {"auto", "shm", "tcp", "inproc"};
+  if (world.transport && std::find(known.begin(), known.end(), *world.transport) == known.end()) {
+    throw UsageError(
+        concat("--transport is auto, shm, tcp or inproc, not '", *world.transport, "'"));
   }
   world.costs_file = arguments.value("--costs");
   if (!file && !xml && !words) return world;
@@ -103,6 +106,13 @@ bool may_spin(const Topology& topology) {
   return has_core_per_rank(static_cast<int>(on_its_host), own, all);
 }
 
+// What a communicator of these ranks would call its transport.
+std::string transport_between(const Topology& topology, const std::string& wish) {
+  if (wish == "tcp" || wish == "inproc") return wish;
+  if (topology.hosts.size() <= 1) return "shm";
+  return topology.ranks.size() > topology.hosts.size() ? "shm+tcp" : "tcp";
+}
+
 Options take_options(Arguments& arguments) {
   Options options;
   options.plan_file = arguments.value("--plan-file");
@@ -137,16 +147,18 @@ PlannedWorld make_world(const Described& world, Options options) {
     value_or_throw(check_size(*settings.topology, world.ranks, *options.topology));
   }
   const int ranks = world.ranks > 0 ? world.ranks : usual_ranks;
+  const std::string wish = world.transport.value_or(options.transport.value_or("auto"));
   const Topology topology = world.topology      ? *world.topology
                             : settings.topology ? first_ranks(*settings.topology, 0)
-                                                : this_host(ranks, world.transport == "tcp");
-  const std::string name = costs_name(topology, world.transport, may_spin(topology));
+                                                : this_host(ranks, wish != "inproc");
+  const std::string transport = transport_between(topology, wish);
+  const std::string name = costs_name(topology, transport, may_spin(topology));
   const CostTable costs = world.costs_file ? read_costs(*world.costs_file)
                           : settings.costs ? *settings.costs
                                            : cached_costs(name);
-  Planner planner = value_or_throw(
-      Planner::make(topology, costs_or_default(costs, world.transport), settings.wishes));
-  std::string place = concat("among ", planner.ranks(), " ranks over ", world.transport, " on ",
+  Planner planner =
+      value_or_throw(Planner::make(topology, costs_or_default(costs, transport), settings.wishes));
+  std::string place = concat("among ", planner.ranks(), " ranks over ", transport, " on ",
                              world.topology     ? world.topology_words
                              : options.topology ? *options.topology
                                                 : "this host");
@@ -181,7 +193,8 @@ const char* planned_world_help() {
          "  --machine WORDS   made up, as in 'rondo topo --synthetic'; \"2 hosts x 4 cores\"\n"
          "  --ranks N         so many of its ranks; without a topology so many on this host, as\n"
          "                    'rondo run' starts them, 4 by default\n"
-         "  --transport T     tcp, as between processes (default), or inproc, as between threads\n"
+         "  --transport T     auto (default), shm or tcp, as between processes, or inproc, as\n"
+         "                    between threads\n"
          "  --costs FILE      as 'rondo topo --costs' writes it; default RONDO_COSTS, then what\n"
          "                    earlier runs on this machine measured, then plain constants\n"
          "  --plan-file FILE  choices that were made before, as 'rondo tune --save' writes it\n"

@@ -28,8 +28,8 @@ constexpr int ranks_most = 65536;
 constexpr int timeout_s_most = 1'000'000'000;
 
 constexpr const char* help =
-    "usage: rondo run -n RANKS [--timeout S] [--no-prefix] [--bind core|none] [--] PROGRAM [ARG "
-    "…]\n"
+    "usage: rondo run -n RANKS [--timeout S] [--no-prefix] [--bind core|none]\n"
+    "                 [--transport auto|shm|tcp] [--] PROGRAM [ARG …]\n"
     "\n"
     "Starts RANKS copies of a program on this host, which find each other through\n"
     "rondo::Communicator::from_env().\n"
@@ -39,6 +39,7 @@ constexpr const char* help =
     "  --no-prefix        do not put the rank before each line of output\n"
     "  --bind core|none   divide the cores between the ranks (the default, when there are enough\n"
     "                     of them), or let all ranks run everywhere\n"
+    "  --transport NAME   sets RONDO_TRANSPORT\n"
     "\n"
     "Rank 0 reads standard input. SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1 and SIGUSR2 reach all\n"
     "ranks. When a rank fails, the others have 2 s to report and leave, then get SIGTERM, and "
@@ -94,8 +95,8 @@ std::size_t count_own_words(std::span<char* const> args) {
   while (count < args.size()) {
     const std::string_view word = args[count];
     if (word == "--" || !word.starts_with('-')) break;
-    const bool takes_value =
-        word == "-n" || word == "-np" || word == "--timeout" || word == "--bind";
+    const bool takes_value = word == "-n" || word == "-np" || word == "--timeout" ||
+                             word == "--bind" || word == "--transport";
     count += takes_value ? 2 : 1;
   }
   return std::min(count, args.size());
@@ -113,6 +114,9 @@ RunPlan read_plan(Arguments& arguments, std::span<char* const> command) {
     throw UsageError(concat("option --bind is core or none, not '", bind, "'"));
   }
   plan.bind = bind == "core";
+  if (const auto transport = arguments.value("--transport")) {
+    plan.environment.push_back({"RONDO_TRANSPORT", *transport});
+  }
   arguments.finish();
   if (plan.ranks == 0) throw UsageError("option -n RANKS is missing");
   if (command.empty()) throw UsageError("the program to run is missing");
@@ -140,8 +144,8 @@ int run_verb(std::span<char* const> args) {
   RunPlan plan = read_plan(arguments, args.subspan(separated ? own + 1 : own));
   open_missing_streams();
   const PrivateDirectory directory;
-  plan.environment = {{"RONDO_STORE", concat("file:", directory.path(), "/root")},
-                      {"RONDO_JOB", random_job()}};
+  plan.environment.push_back({"RONDO_STORE", concat("file:", directory.path(), "/root")});
+  plan.environment.push_back({"RONDO_JOB", random_job()});
   try {
     return Supervisor(plan).run();
   } catch (const CannotStart& error) {

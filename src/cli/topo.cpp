@@ -34,16 +34,16 @@ constexpr const char* help =
     "format\n"
     "  --costs            measures what the links between two ranks on this host cost, and prints\n"
     "                     it as text for RONDO_COSTS\n"
-    "  --transport NAME   of these links: tcp, as between processes, or inproc, as between "
-    "threads\n";
+    "  --transport NAME   of these links: shm or tcp, as between processes, or inproc, as between\n"
+    "                     threads\n";
 
 int print_costs(Arguments& arguments) {
-  const std::string transport = arguments.value("--transport").value_or("tcp");
+  const std::string transport = arguments.value("--transport").value_or("shm");
   arguments.finish();
-  if (transport != "tcp" && transport != "inproc") {
-    throw UsageError(concat("there is no transport '", transport, "'; known: tcp, inproc"));
+  if (transport != "shm" && transport != "tcp" && transport != "inproc") {
+    throw UsageError(concat("there is no transport '", transport, "'; known: shm, tcp, inproc"));
   }
-  std::cout << to_text(measure_here(transport == "tcp"));
+  std::cout << to_text(measure_here(transport));
   return success;
 }
 

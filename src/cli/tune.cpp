@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <exception>
@@ -25,7 +26,7 @@ namespace rondo::cli {
 namespace {
 
 constexpr const char* help =
-    "usage: rondo tune --ranks N [--transport tcp|inproc] [OPTION …]\n"
+    "usage: rondo tune --ranks N [--transport NAME] [OPTION …]\n"
     "       rondo run -n N -- rondo tune [OPTION …]\n"
     "\n"
     "Measures all candidates for a collective at several sizes, and compares the fastest with\n"
@@ -37,7 +38,8 @@ constexpr const char* help =
     "  --save FILE       the fastest, as a plan file\n"
     "  --json            a line for each size\n"
     "  --ranks N         so many ranks on this host, without a launcher\n"
-    "  --transport T     of these: tcp, processes (default), or inproc, threads of one process\n";
+    "  --transport T     of these: auto (default), shm or tcp, processes, or inproc, threads of\n"
+    "                    one process\n";
 
 constexpr const char* meaning =
     "\n"
@@ -178,13 +180,12 @@ void tune_threads(int ranks, const Request& request) {
 }
 
 // As many copies of this very command, each one rank.
-int run_as_ranks(int ranks, const std::vector<std::string>& args) {
-  std::vector<std::string> words = {"-n",
-                                    std::to_string(ranks),
-                                    "--no-prefix",
-                                    "--",
-                                    std::filesystem::read_symlink("/proc/self/exe").string(),
-                                    "tune"};
+int run_as_ranks(int ranks, const std::optional<std::string>& transport,
+                 const std::vector<std::string>& args) {
+  std::vector<std::string> words = {"-n", std::to_string(ranks), "--no-prefix"};
+  if (transport) words.insert(words.end(), {"--transport", *transport});
+  const std::string self = std::filesystem::read_symlink("/proc/self/exe").string();
+  words.insert(words.end(), {"--", self, "tune"});
   words.insert(words.end(), args.begin(), args.end());
   std::vector<char*> pointers;
   for (std::string& word : words) pointers.push_back(word.data());
@@ -216,12 +217,13 @@ int tune_verb(std::span<char* const> args) {
     return success;
   }
   if (ranks == 0) throw UsageError("say how many --ranks, or start it under 'rondo run'");
-  const bool processes = transport.value_or("tcp") == "tcp";
-  if (!processes && *transport != "inproc") {
-    throw UsageError(concat("--transport is tcp or inproc, not '", *transport, "'"));
+  const std::string chosen = transport.value_or("auto");
+  constexpr std::array<std::string_view, 4> known = {"auto", "shm", "tcp", "inproc"};
+  if (std::find(known.begin(), known.end(), chosen) == known.end()) {
+    throw UsageError(concat("--transport is auto, shm, tcp or inproc, not '", chosen, "'"));
   }
   require_writable(request);
-  if (processes) return run_as_ranks(ranks, rest);
+  if (chosen != "inproc") return run_as_ranks(ranks, transport, rest);
   tune_threads(ranks, request);
   return success;
 }

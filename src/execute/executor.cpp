@@ -95,8 +95,11 @@ bool Executor::advance_lane(Lane& lane) {
       }
     }
     if (lane.in_flight) {
-      if (lane.transfer.state.load(std::memory_order_acquire) != Transfer::State::done) break;
-      if (step.accumulates()) accumulate(lane, step);
+      const Transfer::State state = lane.transfer.state.load(std::memory_order_acquire);
+      const bool is_done = state == Transfer::State::done;
+      if (!is_done && state != Transfer::State::part) break;
+      if (step.accumulates()) accumulate(lane, step, is_done);
+      if (!is_done) continue;
       lane.in_flight = false;
       ++completed_;
     }
@@ -136,16 +139,21 @@ void Executor::post(Lane& lane, const Step& step) {
   transfer.link = {step.peer, step.channel};
   transfer.borrow = step.accumulates();
   transfer.data = transfer.borrow ? nullptr : piece.data;
+  transfer.offset = 0;
   transfer.size = piece.count * size_of(operands_.dtype);
   transport_->post(transfer);
 }
 
-void Executor::accumulate(Lane& lane, const Step& step) {
+// What has come of a message is reduced where the transport has it.
+void Executor::accumulate(Lane& lane, const Step& step, bool is_rest) {
+  const Transfer& transfer = lane.transfer;
+  const std::size_t bytes = is_rest ? transfer.size - transfer.offset : transfer.part;
   const Piece own = locate_part(step, step.source(), lane);
   const Piece destination = locate_part(step, step.destination(), lane);
-  const std::array<const void*, 2> sources = {lane.transfer.data, own.data};
-  if (own.count > 0) {
-    reduce(operands_.dtype, operands_.op, destination.data, sources, own.count, divisor(step));
+  const std::array<const void*, 2> sources = {transfer.data, own.data + transfer.offset};
+  if (bytes > 0) {
+    reduce(operands_.dtype, operands_.op, destination.data + transfer.offset, sources,
+           bytes / size_of(operands_.dtype), divisor(step));
   }
   transport_->release(lane.transfer);
 }

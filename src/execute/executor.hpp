@@ -96,7 +96,7 @@ class Executor {
   bool may_start(const Lane& lane) const;
   bool has_message(const Lane& lane, const Step& step) const;
   void post(Lane& lane, const Step& step);
-  void accumulate(Lane& lane, const Step& step);
+  void accumulate(Lane& lane, const Step& step, bool is_rest);
   void copy(const Step& step, std::size_t tile);
   void fold(const Step& step, std::size_t tile);
   bool is_whole() const {

@@ -9,8 +9,8 @@ namespace {
 constexpr double us = 1e-6;
 constexpr double per_gb = 1e-9;  // seconds a byte at 1 GB/s
 
-// A copy between two threads: the receiver takes the bytes where the sender has them.
-constexpr LinkCost threads{
+// Through memory: the receiver takes the bytes where the sender, or a copy of its, has them.
+constexpr LinkCost memory{
     .latency_s = 0.3 * us, .overhead_s = 0.2 * us, .overhead_byte_s = per_gb / 20};
 
 // Loopback: the system copies the bytes in and out, and all time is the processors'.
@@ -32,10 +32,13 @@ CostTable default_costs(std::string_view transport) {
   CostTable costs{
       .links = {}, .start_s = 0, .reduce_byte_s = per_gb / 20, .copy_byte_s = per_gb / 14};
   const bool in_process = transport == "inproc";
+  const bool in_host = in_process || transport.starts_with("shm");
   for (int i = 0; i < path_class_count; ++i) {
     const auto path = static_cast<PathClass>(i);
     const bool far = path == PathClass::rack || path == PathClass::network;
-    costs.links[static_cast<std::size_t>(i)] = in_process ? threads : far ? ethernet : loopback;
+    costs.links[static_cast<std::size_t>(i)] = far && !in_process ? ethernet
+                                               : in_host          ? memory
+                                                                  : loopback;
   }
   return costs;
 }

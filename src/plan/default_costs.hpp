@@ -7,7 +7,7 @@
 namespace rondo {
 
 /// What links cost where nobody has measured: plain constants for every class of paths, between
-/// processes over TCP, or between the threads of one process where `transport` is "inproc".
+/// processes over TCP, unless `transport` is "shm", "shm+tcp", or "inproc" between threads.
 CostTable default_costs(std::string_view transport);
 
 /// Whether the table says anything of links.

@@ -1,5 +1,5 @@
 // gather, scatter, alltoall, scan and exscan: every algorithm × ranks × count × root, in place and
-// out of place, over threads and over TCP.
+// out of place, between threads and between processes.
 
 #include "api/inputs.hpp"
 

@@ -54,7 +54,7 @@ class Costs : public ::testing::TestWithParam<const char*> {
   Folder cache_;
 };
 using LocalCosts = Costs;
-INSTANTIATE_TEST_SUITE_P(Over, Costs, ::testing::Values("inproc", "tcp"));
+INSTANTIATE_TEST_SUITE_P(Over, Costs, ::testing::Values("inproc", "shm", "tcp"));
 
 TEST_P(Costs, AreMeasuredForEveryClassAndAlikeOnAllRanks) {
   // Two hosts with two cores each: the paths inside and between them are of two classes.

@@ -1,6 +1,6 @@
 // Ranks that call gatherv and the like with counts that don't fit together: an error that names
-// both ranks and both sizes, on all ranks, over threads and over TCP; and ranks that don't call at
-// all.
+// both ranks and both sizes, on all ranks, between threads and between processes; and ranks
+// that don't call at all.
 
 #include <gmock/gmock.h>
 

@@ -18,7 +18,7 @@ using testing::on_processes;
 using testing::on_world;
 using testing::Values;
 
-/// Over threads, then over TCP.
+/// Between threads, then between processes.
 void on_both(int ranks, const Options& options, const std::function<void(Communicator&)>& body) {
   {
     SCOPED_TRACE(std::to_string(ranks) + " threads");

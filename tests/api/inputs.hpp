@@ -49,7 +49,7 @@ inline void put(Values& values, std::size_t first, const Values& some) {
 }
 
 /// Every algorithm of a collective that `is_meant` says yes to, in whole segments and in tiles,
-/// among 1…7 ranks as threads; then the planner's choice among processes over TCP.
+/// among 1…7 ranks as threads; then the planner's choice among processes.
 inline void on_every_world(Collective collective,
                            const std::function<bool(Algorithm, Collective)>& is_meant,
                            const std::function<void(Communicator&)>& body) {
@@ -65,7 +65,7 @@ inline void on_every_world(Collective collective,
     }
   }
   for (const int ranks : {1, 2, 3, 5}) {
-    SCOPED_TRACE(std::to_string(ranks) + " ranks over TCP");
+    SCOPED_TRACE(std::to_string(ranks) + " ranks as processes");
     on_processes(ranks, {}, body);
   }
 }

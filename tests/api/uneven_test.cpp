@@ -1,5 +1,5 @@
 // Blocks of different lengths: every schedule that serves them × ranks × counts, also empty ones,
-// in place and out of place, side by side and apart, over threads and over TCP.
+// in place and out of place, side by side and apart, between threads and between processes.
 
 #include <numeric>
 

@@ -37,7 +37,7 @@ class WorldTopology : public ::testing::TestWithParam<const char*> {
   Folder cache_;
 };
 using LocalTopology = WorldTopology;
-INSTANTIATE_TEST_SUITE_P(Over, WorldTopology, ::testing::Values("inproc", "tcp"));
+INSTANTIATE_TEST_SUITE_P(Over, WorldTopology, ::testing::Values("inproc", "shm", "tcp"));
 
 // What rank r of a made-up world sees: its own host and itself.
 Topology view_of(const Topology& world, int rank) {

@@ -26,7 +26,7 @@ TEST(Options, Defaults) {
   EXPECT_TRUE(options.algorithms.empty());
   EXPECT_EQ(options.plan_file, std::nullopt);
   EXPECT_EQ(options.tile_bytes, std::nullopt);
-  EXPECT_EQ(options.transport, "tcp");
+  EXPECT_EQ(options.transport, "auto");
 }
 
 const Variables all = {{"RONDO_TIMEOUT_MS", "1500"},

@@ -34,7 +34,7 @@ TEST_F(RendezvousFile, IsThereWhileRankZeroGathers) {
     struct stat status = {};
     ASSERT_EQ(::stat(fs::path(path).parent_path().c_str(), &status), 0);
     EXPECT_EQ(status.st_mode & 0777, 0700u);
-    const std::optional<tcp::Address> address = read_publication(path);
+    const std::optional<process::Address> address = read_publication(path);
     ASSERT_TRUE(address.has_value());
     EXPECT_EQ(address->host, "127.0.0.1");
     EXPECT_EQ(address->port, 4711);
@@ -54,7 +54,7 @@ TEST_F(RendezvousFile, ReplacesAStaleOneAndLeavesItsSuccessor) {
   std::optional<Result<Publication>> first(Publication::write(path, {"127.0.0.1", 1}));
   const Result<Publication> second = Publication::write(path, {"::1", 2});
   first.reset();
-  const std::optional<tcp::Address> address = read_publication(path);
+  const std::optional<process::Address> address = read_publication(path);
   ASSERT_TRUE(address.has_value());
   EXPECT_EQ(address->host, "::1");
 }
@@ -101,8 +101,8 @@ TEST(Rendezvous, Parses) {
   EXPECT_EQ(range.value().host, "fe80::1");
   EXPECT_EQ(range.value().first_port, 20000);
   EXPECT_EQ(range.value().last_port, 20007);
-  EXPECT_EQ(to_text(tcp::Address{"fe80::1", 5}), "[fe80::1]:5");
-  EXPECT_EQ(to_text(tcp::Address{"node", 5}), "node:5");
+  EXPECT_EQ(to_text(process::Address{"fe80::1", 5}), "[fe80::1]:5");
+  EXPECT_EQ(to_text(process::Address{"node", 5}), "node:5");
 }
 
 }  // namespace

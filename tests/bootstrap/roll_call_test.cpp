@@ -118,7 +118,7 @@ TEST(RollCall, DifferentVersionsNameBoth) {
   other.version = 7;
   EXPECT_EQ(call.take(other), Answer::disagrees);
   EXPECT_SAYS(call, "speaks protocol version 7");
-  EXPECT_SAYS(call, "speaks 1");
+  EXPECT_SAYS(call, concat("speaks ", wire::protocol_version));
 }
 
 TEST(RollCall, DifferentOptionsNameKeyValuesAndRanks) {

@@ -16,6 +16,8 @@ Hello example() {
   hello.incarnation = 0x0123456789abcdef;
   hello.pid = 4711;
   hello.port = 40'000;
+  hello.locality = 0xfedcba9876543210;
+  hello.door = 0x1122334455667788;
   hello.address = "192.168.1.7";
   hello.host = "node7";
   hello.agreement = "algorithm=ring\nradix=2\n";
@@ -44,6 +46,8 @@ TEST(Wire, AHelloComesBack) {
   EXPECT_EQ(back->incarnation, hello.incarnation);
   EXPECT_EQ(back->pid, hello.pid);
   EXPECT_EQ(back->port, hello.port);
+  EXPECT_EQ(back->locality, hello.locality);
+  EXPECT_EQ(back->door, hello.door);
   EXPECT_EQ(back->address, hello.address);
   EXPECT_EQ(back->host, hello.host);
   EXPECT_EQ(back->agreement, hello.agreement);
@@ -106,7 +110,8 @@ TEST(Wire, KeysTellJobsApart) {
 TEST(Wire, AWorldComesBack) {
   Token token = {};
   token[15] = std::byte{7};
-  const std::vector<tcp::Member> members = {{"127.0.0.1", 1, "a", 10}, {"::1", 65535, "b", 20}};
+  const std::vector<process::Member> members = {{"127.0.0.1", 1, "a", 10, 3, 4},
+                                                {"::1", 65535, "b", 20, 5, 6}};
   const Bytes bytes = encode_world(token, members);
   const auto header = decode_reply(std::span(bytes).first<reply_header_bytes>());
   ASSERT_TRUE(header.has_value());
@@ -114,7 +119,7 @@ TEST(Wire, AWorldComesBack) {
   EXPECT_EQ(header->length, bytes.size() - reply_header_bytes);
   EXPECT_LE(header->length, reply_bytes_most(ReplyKind::world, 2));
   Token token_back;
-  std::vector<tcp::Member> back;
+  std::vector<process::Member> back;
   const auto body = std::span(bytes).subspan(reply_header_bytes);
   ASSERT_TRUE(decode_world(body, 2, token_back, back));
   EXPECT_EQ(token_back, token);
@@ -122,6 +127,8 @@ TEST(Wire, AWorldComesBack) {
   EXPECT_EQ(back[1].port, 65535);
   EXPECT_EQ(back[1].host, "b");
   EXPECT_EQ(back[1].pid, 20);
+  EXPECT_EQ(back[1].locality, 5u);
+  EXPECT_EQ(back[1].door, 6u);
   EXPECT_FALSE(decode_world(body, 1, token_back, back));
   EXPECT_FALSE(decode_world(body, 3, token_back, back));
   EXPECT_FALSE(decode_world(body.first(body.size() - 1), 2, token_back, back));

@@ -130,7 +130,7 @@ TEST(Command, TopoExplainsWhatIsWrong) {
   expect("topo --costs", 0, "rondo costs 1\nrank start ");
   expect("topo --costs --transport inproc", 0, " window ");
   expect("topo --costs --transport pigeon", 2,
-         "there is no transport 'pigeon'; known: tcp, inproc");
+         "there is no transport 'pigeon'; known: shm, tcp, inproc");
   expect("topo --costs --json", 2, "unknown option '--json'");
   expect("topo --json --text", 2, "give one of --json and --text");
   expect("topo --xml a --synthetic b", 2, "give one of FILE, --xml and --synthetic");

@@ -19,7 +19,7 @@ using testing::Variable;
 TEST(Command, ExplainSaysWhichScheduleAndWhy) {
   expect("explain --help", 0, "usage: rondo explain COLLECTIVE [SIZE]");
   expect("explain allreduce 4 --ranks 4", 0,
-         "allreduce of 4 B among 4 ranks over tcp on this host: one_shot\nbecause: of ");
+         "allreduce of 4 B among 4 ranks over shm on this host: one_shot\nbecause: of ");
   expect("explain allreduce 64M", 0, "* ");
   expect("explain barrier", 0, "barrier among 4 ranks");
   expect("explain allreduce 64MiB --machine '2 hosts x 4 cores'", 0,
@@ -74,7 +74,7 @@ TEST(Command, ExplainAgreesWithAWorldOnThisMachine) {
   EXPECT_EQ(rondo(words + " --ranks 2").output, inside.output);
   expect("plan --ranks 2 --transport inproc", 0, "costs: plain defaults");
   expect("explain allreduce 4 --ranks 2 --transport pigeon", 2,
-         "no transport 'pigeon'; known: tcp");
+         "--transport is auto, shm, tcp or inproc, not 'pigeon'");
 }
 
 TEST(Command, ExplainTakesCostsAndTopologyFromTheEnvironment) {
@@ -141,7 +141,7 @@ TEST(Command, WithoutHwlocThereIsAWorkingDefault) {
   expect("topo", 0, "1 host, 1 rank");
   expect("explain allreduce 4 --ranks 2", 0, "allreduce of 4 B among 2 ranks");
   expect("run -n 2 --no-prefix -- '" + command_path + "' explain allreduce 4", 0,
-         "allreduce of 4 B among 2 ranks over tcp: ");
+         "allreduce of 4 B among 2 ranks over shm: ");
 }
 
 TEST(Command, ExplainIsTrueOfSizesThatAreTreatedAlike) {
@@ -174,14 +174,14 @@ TEST(Command, PlanShowsTheSchedulesOfAllSizes) {
   expect("plan --help", 0, "usage: rondo plan [OPTION …]");
   expect("plan", 0, "\nreduce_scatter\n  0 B ..");
   expect("plan --machine '2 hosts x 2 cores'", 0,
-         "Schedules among 4 ranks over tcp on 2 hosts x 2 cores\n"
+         "Schedules among 4 ranks over shm+tcp on 2 hosts x 2 cores\n"
          "costs: plain defaults, nothing was measured here\n");
   expect("plan --machine '2 hosts x 8 cores'", 0, "\ngather\n  0 B ..");
   expect("plan --json", 0, "\n{\"collective\":\"broadcast\",\"ranks\":4,\"costs\":\"");
   expect("plan --svg -", 0, "</svg>");
   expect("plan --collective alltoall --svg -", 0, "alltoall among 4 ranks");
   expect("run -n 2 --no-prefix -- '" + command_path + "' plan --collective allgather", 0,
-         "Schedules among 2 ranks over tcp\ncosts: ");
+         "Schedules among 2 ranks over shm\ncosts: ");
 }
 
 TEST(Command, TuneMeasuresAndSavesWhatIsUsedAfterwards) {
@@ -199,7 +199,7 @@ TEST(Command, TuneMeasuresAndSavesWhatIsUsedAfterwards) {
     expect("explain allreduce 4 --ranks 2", 0, "\nbecause: line 2 of the plan file says so\n");
     expect("explain allreduce 4 --ranks 3", 0, "\nbecause: of ");  // measured among 2
   }
-  expect("tune --ranks 2 --time 10 --size 4", 0, "allreduce among 2 ranks over tcp");
+  expect("tune --ranks 2 --time 10 --size 4", 0, "allreduce among 2 ranks over shm");
   expect(brief + "--save -", 0, "# measured among 2 ranks over inproc\nallreduce 0B..");
 }
 
@@ -226,7 +226,8 @@ TEST(Command, ThePlannerSaysWhatItDoesNotUnderstand) {
          "option --ranks describes a world; under a launcher there is one");
   expect("tune", 2, "say how many --ranks, or start it under 'rondo run'");
   expect("tune --ranks 1", 2, "option --ranks is a number from 2 to 256, not '1'");
-  expect("tune --ranks 2 --transport pigeon", 2, "--transport is tcp or inproc, not 'pigeon'");
+  expect("tune --ranks 2 --transport pigeon", 2,
+         "--transport is auto, shm, tcp or inproc, not 'pigeon'");
   expect("tune --ranks 2 --collective dance", 2, "unknown collective 'dance'");
   expect("tune --ranks 2 --collective ''", 2, "option --collective names none");
   expect("tune --ranks 2 --size 5X", 2, "--size");

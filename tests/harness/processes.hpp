@@ -1,6 +1,6 @@
 #pragma once
 
-// Ranks as processes that meet over TCP.
+// Ranks as processes, which share memory or use TCP.
 
 #include <gtest/gtest.h>
 #include <sys/wait.h>
@@ -31,8 +31,9 @@ inline int run_process(const Options& options, const std::function<void(Communic
 }
 
 /// Runs `body` on a world of processes, one a rank. Only in programs without threads.
-inline void on_processes(int ranks, const Options& options,
-                         const std::function<void(Communicator&)>& body) {
+inline void on_processes_over(const std::string& transport, int ranks, Options options,
+                              const std::function<void(Communicator&)>& body) {
+  options.transport = transport;
   const Folder folder;
   std::vector<pid_t> children;
   for (int rank = 0; rank < ranks; ++rank) {
@@ -51,7 +52,17 @@ inline void on_processes(int ranks, const Options& options,
     int status = -1;
     EXPECT_EQ(::waitpid(children[static_cast<std::size_t>(rank)], &status, 0),
               children[static_cast<std::size_t>(rank)]);
-    EXPECT_EQ(status, 0) << "rank " << rank << " over TCP failed";
+    EXPECT_EQ(status, 0) << "rank " << rank << " over " << transport << " failed";
+  }
+}
+
+/// Runs `body` on worlds of processes, one a rank, over each transport or that of the options. Only
+/// in programs without threads.
+inline void on_processes(int ranks, const Options& options,
+                         const std::function<void(Communicator&)>& body) {
+  if (options.transport) return on_processes_over(*options.transport, ranks, options, body);
+  for (const char* transport : {"shm", "tcp"}) {
+    on_processes_over(transport, ranks, options, body);
   }
 }
 

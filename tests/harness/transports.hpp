@@ -14,7 +14,8 @@
 
 #include "rondo/transport.hpp"
 #include "transport/inproc.hpp"
-#include "transport/tcp/tcp.hpp"
+#include "transport/route/make.hpp"
+#include "transport/shm/door.hpp"
 
 namespace rondo::testing {
 
@@ -32,24 +33,28 @@ inline void on_threads(int ranks, const std::function<void(int)>& body) {
   }
 }
 
-/// By rank; "inproc" or "tcp" over loopback.
+/// By rank; "inproc", or as between processes: "shm", or "tcp" over loopback.
 inline std::vector<std::unique_ptr<Transport>> make_world(std::string_view transport, int ranks) {
   if (transport == "inproc") return make_inproc(ranks);
-  std::vector<tcp::Membership> members(static_cast<std::size_t>(ranks));
+  std::vector<process::Membership> members(static_cast<std::size_t>(ranks));
   for (int rank = 0; rank < ranks; ++rank) {
-    tcp::Membership& own = members[static_cast<std::size_t>(rank)];
+    process::Membership& own = members[static_cast<std::size_t>(rank)];
     own.rank = rank;
-    own.listener = tcp::listen_on("127.0.0.1", 0).value();
-    const tcp::Address address = tcp::local_address(own.listener).value();
-    for (tcp::Membership& each : members) {
-      each.members.push_back({address.host, address.port, "here", rank});
+    own.listener = process::listen_on("127.0.0.1", 0).value();
+    const process::Address address = process::local_address(own.listener).value();
+    own.medium = transport == "shm" ? process::Medium::shm : process::Medium::tcp;
+    process::Door door = process::open_door().value();
+    own.door = std::move(door.listener);
+    for (process::Membership& each : members) {
+      each.members.push_back(
+          {address.host, address.port, "here", rank, process::locality(), door.id});
     }
   }
   std::vector<std::unique_ptr<Transport>> world(members.size());
   const auto deadline = Transport::Clock::now() + std::chrono::seconds(30);
   on_threads(ranks, [&](int rank) {
     const auto index = static_cast<std::size_t>(rank);
-    world[index] = tcp::make_tcp(std::move(members[index]), deadline).value();
+    world[index] = process::make_transport(std::move(members[index]), deadline).value();
   });
   return world;
 }

@@ -411,7 +411,7 @@ class WhatRanksKnow(RunTest):
             self.assertIn(f"hosts 1 ranks {ranks} ", self.known(ranks))
         kept = os.listdir(self.cache)
         self.assertEqual(len([name for name in kept if name.startswith("machine-")]), 1, kept)
-        self.assertTrue([name for name in kept if re.fullmatch("costs-[0-9a-f]{16}-tcp.*", name)])
+        self.assertTrue([name for name in kept if re.fullmatch("costs-[0-9a-f]{16}-shm.*", name)])
 
     def test_no_folder_to_keep_things_in(self):
         self.environment["RONDO_CACHE_DIR"] = "/dev/null/nowhere"

@@ -1,6 +1,9 @@
 #include "transport/conformance.hpp"
-#include "transport/tcp_world.hpp"
+#include "transport/process_world.hpp"
 
 int main(int argc, char** argv) {
-  return rondo::conformance::run_tests(argc, argv, "tcp", rondo::tcp::make_world);
+  const auto make = [](int ranks) {
+    return rondo::process::make_world(ranks, rondo::process::Medium::tcp);
+  };
+  return rondo::conformance::run_tests(argc, argv, "tcp", make);
 }

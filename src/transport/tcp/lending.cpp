@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <bit>
 
-namespace rondo::tcp {
+namespace rondo::process {
 
 std::byte* Lending::lend(std::size_t size) {
   // `idle_` is sorted by size: the first one that is large enough fits best.
@@ -31,4 +31,4 @@ void Lending::take_back(const std::byte* data) {
   lent_.erase(found);
 }
 
-}  // namespace rondo::tcp
+}  // namespace rondo::process

@@ -6,7 +6,7 @@
 #include <memory>
 #include <vector>
 
-namespace rondo::tcp {
+namespace rondo::process {
 
 class Lending {
  public:
@@ -28,4 +28,4 @@ class Lending {
   std::vector<Buffer> lent_;
 };
 
-}  // namespace rondo::tcp
+}  // namespace rondo::process

@@ -15,7 +15,7 @@
 
 #include "base/text.hpp"
 
-namespace rondo::tcp {
+namespace rondo::process {
 
 namespace {
 
@@ -276,4 +276,4 @@ Result<> read_all(const Socket& socket, std::span<std::byte> bytes, Clock::time_
   return {};
 }
 
-}  // namespace rondo::tcp
+}  // namespace rondo::process

@@ -1,6 +1,6 @@
 #pragma once
 
-// The few socket calls that the bootstrap and the tcp transport share.
+// The few socket calls that the bootstrap and the transports between processes share.
 
 #include <chrono>
 #include <cstddef>
@@ -12,7 +12,7 @@
 #include "base/descriptor.hpp"
 #include "rondo/error.hpp"
 
-namespace rondo::tcp {
+namespace rondo::process {
 
 using Clock = std::chrono::steady_clock;
 
@@ -23,6 +23,7 @@ using Socket = Descriptor;
 struct Address {
   std::string host;  ///< numeric; a name is looked up, which may block
   std::uint16_t port = 0;
+  std::uint64_t door = 0;  ///< instead of both, that of a Unix socket on this host: shm/door.hpp
 };
 
 /// A nonblocking listener on `host` (numeric or a name, IPv4 or IPv6); port 0 picks a free one.
@@ -48,4 +49,4 @@ Result<> write_all(const Socket& socket, std::span<const std::byte> bytes,
                    Clock::time_point deadline);
 Result<> read_all(const Socket& socket, std::span<std::byte> bytes, Clock::time_point deadline);
 
-}  // namespace rondo::tcp
+}  // namespace rondo::process

@@ -91,16 +91,49 @@ void Rank::await_done(const Transfer& transfer, const std::string& what) {
         what);
 }
 
+void Rank::await_borrow(Transfer& transfer, const std::string& what,
+                        const std::function<void(std::size_t, std::span<const std::byte>)>& take) {
+  for (bool is_done = false; !is_done;) {
+    until([&] { return transfer.state.load(std::memory_order_acquire) >= Transfer::State::part; },
+          what);
+    is_done = transfer.state == Transfer::State::done;
+    const std::size_t count = is_done ? transfer.size - transfer.offset : transfer.part;
+    take(transfer.offset, {transfer.data, count});
+    transport_.release(transfer);
+  }
+}
+
+// What lies at `data`: of a borrow that came in parts, the last one.
 std::span<const std::byte> Rank::bytes(const Message& message) const {
-  return {message.transfer.data, message.transfer.size};
+  return {message.transfer.data, message.transfer.size - message.transfer.offset};
+}
+
+// Parts of messages that the check borrows: each is checked, and gives way to the next one.
+void Rank::take_parts() {
+  for (Message& message : messages_) {
+    Transfer& transfer = message.transfer;
+    if (!transfer.borrow || transfer.state.load(std::memory_order_acquire) != Transfer::State::part)
+      continue;
+    require(transfer.part > 0 && transfer.part < transfer.size - transfer.offset, label(message),
+            ": a part of ", transfer.part, " bytes at ", transfer.offset);
+    require(transfer.offset == message.passed, label(message), ": a part begins at ",
+            transfer.offset, " instead of ", message.passed);
+    check_bytes(message, {transfer.data, transfer.part});
+    message.passed += transfer.part;
+    transport_.release(transfer);
+  }
 }
 
 void Rank::check_bytes(const Message& message) {
-  const std::span<const std::byte> found = bytes(message);
+  check_bytes(message, bytes(message));
+}
+
+void Rank::check_bytes(const Message& message, std::span<const std::byte> found) {
+  const std::size_t offset = message.transfer.offset;
   require(found.empty() || found.data() != nullptr, label(message), ": done without bytes");
   for (std::size_t i = 0; i < found.size(); ++i) {
-    if (found[i] != pattern(message.seed, i))
-      fail(concat(label(message), ": byte ", i, " is wrong"));
+    if (found[i] != pattern(message.seed, offset + i))
+      fail(concat(label(message), ": byte ", offset + i, " is wrong"));
   }
 }
 
@@ -137,6 +170,8 @@ void Rank::complete_all(const std::function<void()>& meanwhile) {
 
 // Checks a completed message, and prepares to notice if it is touched again.
 void Rank::retire(Message& message) {
+  require(message.transfer.offset == message.passed, label(message), ": the rest begins at ",
+          message.transfer.offset, " instead of ", message.passed);
   check_bytes(message);
   check_guards(message);
   if (message.transfer.kind == Transfer::Kind::send) {
@@ -196,6 +231,7 @@ void Rank::poll(std::chrono::milliseconds patience) {
   const Result<bool> moved = transport_.poll(patience);
   if (!moved && session_.stopped_) throw Stop();  // the consequence of another rank's failure
   if (!moved) fail(concat("unexpected ", name(moved.error().code()), ": ", moved.error().text()));
+  take_parts();
 }
 
 void Rank::until(const std::function<bool()>& holds, const std::string& what) {

@@ -30,6 +30,7 @@ struct Message {
   Transfer transfer;
   std::vector<std::byte> memory;  // guard, bytes, guard; empty for a borrow
   std::uint64_t seed = 0;
+  std::size_t passed = 0;  // of a borrow: bytes of parts that were released
   bool retired = false;
 };
 
@@ -71,6 +72,9 @@ class Rank {
   bool done(const Message& message) const;
   /// The same for a transfer that the check made itself.
   void await_done(const Transfer& transfer, const std::string& what);
+  /// The same for a borrow, which may come in parts: offset and bytes of each.
+  void await_borrow(Transfer& transfer, const std::string& what,
+                    const std::function<void(std::size_t, std::span<const std::byte>)>& take);
   /// The bytes of a completed borrow are still what was sent.
   void require_bytes(const Message& message);
   void release(Message& message);
@@ -116,6 +120,8 @@ class Rank {
   void retire(Message& message);
   std::span<const std::byte> bytes(const Message& message) const;
   void check_bytes(const Message& message);
+  void check_bytes(const Message& message, std::span<const std::byte> found);
+  void take_parts();
   void check_guards(const Message& message);
   std::string label(const Message& message) const;
 

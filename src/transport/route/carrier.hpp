@@ -1,0 +1,101 @@
+#pragma once
+
+// What moves the bytes of one link: a TCP connection or shared memory. The rest of a link is the
+// same for all of them.
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "transport/blame.hpp"
+#include "transport/control/frame.hpp"
+
+namespace rondo::process {
+
+/// A first-in first-out queue that keeps its memory.
+class TransferQueue {
+ public:
+  bool empty() const { return head_ == items_.size(); }
+  Transfer& front() const { return *items_[head_]; }
+  void push(Transfer& transfer) { items_.push_back(&transfer); }
+  void pop() {
+    if (++head_ == items_.size()) clear();
+  }
+  void clear() {
+    items_.clear();
+    head_ = 0;
+  }
+  /// Completes the first one.
+  void finish() {
+    Transfer& transfer = front();
+    pop();
+    transfer.state.store(Transfer::State::done, std::memory_order_release);
+  }
+  /// Takes all transfers back from the transport.
+  void give_up() {
+    while (!empty()) {
+      front().state.store(Transfer::State::idle, std::memory_order_relaxed);
+      pop();
+    }
+  }
+
+ private:
+  std::vector<Transfer*> items_;
+  std::size_t head_ = 0;
+};
+
+/// What the messages of the current operation say of it.
+struct Operation {
+  Frame frame;                  ///< but for what differs from message to message
+  std::uint64_t agreement = 0;  ///< the same number on ranks that carry out the same operation
+};
+
+Operation make_operation(std::uint64_t context, std::uint64_t sequence, const Call& call);
+/// Whether the peer's frame is about this operation.
+bool agrees(const Frame& frame, const Operation& operation);
+
+enum class Trouble : std::uint8_t {
+  none,
+  disagreement,  ///< the peer's frame is about another call
+  wrong_size,    ///< the same call, another message size or, in an exchange, type
+  garbage,       ///< no frame of this protocol, or not the next one
+  out_of_reach,  ///< the peer's memory cannot be mapped
+};
+
+/// What is under way on a link, and what has been noticed there.
+struct Traffic {
+  TransferQueue sends;
+  TransferQueue recvs;
+  Trouble trouble = Trouble::none;
+  Frame frame = {};              ///< the peer's last one, where it matters
+  std::uint64_t last_heard = 0;  ///< the last operation of which a message has arrived
+};
+
+class Carrier {
+ public:
+  Carrier() = default;
+  Carrier(const Carrier&) = delete;
+  Carrier& operator=(const Carrier&) = delete;
+  virtual ~Carrier() = default;
+
+  /// Move bytes of posted transfers without waiting; true when any moved.
+  virtual bool send(Traffic& traffic, const Operation& operation) = 0;
+  virtual bool receive(Traffic& traffic, const Operation& operation) = 0;
+  /// Ends the borrow of a completed recv, or of a part.
+  virtual void release(Transfer& transfer) = 0;
+  /// Looks at the frame that has arrived first, also when nobody waits for it.
+  virtual void glance(Traffic& traffic, const Operation& operation) = 0;
+  /// A posted transfer can never be completed. `is_gone`: so is the peer, who has left its last
+  /// traces by now.
+  virtual bool is_stuck(const Traffic& traffic, bool is_gone) const = 0;
+  /// Nothing has passed so far.
+  virtual bool is_unused() const = 0;
+  /// What epoll said.
+  virtual void set_ready(bool, bool) {}
+  /// Before the caller sleeps: the peer shall ring when it makes place for what is unsent.
+  virtual void prepare_sleep(const Traffic&) {}
+  /// Looking costs no system call, and the peer rings.
+  virtual bool is_memory() const { return false; }
+};
+
+}  // namespace rondo::process

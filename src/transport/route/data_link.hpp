@@ -1,0 +1,110 @@
+#pragma once
+
+// What two ranks say to each other on one channel, from the search for a medium to the last byte.
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include "transport/control/dial.hpp"
+#include "transport/route/carrier.hpp"
+#include "transport/shm/introduction.hpp"
+#include "transport/tcp/lending.hpp"
+
+namespace rondo::process {
+
+class DataLink {
+ public:
+  /// `tag` names the link in the transport's epoll set.
+  DataLink(int peer, std::uint8_t channel, std::uint64_t tag)
+      : peer_(peer), channel_(channel), tag_(tag) {}
+
+  int peer() const { return peer_; }
+  std::uint8_t channel() const { return channel_; }
+  std::uint64_t tag() const { return tag_; }
+
+  /// Goes to the peer: for a connection, or to share memory.
+  void dial(Dial dial) { dial_.emplace(std::move(dial)); }
+  /// Talks about shared memory with the peer, on whatever side.
+  void introduce(Introduction introduction) { introduction_.emplace(std::move(introduction)); }
+  void carry(std::unique_ptr<Carrier> carrier) { carrier_ = std::move(carrier); }
+
+  /// Sharing memory has failed, and is not tried again.
+  void refuse_memory() {
+    dial_.reset();
+    introduction_.reset();
+    is_memory_refused_ = true;
+  }
+  bool is_memory_refused() const { return is_memory_refused_; }
+
+  std::optional<Dial>& dial() { return dial_; }
+  std::optional<Introduction>& introduction() { return introduction_; }
+  bool is_opening() const { return dial_.has_value() || introduction_.has_value(); }
+  bool is_open() const { return carrier_ != nullptr; }
+  bool is_memory() const { return is_open() && carrier_->is_memory(); }
+  /// A peer whose connection broke before it was used opens another one.
+  bool may_be_replaced() const { return !is_open() || carrier_->is_unused(); }
+
+  void post(Transfer& transfer) {
+    (transfer.kind == Transfer::Kind::send ? traffic_.sends : traffic_.recvs).push(transfer);
+  }
+  /// Moves bytes of posted transfers where the link may be ready; true when any moved.
+  bool move(const Operation& operation) {
+    if (!is_open()) return false;
+    const bool received = !traffic_.recvs.empty() && carrier_->receive(traffic_, operation);
+    const bool sent = !traffic_.sends.empty() && carrier_->send(traffic_, operation);
+    return received || sent;
+  }
+  bool send(const Operation& operation) { return is_open() && carrier_->send(traffic_, operation); }
+  bool receive(const Operation& operation) {
+    return is_open() && carrier_->receive(traffic_, operation);
+  }
+  void release(Transfer& transfer) {
+    if (is_open()) carrier_->release(transfer);
+  }
+  void glance(const Operation& operation) {
+    if (is_open()) carrier_->glance(traffic_, operation);
+  }
+  void set_ready(bool readable, bool writable) {
+    if (is_open()) carrier_->set_ready(readable, writable);
+  }
+  void prepare_sleep() {
+    if (is_open()) carrier_->prepare_sleep(traffic_);
+  }
+  bool has_work() const { return !traffic_.sends.empty() || !traffic_.recvs.empty(); }
+
+  Trouble trouble() const { return traffic_.trouble; }
+  const Frame& frame() const { return traffic_.frame; }
+  /// The message that is waited for.
+  Parcel expected() const {
+    if (traffic_.recvs.empty()) return {};
+    return {traffic_.recvs.front().size, traffic_.recvs.front().dtype};
+  }
+  /// A posted transfer waits for what will never come.
+  bool is_stuck(bool is_peer_gone) const {
+    if (!is_open()) return is_peer_gone && has_work();
+    return carrier_->is_stuck(traffic_, is_peer_gone);
+  }
+  /// The last operation of which a message has arrived.
+  std::uint64_t last_heard() const { return traffic_.last_heard; }
+
+  void close() {
+    traffic_.sends.give_up();
+    traffic_.recvs.give_up();
+    dial_.reset();
+    introduction_.reset();
+    carrier_.reset();
+  }
+
+ private:
+  int peer_;
+  std::uint8_t channel_;
+  std::uint64_t tag_;
+  std::optional<Dial> dial_;
+  std::optional<Introduction> introduction_;
+  bool is_memory_refused_ = false;
+  std::unique_ptr<Carrier> carrier_;
+  Traffic traffic_;
+};
+
+}  // namespace rondo::process

@@ -1,0 +1,331 @@
+#include "transport/shm/mailbox.hpp"
+
+#include <sys/eventfd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <thread>
+
+namespace rondo::process {
+
+namespace {
+
+constexpr std::size_t granule = 64;           // what a part in the ring is rounded up to
+constexpr std::size_t parts_in_ring = 4;      // so that both sides are busy
+constexpr std::size_t least_part = 16 << 10;  // smaller ones cost more than they overlap
+
+constexpr std::size_t turn_bytes = 1 << 20;  // read in place before others get their turn
+constexpr auto longest_reading = std::chrono::seconds(1);
+
+constexpr std::size_t rounded(std::size_t bytes) {
+  return (bytes + granule - 1) / granule * granule;
+}
+
+bool is_inline(std::size_t size) {
+  return size <= Line::inline_bytes;
+}
+
+// Messages of exchanges agree in their type instead of the call.
+std::uint64_t agreement_of(const Transfer& transfer, const Operation& operation) {
+  if (operation.frame.form != Form::exchange) return operation.agreement;
+  return operation.agreement + static_cast<std::uint64_t>(transfer.dtype);
+}
+
+}  // namespace
+
+Line::Place Line::place() const {
+  Place place;
+  std::memcpy(&place, payload.data(), sizeof place);
+  return place;
+}
+
+void Line::set_place(const Place& place) {
+  std::memcpy(payload.data(), &place, sizeof place);
+}
+
+Mailbox::Mailbox(const OwnBoxes& own, PeerBoxes peer, Descriptor socket)
+    : own_(own), peer_(std::move(peer)), talk_(std::move(socket)) {}
+
+// Nobody reads the user's memory after this. A reader never waits for anything while it reads, so
+// that it takes a bounded time, unless it was stopped.
+Mailbox::~Mailbox() {
+  own_.inbox->is_reading.store(0, std::memory_order_seq_cst);
+  own_.outbox->is_closed.store(1, std::memory_order_seq_cst);
+  if (!is_offered_) return;
+  const auto give_up = std::chrono::steady_clock::now() + longest_reading;
+  while (peer_.inbox->is_reading.load(std::memory_order_seq_cst) != 0 &&
+         std::chrono::steady_clock::now() < give_up) {
+    std::this_thread::yield();
+  }
+}
+
+bool Mailbox::send(Traffic& traffic, const Operation& operation) {
+  bool moved = false;
+  while (!traffic.sends.empty()) {
+    const Transfer& transfer = traffic.sends.front();
+    if (is_offered_) {
+      if (!has_been_read()) break;
+      is_offered_ = false;
+      moved = true;
+      traffic.sends.finish();
+      continue;
+    }
+    if (!has_room(transfer)) {
+      note_taken();
+      if (!has_room(transfer)) break;
+    }
+    if (sent_ == 0 && offer_in_place(transfer, operation)) {
+      moved = true;
+      break;
+    }
+    Line& line = own_.outbox->lines[written_ % lines];
+    const std::size_t bytes = part_of(transfer);
+    std::byte* target = line.payload.data();
+    if (!is_inline(transfer.size)) {
+      const std::size_t place = reserve(bytes);
+      line.set_place({.offset = place});
+      target = own_.outbox->ring() + place;
+    }
+    into_ring_.copy(target, transfer.data + sent_, bytes, transfer.size);
+    line.bytes = static_cast<std::uint32_t>(bytes);
+    if (sent_ == 0) begin_line(line, transfer, operation);
+    publish(ring_end_);
+    moved = true;
+    sent_ += bytes;
+    if (sent_ == transfer.size) {
+      sent_ = 0;
+      traffic.sends.finish();
+    }
+  }
+  if (moved && own_.outbox->is_full.load(std::memory_order_relaxed) != 0) {
+    own_.outbox->is_full.store(0, std::memory_order_relaxed);
+  }
+  return moved;
+}
+
+void Mailbox::begin_line(Line& line, const Transfer& transfer, const Operation& operation) {
+  line.size = transfer.size;
+  line.agreement = agreement_of(transfer, operation);
+  Frame& frame = own_.outbox->frames[written_ % lines];
+  frame = operation.frame;
+  frame.bytes = transfer.size;
+  if (frame.form == Form::exchange) frame.dtype = transfer.dtype;
+}
+
+// Where the peer can read the user's memory it gets to know where the message is.
+bool Mailbox::offer_in_place(const Transfer& transfer, const Operation& operation) {
+  if (transfer.size < least_in_place) return false;
+  const auto region = Regions::of_process().find(transfer.data, transfer.size);
+  if (!region || !talk_.tell(*region)) return false;
+  Line& line = own_.outbox->lines[written_ % lines];
+  const auto offset = static_cast<std::uint64_t>(transfer.data - region->mapping->data());
+  line.set_place({offset, region->id, 1});
+  line.bytes = 0;
+  begin_line(line, transfer, operation);
+  is_offered_ = true;
+  publish(ring_end_);
+  return true;
+}
+
+bool Mailbox::has_been_read() {
+  note_taken();
+  return freed_ == written_;
+}
+
+std::size_t Mailbox::part_of(const Transfer& transfer) const {
+  if (is_inline(transfer.size)) return transfer.size;
+  const std::size_t wanted = std::max(least_part, rounded(transfer.size / parts_in_ring));
+  return std::min({transfer.size - sent_, wanted, own_.ring_bytes / parts_in_ring});
+}
+
+// A part lies in one piece, so that the rest of the ring may stay empty before it.
+bool Mailbox::has_room(const Transfer& transfer) const {
+  if (written_ - freed_ == lines) return false;
+  if (is_inline(transfer.size)) return true;
+  const std::size_t bytes = rounded(part_of(transfer));
+  const std::size_t rest = own_.ring_bytes - ring_end_ % own_.ring_bytes;
+  const std::size_t skipped = rest < bytes ? rest : 0;
+  return ring_end_ + skipped + bytes - ring_begin_ <= own_.ring_bytes;
+}
+
+std::size_t Mailbox::reserve(std::size_t bytes) {
+  bytes = rounded(bytes);
+  const std::size_t rest = own_.ring_bytes - ring_end_ % own_.ring_bytes;
+  if (rest < bytes) ring_end_ += rest;
+  const std::size_t place = ring_end_ % own_.ring_bytes;
+  ring_end_ += bytes;
+  return place;
+}
+
+void Mailbox::publish(std::uint64_t ring_end) {
+  const std::uint32_t index = written_ % lines;
+  ring_ends_[index] = ring_end;
+  ++written_;
+  own_.outbox->lines[index].stamp.store(written_, std::memory_order_seq_cst);
+  if (peer_.head->is_asleep.load(std::memory_order_seq_cst) != 0) ring_bell();
+}
+
+// An empty ring begins anew: what was used last is still in the cache.
+void Mailbox::note_taken() {
+  const std::uint32_t taken = peer_.inbox->taken.load(std::memory_order_seq_cst);
+  if (taken == freed_ || written_ - taken > lines) return;
+  freed_ = taken;
+  ring_begin_ = ring_ends_[(taken - 1) % lines];
+  if (freed_ == written_) ring_begin_ = ring_end_ = 0;
+}
+
+bool Mailbox::has_arrived() const {
+  return !is_revoked_ && next_line().stamp.load(std::memory_order_seq_cst) == taken_ + 1;
+}
+
+bool Mailbox::receive(Traffic& traffic, const Operation& operation) {
+  bool moved = false;
+  while (!traffic.recvs.empty() && lent_ == nullptr && traffic.trouble == Trouble::none &&
+         has_arrived()) {
+    const Line& line = next_line();
+    Transfer& transfer = traffic.recvs.front();
+    if (received_ == 0) {
+      traffic.trouble = judge(line, transfer, operation, traffic.frame);
+      if (traffic.trouble != Trouble::none) break;
+      traffic.last_heard = operation.frame.sequence;
+    }
+    if (!is_inline(transfer.size) && line.place().is_region != 0) {
+      if (!receive_in_place(traffic, line)) break;
+      moved = true;
+      if (received_ > 0) break;  // the others' turn
+      continue;
+    }
+    const std::byte* const bytes = bytes_of(line, transfer);
+    if (bytes == nullptr) {
+      traffic.trouble = Trouble::garbage;
+      break;
+    }
+    moved = true;
+    const std::size_t offset = received_;
+    received_ += line.bytes;
+    if (transfer.borrow) {
+      transfer.data = const_cast<std::byte*>(bytes);  // nobody writes through it
+      transfer.offset = offset;
+      transfer.part = line.bytes;
+      lent_ = &transfer;
+    } else {
+      out_.copy(transfer.data + offset, bytes, line.bytes, transfer.size);
+      acknowledge();
+    }
+    if (received_ == transfer.size) {
+      received_ = 0;
+      traffic.recvs.finish();
+    } else if (transfer.borrow) {
+      transfer.state.store(Transfer::State::part, std::memory_order_release);
+    }
+  }
+  return moved;
+}
+
+Trouble Mailbox::judge(const Line& line, const Transfer& transfer, const Operation& operation,
+                       Frame& frame) const {
+  const bool is_expected =
+      line.agreement == agreement_of(transfer, operation) && line.size == transfer.size;
+  if (is_expected) return Trouble::none;
+  frame = peer_.outbox->frames[taken_ % lines];
+  return agrees(frame, operation) ? Trouble::wrong_size : Trouble::disagreement;
+}
+
+// Null where the peer says something impossible.
+const std::byte* Mailbox::bytes_of(const Line& line, const Transfer& transfer) const {
+  if (line.bytes > transfer.size - received_) return nullptr;
+  if (is_inline(transfer.size)) return line.payload.data();
+  const std::uint64_t place = line.place().offset;
+  const bool fits = line.bytes <= peer_.ring_bytes && place <= peer_.ring_bytes - line.bytes;
+  return fits && line.bytes > 0 ? peer_.outbox->ring() + place : nullptr;
+}
+
+// The bytes are where their owner has them, who may take them back at any time.
+bool Mailbox::receive_in_place(Traffic& traffic, const Line& line) {
+  const Line::Place place = line.place();
+  region_ = talk_.find(place.region);
+  Transfer& transfer = traffic.recvs.front();
+  const bool is_there = region_ && place.offset <= region_->bytes() &&
+                        transfer.size <= region_->bytes() - place.offset;
+  if (!is_there) {
+    traffic.trouble = Trouble::out_of_reach;
+    return false;
+  }
+  own_.inbox->is_reading.store(1, std::memory_order_seq_cst);
+  if (peer_.outbox->is_closed.load(std::memory_order_seq_cst) != 0) {
+    own_.inbox->is_reading.store(0, std::memory_order_seq_cst);
+    is_revoked_ = true;
+    return false;
+  }
+  const std::byte* const bytes = region_->data() + place.offset;
+  if (transfer.borrow) {
+    transfer.data = const_cast<std::byte*>(bytes);  // nobody writes through it
+    lent_ = &transfer;
+    traffic.recvs.finish();
+    return true;
+  }
+  const std::size_t count = std::min(transfer.size - received_, turn_bytes);
+  out_.copy(transfer.data + received_, bytes + received_, count, transfer.size);
+  received_ += count;
+  own_.inbox->is_reading.store(0, std::memory_order_seq_cst);
+  if (peer_.outbox->is_closed.load(std::memory_order_seq_cst) != 0) {
+    is_revoked_ = true;
+    return false;
+  }
+  if (received_ == transfer.size) {
+    received_ = 0;
+    acknowledge();
+    traffic.recvs.finish();
+  }
+  return true;
+}
+
+void Mailbox::acknowledge() {
+  own_.inbox->taken.store(++taken_, std::memory_order_seq_cst);
+  if (peer_.outbox->is_full.load(std::memory_order_seq_cst) != 0) ring_bell();
+}
+
+void Mailbox::release(Transfer& transfer) {
+  if (lent_ != &transfer) return;
+  lent_ = nullptr;
+  if (own_.inbox->is_reading.load(std::memory_order_relaxed) != 0) {
+    own_.inbox->is_reading.store(0, std::memory_order_seq_cst);
+  }
+  if (transfer.state.load(std::memory_order_relaxed) == Transfer::State::part) {
+    transfer.state.store(Transfer::State::posted, std::memory_order_relaxed);
+  }
+  acknowledge();
+}
+
+void Mailbox::glance(Traffic& traffic, const Operation& operation) {
+  const bool is_of_interest = traffic.recvs.empty() && lent_ == nullptr &&
+                              traffic.trouble == Trouble::none && has_arrived();
+  if (!is_of_interest) return;
+  const Frame next = peer_.outbox->frames[taken_ % lines];
+  traffic.last_heard = std::max(traffic.last_heard, next.sequence);
+  // The peer may have finished this operation and begun the next one.
+  if (agrees(next, operation) || next.sequence > operation.frame.sequence) return;
+  traffic.trouble = Trouble::disagreement;
+  traffic.frame = next;
+}
+
+bool Mailbox::is_stuck(const Traffic& traffic, bool is_gone) const {
+  if (!is_gone) return false;
+  const bool lacks_message = !traffic.recvs.empty() && lent_ == nullptr && !has_arrived();
+  const bool needs_peer =
+      !traffic.sends.empty() && (is_offered_ || !has_room(traffic.sends.front()));
+  const bool lacks_room =
+      needs_peer && peer_.inbox->taken.load(std::memory_order_seq_cst) == freed_;
+  return lacks_message || lacks_room;
+}
+
+void Mailbox::prepare_sleep(const Traffic& traffic) {
+  if (!traffic.sends.empty()) own_.outbox->is_full.store(1, std::memory_order_seq_cst);
+}
+
+void Mailbox::ring_bell() const {
+  (void)::eventfd_write(peer_.bell, 1);
+}
+
+}  // namespace rondo::process

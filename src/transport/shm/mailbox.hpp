@@ -1,0 +1,152 @@
+#pragma once
+
+// Shared memory that carries the messages of a link in both directions.
+//
+// Each side owns an outbox, which it writes and the peer reads, and an inbox, in which it says how
+// much it has taken of the peer's outbox. So every word has one writer:
+//
+//   sender                                    receiver
+//   writes bytes into the ring                waits for stamp == taken + 1
+//   writes the line, its stamp last     ──►   reads the bytes where they are
+//   may use line and bytes again        ◄──   taken + 1 in its inbox
+//
+// A message is one line when it is small enough to travel inside of it, else a line for each part,
+// whose bytes lie in the ring. A large one that lies in memory of rondo::allocate() is one line,
+// too: the receiver maps that memory and reads the bytes there, and the sender has them back when
+// the line is taken. Whoever sleeps says so first and looks once more; whoever has written looks
+// whether the other one sleeps, and rings: in a single order of these four steps, one of the two
+// sees the other.
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "transport/route/carrier.hpp"
+#include "transport/shm/copier.hpp"
+#include "transport/shm/regions.hpp"
+#include "transport/shm/segment.hpp"
+
+namespace rondo::process {
+
+/// Two cache lines, which many processors fetch together.
+struct alignas(128) Line {
+  static constexpr std::size_t inline_bytes = 104;
+
+  std::atomic<std::uint32_t> stamp;  ///< counts the lines of the outbox, from 1
+  std::uint32_t bytes;               ///< of the part
+  std::uint64_t agreement;           ///< of the message, in its first line: see Operation
+  std::uint64_t size;                ///< of the whole message
+  std::array<std::byte, inline_bytes> payload;  ///< else a Place
+
+  /// Where the bytes are that did not fit: in the ring, or in a region of the sender's memory.
+  struct Place {
+    std::uint64_t offset = 0;
+    Bits128 region = {};
+    std::uint64_t is_region = 0;
+  };
+  Place place() const;
+  void set_place(const Place& place);
+};
+static_assert(sizeof(Line) == 128);
+
+struct alignas(128) Outbox {
+  static constexpr std::uint32_t lines_at_once = 32;
+
+  std::atomic<std::uint32_t> is_full;    ///< its owner sleeps until the reader has taken something
+  std::atomic<std::uint32_t> is_closed;  ///< its owner's memory is its own again
+  std::array<Line, lines_at_once> lines;
+  std::array<Frame, lines_at_once> frames;  ///< of the message whose first line it is
+  // The ring follows.
+
+  std::byte* ring() { return reinterpret_cast<std::byte*>(this + 1); }
+  const std::byte* ring() const { return reinterpret_cast<const std::byte*>(this + 1); }
+};
+
+struct alignas(128) Inbox {
+  std::atomic<std::uint32_t> taken;       ///< lines of the peer's outbox
+  std::atomic<std::uint32_t> is_reading;  ///< a region of the peer
+};
+
+/// One side's part of a link.
+struct OwnBoxes {
+  Outbox* outbox = nullptr;
+  Inbox* inbox = nullptr;
+  std::size_t ring_bytes = 0;
+};
+
+/// The other one's, and how to wake it.
+struct PeerBoxes {
+  const Outbox* outbox = nullptr;
+  const Inbox* inbox = nullptr;
+  const SegmentHead* head = nullptr;
+  std::size_t ring_bytes = 0;
+  int bell = -1;                       ///< an eventfd
+  std::shared_ptr<const void> memory;  ///< keeps all of it
+};
+
+class Mailbox final : public Carrier {
+ public:
+  /// `socket`: to the peer, for telling of regions.
+  Mailbox(const OwnBoxes& own, PeerBoxes peer, Descriptor socket);
+  ~Mailbox() override;
+
+  bool send(Traffic& traffic, const Operation& operation) override;
+  bool receive(Traffic& traffic, const Operation& operation) override;
+  void release(Transfer& transfer) override;
+  void glance(Traffic& traffic, const Operation& operation) override;
+  bool is_stuck(const Traffic& traffic, bool is_gone) const override;
+  bool is_unused() const override { return false; }
+  void prepare_sleep(const Traffic& traffic) override;
+  bool is_memory() const override { return true; }
+
+  static constexpr std::size_t least_ring_bytes = 4 << 10;
+  static constexpr std::size_t most_ring_bytes = 512 << 10;
+  /// Smaller messages are copied: their sender need not wait.
+  static constexpr std::size_t least_in_place = 32 << 10;
+
+ private:
+  static constexpr std::uint32_t lines = Outbox::lines_at_once;
+
+  bool offer_in_place(const Transfer& transfer, const Operation& operation);
+  bool has_been_read();
+  bool receive_in_place(Traffic& traffic, const Line& line);
+  void begin_line(Line& line, const Transfer& transfer, const Operation& operation);
+  std::size_t part_of(const Transfer& transfer) const;
+  bool has_room(const Transfer& transfer) const;
+  std::size_t reserve(std::size_t bytes);
+  void publish(std::size_t ring_end);
+  void note_taken();
+  bool has_arrived() const;
+  const Line& next_line() const { return peer_.outbox->lines[taken_ % lines]; }
+  Trouble judge(const Line& line, const Transfer& transfer, const Operation& operation,
+                Frame& frame) const;
+  const std::byte* bytes_of(const Line& line, const Transfer& transfer) const;
+  void acknowledge();
+  void ring_bell() const;
+
+  OwnBoxes own_;
+  PeerBoxes peer_;
+
+  // Positions in the ring count on over its end.
+  std::uint32_t written_ = 0;   // lines
+  std::uint32_t freed_ = 0;     // of these, taken by the peer
+  std::uint64_t ring_end_ = 0;  // what is in use
+  std::uint64_t ring_begin_ = 0;
+  std::array<std::uint64_t, lines> ring_ends_ = {};  // after each line
+  std::size_t sent_ = 0;                             // of the first message
+  bool is_offered_ = false;  // it lies in a region; its line is the last one
+  Copier into_ring_;
+  Copier out_;
+
+  std::uint32_t taken_ = 0;
+  std::size_t received_ = 0;               // of the first message
+  const Transfer* lent_ = nullptr;         // reads the next line
+  std::shared_ptr<const Mapping> region_;  // being read
+  bool is_revoked_ = false;                // the peer took back what was to be read
+
+  RegionTalk talk_;
+};
+
+}  // namespace rondo::process

@@ -1,0 +1,69 @@
+#pragma once
+
+// The user's buffers that other ranks of this host may read in place: rondo::allocate() makes them.
+
+#include <atomic>
+#include <cstddef>
+#include <deque>
+#include <map>
+#include <memory>
+#include <mutex>
+
+#include "transport/shm/segment.hpp"
+
+namespace rondo::process {
+
+struct Region {
+  Bits128 id = {};
+  Descriptor memory;
+  std::shared_ptr<const Mapping> mapping;
+};
+
+/// Any thread.
+class Regions {
+ public:
+  static Regions& of_process();
+
+  /// Errors: resource, io.
+  Result<std::byte*> allocate(std::size_t bytes);
+  /// Its pages are free at once, even if somebody has them mapped.
+  void deallocate(const std::byte* memory) noexcept;
+
+  /// The region in which all these bytes lie; null where they don't lie in one.
+  std::shared_ptr<const Region> find(const std::byte* data, std::size_t bytes) const;
+  /// One of this process, for ranks that are threads of it.
+  std::shared_ptr<const Region> find(const Bits128& id) const;
+
+ private:
+  mutable std::mutex mutex_;
+  std::atomic<std::size_t> count_ = 0;
+  std::map<const std::byte*, std::shared_ptr<const Region>> by_address_;
+};
+
+/// The regions of which two ranks have told each other over a Unix socket. Both keep the last ones
+/// in the same order, so that the one who tells knows which of them the other one still has.
+class RegionTalk {
+ public:
+  explicit RegionTalk(Descriptor socket) : socket_(std::move(socket)) {}
+
+  /// Makes sure that the peer can find it. False where that cannot be done without waiting.
+  bool tell(const Region& region);
+  /// What the peer has told of, mapped; null, where it has not or where it can't be mapped.
+  std::shared_ptr<const Mapping> find(const Bits128& id);
+
+  static constexpr std::size_t most_kept = 64;
+
+ private:
+  struct Kept {
+    Bits128 id;
+    std::shared_ptr<const Mapping> mapping;
+  };
+
+  bool hear();
+
+  Descriptor socket_;
+  std::deque<Bits128> told_;
+  std::deque<Kept> heard_;
+};
+
+}  // namespace rondo::process

@@ -1,0 +1,71 @@
+#pragma once
+
+// What one communicator of this rank shares with the other ranks of its host: one segment, in which
+// each link has an outbox and an inbox.
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+
+#include "transport/shm/mailbox.hpp"
+#include "transport/shm/segment.hpp"
+
+namespace rondo::process {
+
+/// Says where the boxes of one link are; segment and bell come with it, as descriptors.
+struct Offer {
+  enum class Kind : std::uint32_t { offer, refusal, agreed };
+  static constexpr std::uint32_t right_magic = 0x316f7272;  // "rro1"
+  static constexpr std::size_t reason_bytes = 64;
+
+  std::uint32_t magic = right_magic;
+  Kind kind = Kind::offer;
+  Bits128 segment = {};
+  std::uint64_t segment_bytes = 0;
+  std::uint64_t outbox = 0;  ///< offsets in the segment
+  std::uint64_t inbox = 0;
+  std::uint64_t ring_bytes = 0;
+  std::uint64_t reserved = 0;
+  std::array<char, reason_bytes> reason = {};  ///< of a refusal
+};
+static_assert(sizeof(Offer) == 128 && std::is_trivially_copyable_v<Offer>);
+
+class SharedMemory {
+ public:
+  /// `peers`: how many others may want a link. `bell`: the eventfd that wakes this rank.
+  SharedMemory(MemoryBudget& budget, std::size_t peers, int bell)
+      : budget_(budget), peers_(peers), bell_(bell) {}
+  SharedMemory(const SharedMemory&) = delete;
+  SharedMemory& operator=(const SharedMemory&) = delete;
+  ~SharedMemory() { budget_.give_back(taken_); }
+
+  /// Boxes for one more link. Errors: resource (the budget is used up), unsupported, io.
+  Result<OwnBoxes> allocate();
+  Offer offer(const OwnBoxes& boxes) const;
+  int segment_fd() const { return segment_->fd(); }
+  int bell() const { return bell_; }
+  /// Errors: unsupported (the offer makes no sense), resource, io.
+  Result<PeerBoxes> adopt(const Offer& offer, Descriptor segment, Descriptor bell);
+
+  /// Says to the peers whether they have to ring.
+  void set_asleep(bool asleep) {
+    if (segment_) segment_->head().is_asleep.store(asleep ? 1 : 0, std::memory_order_seq_cst);
+  }
+
+ private:
+  struct Neighbour {
+    std::shared_ptr<const Mapping> memory;
+    Descriptor bell;
+  };
+
+  MemoryBudget& budget_;
+  std::size_t peers_;
+  int bell_;
+  std::size_t taken_ = 0;
+  std::unique_ptr<Segment> segment_;
+  std::map<Bits128, std::weak_ptr<const Neighbour>> neighbours_;  // by segment
+};
+
+}  // namespace rondo::process

@@ -1,0 +1,206 @@
+// Memory of rondo::allocate(): what it is, and that ranks read messages in it where it is.
+
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+#include <numeric>
+#include <vector>
+
+#include "rondo/memory.hpp"
+#include "transport/processes.hpp"
+#include "transport/shm/copier.hpp"
+#include "transport/shm/mailbox.hpp"
+
+namespace rondo::process {
+namespace {
+
+template <class T>
+using Shared = std::vector<T, Allocator<T>>;
+
+TEST(Regions, memory_is_zero_and_begins_with_a_page) {
+  for (const std::size_t bytes : {0u, 1u, 4096u, 100000u}) {
+    auto* const memory = static_cast<std::byte*>(allocate(bytes));
+    ASSERT_NE(memory, nullptr);
+    EXPECT_EQ(reinterpret_cast<std::uintptr_t>(memory) % 4096, 0u);
+    EXPECT_TRUE(std::all_of(memory, memory + bytes, [](std::byte b) { return b == std::byte{}; }));
+    if (bytes > 0) std::memset(memory, 1, bytes);
+    deallocate(memory);
+  }
+  deallocate(nullptr);
+}
+
+TEST(Regions, more_than_there_is_is_an_error) {
+  EXPECT_THROW((void)allocate(std::size_t{1} << 62), Error);
+  EXPECT_THROW((void)Allocator<double>().allocate(std::size_t{1} << 62), std::bad_alloc);
+}
+
+TEST(Regions, only_what_lies_in_one_is_found) {
+  Regions regions;
+  const std::byte* const memory = regions.allocate(10000).value();
+  const std::size_t whole = whole_pages(10000);
+  EXPECT_TRUE(regions.find(memory, whole));
+  EXPECT_TRUE(regions.find(memory + 5, whole - 5));
+  EXPECT_TRUE(regions.find(memory + whole, 0));
+  EXPECT_FALSE(regions.find(memory + 1, whole));
+  EXPECT_FALSE(regions.find(memory - 1, 1));
+  const Bits128 id = regions.find(memory, 1)->id;
+  EXPECT_TRUE(regions.find(id));
+  regions.deallocate(memory);
+  EXPECT_FALSE(regions.find(memory, 1));
+  EXPECT_FALSE(regions.find(id));
+}
+
+TEST(Regions, both_sides_of_a_talk_keep_the_same) {
+  Regions regions;
+  int ends[2];
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
+  RegionTalk teller{Descriptor(ends[0])};
+  RegionTalk hearer{Descriptor(ends[1])};
+  std::vector<std::shared_ptr<const Region>> all;
+  for (std::size_t i = 0; i < 3 * RegionTalk::most_kept; ++i) {
+    auto* const memory = regions.allocate(1).value();
+    memory[0] = static_cast<std::byte>(i);
+    all.push_back(regions.find(memory, 1));
+  }
+  // Back and forth, so that some are still kept and others have been forgotten.
+  for (const std::size_t step : {1, 7, 64, 65, 100}) {
+    for (std::size_t i = 0; i < 2 * all.size(); ++i) {
+      const std::size_t which = i * step % all.size();
+      ASSERT_TRUE(teller.tell(*all[which]));
+      const auto mapping = hearer.find(all[which]->id);
+      ASSERT_TRUE(mapping) << i << " of step " << step;
+      ASSERT_EQ(mapping->data()[0], static_cast<std::byte>(which));
+    }
+  }
+  EXPECT_FALSE(hearer.find(Bits128{}));
+}
+
+// One message each way, in memory that both can read in place.
+std::optional<Error> swap_shared(Transport& transport, std::uint64_t sequence, std::size_t offset,
+                                 std::size_t bytes, bool to_private) {
+  const Link link{1 - transport.rank(), 0};
+  Shared<std::byte> sent(offset + bytes, static_cast<std::byte>(sequence + transport.rank()));
+  Shared<std::byte> shared(to_private ? 0 : bytes);
+  std::vector<std::byte> own(to_private ? bytes : 0);
+  std::byte* const received = to_private ? own.data() : shared.data();
+  auto error = carry_out(transport, sequence, allreduce_of(bytes),
+                         {{Transfer::Kind::send, link, sent.data() + offset, bytes},
+                          {Transfer::Kind::recv, link, received, bytes}});
+  if (error) return error;
+  const auto expected = static_cast<std::byte>(sequence + 1 - transport.rank());
+  const bool right =
+      std::all_of(received, received + bytes, [&](std::byte b) { return b == expected; });
+  if (!right) return Error(ErrorCode::protocol, link.peer, "wrong bytes");
+  return std::nullopt;
+}
+
+// More regions than are kept, each freed after its operation.
+std::optional<Error> swap_often(Transport& transport) {
+  std::uint64_t sequence = 0;
+  for (const std::size_t bytes :
+       {std::size_t{1000}, Mailbox::least_in_place, std::size_t{3} << 20}) {
+    for (const std::size_t offset : {0, 64, 4099}) {
+      for (const bool to_private : {false, true}) {
+        auto error = swap_shared(transport, ++sequence, offset, bytes, to_private);
+        if (error) return error;
+      }
+    }
+  }
+  for (std::size_t i = 0; i < 2 * RegionTalk::most_kept; ++i) {
+    if (auto error = swap_shared(transport, ++sequence, i, 50000, false)) return error;
+  }
+  return std::nullopt;
+}
+
+TEST(Regions, messages_arrive_between_threads_and_between_processes) {
+  for (const Medium medium : {Medium::shm, Medium::tcp}) {
+    const Transports world = make_world(2, medium);
+    on_all_ranks(2, [&](int rank) {
+      const auto error = swap_often(*world[rank]);
+      EXPECT_FALSE(error) << error->text();
+    });
+  }
+  const ProcessWorld world(2, swap_often, {}, Medium::shm);
+  for (int rank = 0; rank < 2; ++rank) {
+    ASSERT_EQ(world.read_line(rank), "formed");
+    EXPECT_EQ(world.read_line(rank), "fine");
+  }
+}
+
+// A borrow sees the sender's own memory: nothing was copied.
+TEST(Regions, a_borrow_reads_the_senders_memory) {
+  const Transports world = make_world(2, Medium::shm);
+  constexpr std::size_t bytes = 5 << 20;
+  Shared<std::byte> memory(bytes, std::byte{7});
+  std::array<Transfer, 2> transfers;
+  on_all_ranks(2, [&](int rank) {
+    Transport& transport = *world[rank];
+    Transfer& transfer = transfers[rank];
+    transfer.kind = rank == 0 ? Transfer::Kind::send : Transfer::Kind::recv;
+    transfer.link = {1 - rank, 0};
+    transfer.data = rank == 0 ? memory.data() : nullptr;
+    transfer.size = bytes;
+    transfer.borrow = rank == 1;
+    const std::array<Link, 1> links = {transfer.link};
+    ASSERT_TRUE(transport.begin(1, allreduce_of(1), links).ok());
+    transport.post(transfer);
+    while (transfer.state != Transfer::State::done) {
+      ASSERT_TRUE(transport.poll(std::chrono::milliseconds(1)).ok());
+      if (rank == 0) continue;
+      ASSERT_NE(transfer.state, Transfer::State::part);
+    }
+    if (rank == 0) return;
+    EXPECT_EQ(transfer.data, memory.data()) << "threads have one mapping of it";
+    EXPECT_NE(transfers[0].state, Transfer::State::done) << "before the release";
+    transport.release(transfer);
+  });
+  EXPECT_EQ(transfers[0].state, Transfer::State::done);
+}
+
+// Whoever gives up has its memory back: nobody gets what it writes there afterwards.
+TEST(Regions, memory_that_was_taken_back_is_not_read) {
+  for (int repeat = 0; repeat < 20; ++repeat) {
+    const Transports world = make_world(2, Medium::shm);
+    on_all_ranks(2, [&](int rank) {
+      Transport& transport = *world[rank];
+      ASSERT_FALSE(exchange(transport, 1, allreduce_of(1), 10));
+      Shared<std::byte> memory(8 << 20, std::byte{1});
+      const Link link{1 - rank, 0};
+      const auto timeout = std::chrono::milliseconds(rank == 0 ? 1 + repeat : 60'000);
+      const auto kind = rank == 0 ? Transfer::Kind::send : Transfer::Kind::recv;
+      if (rank == 1) std::this_thread::sleep_for(std::chrono::milliseconds(repeat));
+      const auto error = carry_out(transport, 2, allreduce_of(1),
+                                   {{kind, link, memory.data(), memory.size()}}, timeout);
+      if (rank == 0) {
+        std::fill(memory.begin(), memory.end(), std::byte{2});
+      } else if (!error) {
+        EXPECT_EQ(std::count(memory.begin(), memory.end(), std::byte{1}), memory.size());
+      }
+    });
+  }
+}
+
+TEST(Copier, copies_all_sizes_and_offsets) {
+  Copier copier;
+  std::vector<std::byte> source(70000);
+  for (std::size_t i = 0; i < source.size(); ++i)
+    source[i] = static_cast<std::byte>(i * 7 + i / 256);
+  std::vector<std::byte> slot(source.size() + 128);
+  for (int repeat = 0; repeat < 300; ++repeat) {
+    for (const std::size_t bytes : {0, 1, 63, 4095, 4096, 4097, 5001, 65536}) {
+      const std::size_t offset = repeat % 17;
+      std::byte* const begin = slot.data() + 1 + repeat % 67;
+      std::fill(slot.begin(), slot.end(), std::byte{0x55});
+      copier.copy(begin, source.data() + offset, bytes, bytes * (repeat + 1));
+      ASSERT_TRUE(std::equal(begin, begin + bytes, source.begin() + offset)) << bytes;
+      ASSERT_EQ(begin[-1], std::byte{0x55}) << bytes;
+      ASSERT_EQ(begin[bytes], std::byte{0x55}) << bytes;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace rondo::process

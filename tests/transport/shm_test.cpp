@@ -1,0 +1,9 @@
+#include "transport/conformance.hpp"
+#include "transport/process_world.hpp"
+
+int main(int argc, char** argv) {
+  const auto make = [](int ranks) {
+    return rondo::process::make_world(ranks, rondo::process::Medium::shm);
+  };
+  return rondo::conformance::run_tests(argc, argv, "shm", make);
+}
