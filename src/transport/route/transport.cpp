@@ -26,9 +26,12 @@ constexpr std::size_t few_links = 2;  // asking them costs less than asking epol
 // At what does not concern the data. A look takes as long as many polls of memory.
 constexpr unsigned polls_between_looks = 64;
 constexpr unsigned memory_polls_between_looks = 1024;
-constexpr int spins_per_poll = 8;    // with links in memory, before the caller looks at its clock
-constexpr int yields_per_poll = 64;  // before a sleep, from which another rank has to wake this one
-constexpr int retry_ms = 5;          // how soon to look again at what no event announces
+constexpr int spins_per_poll = 8;  // with links in memory, before the caller looks at its clock
+// Before a sleep, from which another rank has to wake this one.
+constexpr auto yield_time = std::chrono::microseconds(50);
+constexpr auto long_yield = std::chrono::microseconds(500);
+constexpr unsigned most_sleeps_without_yield = 1 << 16;
+constexpr int retry_ms = 5;  // how soon to look again at what no event announces
 constexpr int longest_sleep_ms = 60'000;
 
 void pause() {
@@ -182,7 +185,9 @@ void RoutedTransport::post(Transfer& transfer) {
 Result<bool> RoutedTransport::poll(std::chrono::microseconds patience) {
   if (error_) return *error_;
   bool moved = move();
-  if (!moved && streams_ < active_.size()) moved = move_patiently();
+  if (!moved && streams_ < active_.size()) {
+    moved = patience.count() > 0 ? yield_a_while(patience) : move_patiently();
+  }
   const bool is_idle = patience.count() > 0 && !moved;
   const unsigned between_looks = streams_ > 0 ? polls_between_looks : memory_polls_between_looks;
   if (is_idle || stuck_since_ || endpoint_ready_ || ++polls_ % between_looks == 0) {
@@ -225,14 +230,36 @@ bool RoutedTransport::move_patiently() {
   return false;
 }
 
-// Peers on the same core go on when this rank yields it; the others are told to ring before it
-// sleeps.
+// Peers on the same core go on when this rank yields it. Where others than ranks want the core, a
+// single yield takes milliseconds: who sleeps instead gets it back as soon as its message is there.
+bool RoutedTransport::yield_a_while(std::chrono::microseconds patience) {
+  if (sleeps_without_yield_ > 0) {
+    --sleeps_without_yield_;
+    return false;
+  }
+  auto now = Clock::now();
+  const auto end = now + std::min(yield_time, patience);
+  while (now < end) {
+    const auto before = now;
+    ::sched_yield();
+    const bool moved = move();
+    now = Clock::now();
+    if (now - before >= long_yield) {
+      after_long_yield_ = std::min(2 * after_long_yield_, most_sleeps_without_yield);
+      sleeps_without_yield_ = after_long_yield_;
+      return moved;
+    }
+    if (moved) {
+      if (after_long_yield_ > 1) --after_long_yield_;
+      return true;
+    }
+  }
+  return false;
+}
+
+// The others are told to ring before this rank sleeps.
 bool RoutedTransport::sleep(std::chrono::microseconds patience) {
   const bool has_memory = streams_ < active_.size();
-  for (int i = 0; has_memory && i < yields_per_poll; ++i) {
-    ::sched_yield();
-    if (move()) return true;
-  }
   memory_.set_asleep(true);
   for (DataLink* link : active_) link->prepare_sleep();
   bool moved = has_memory && move();

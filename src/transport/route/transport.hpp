@@ -55,6 +55,7 @@ class RoutedTransport final : public Transport {
   void count_streams();
   bool move();
   bool move_patiently();
+  bool yield_a_while(std::chrono::microseconds patience);
   bool sleep(std::chrono::microseconds patience);
   void look_around(bool insist);
   void check();
@@ -104,9 +105,11 @@ class RoutedTransport final : public Transport {
   std::vector<DataLink*> active_;                   // used by the current operation
   std::size_t streams_ = 0;                         // of these, not over shared memory
   unsigned polls_ = 0;
-  bool woken_ = false;           // wake() was called since the last poll()
-  bool endpoint_ready_ = false;  // epoll said so
-  bool opening_ = false;         // some link
+  unsigned sleeps_without_yield_ = 0;  // to come, since a yield took long
+  unsigned after_long_yield_ = 8;      // so many of them the next time
+  bool woken_ = false;                 // wake() was called since the last poll()
+  bool endpoint_ready_ = false;        // epoll said so
+  bool opening_ = false;               // some link
 
   std::uint64_t sequence_ = 0;
   Call call_;
