@@ -19,7 +19,7 @@ using testing::Variable;
 TEST(Command, ExplainSaysWhichScheduleAndWhy) {
   expect("explain --help", 0, "usage: rondo explain COLLECTIVE [SIZE]");
   expect("explain allreduce 4 --ranks 4", 0,
-         "allreduce of 4 B among 4 ranks over shm on this host: one_shot\nbecause: of ");
+         "allreduce of 4 B among 4 ranks over shm on this host: recursive_doubling\nbecause: of ");
   expect("explain allreduce 64M", 0, "* ");
   expect("explain barrier", 0, "barrier among 4 ranks");
   expect("explain allreduce 64MiB --machine '2 hosts x 4 cores'", 0,
@@ -161,7 +161,7 @@ TEST(Command, ExplainIsTrueOfSizesThatAreTreatedAlike) {
 TEST(Command, WhatWasAskedForIsHonouredAndExplained) {
   {
     const Variable wish("RONDO_ALGORITHM", "allreduce:ring,broadcast:chain");
-    expect("explain allreduce 4", 0, ": ring\nbecause: it was asked for; one_shot is predicted");
+    expect("explain allreduce 4", 0, ": ring\nbecause: it was asked for; recursive_doubling is predicted");
     expect("explain broadcast 4", 0, ": chain\nbecause: it was asked for");
     expect("plan --collective allreduce", 0, " wish\n");
   }

@@ -10,13 +10,19 @@
 
 namespace rondo::process {
 
+// Alike on all ranks, wherever each of them lives: plans depend on it.
 std::string_view RoutedTransport::name_for(const Endpoint& endpoint, std::span<const int> members) {
-  const auto is_near = [&](int member) {
-    return member == endpoint.rank() || endpoint.may_share_memory(member);
-  };
-  const auto near = std::count_if(members.begin(), members.end(), is_near);
-  if (endpoint.medium() == Medium::shm || near == std::ssize(members)) return "shm";
-  return near == 1 ? "tcp" : "shm+tcp";
+  if (endpoint.medium() == Medium::shm) return "shm";
+  if (endpoint.medium() == Medium::tcp) return "tcp";
+  std::vector<std::uint64_t> places;
+  for (const int member : members) {
+    const Member& one = endpoint.member(member);
+    if (one.locality != 0 && one.door != 0) places.push_back(one.locality);
+  }
+  std::sort(places.begin(), places.end());
+  const bool none_share = std::adjacent_find(places.begin(), places.end()) == places.end();
+  const bool all_share = places.size() == members.size() && places.front() == places.back();
+  return all_share ? "shm" : none_share ? "tcp" : "shm+tcp";
 }
 
 Result<> RoutedTransport::require_reach(int peer) const {
