@@ -81,7 +81,7 @@ struct TwoLevel {
 /// Fails with invalid_argument where a number makes no sense.
 RONDO_API Result<CostModel> make_cost_model(const TwoLevel& hosts);
 
-/// What a host's ports to the network carry at best, each of them.
+/// What a host can send to the network at best, and take from it: its ranks share that.
 struct PortCost {
   std::string host;  ///< Host::id
   double byte_s = 0;

@@ -59,17 +59,25 @@ NicPorts place_nics(const Topology& topology, std::span<const PortCost> costs,
   const std::vector<std::vector<int>> ranks = ranks_by_host(topology);
   const std::vector<std::vector<std::uint32_t>> speeds = speeds_by_host(topology, ranks);
   const double fastest = fastest_of(speeds);
+  // A host whose port could not be measured is no faster than the slowest that could.
+  double unknown_byte_s = 0;
+  for (const PortCost& cost : costs) unknown_byte_s = std::max(unknown_byte_s, cost.byte_s);
   NicPorts ports{.of_rank = std::vector<int>(topology.ranks.size()), .byte_s = {}};
   for (std::size_t host = 0; host < ranks.size(); ++host) {
     const std::size_t first = ports.byte_s.size();
     const auto own = known.find(topology.hosts[host].id);
-    for (const std::uint32_t speed : speeds[host]) {
-      double byte_s = fastest > 0 ? fastest_byte_s * fastest / speed : 0;
-      if (own != known.end()) byte_s = own->second;
-      ports.byte_s.push_back(byte_s);
+    if (own != known.end()) {
+      // Measured was what all of its ports together carry on the way that the network has for it.
+      ports.byte_s.push_back(own->second);
+    } else {
+      for (const std::uint32_t speed : speeds[host]) {
+        const double byte_s = fastest > 0 ? fastest_byte_s * fastest / speed : 0;
+        ports.byte_s.push_back(fastest_byte_s > 0 ? byte_s : unknown_byte_s);
+      }
     }
+    const std::size_t own_ports = ports.byte_s.size() - first;
     for (std::size_t i = 0; i < ranks[host].size(); ++i) {
-      const std::size_t port = first + i * speeds[host].size() / ranks[host].size();
+      const std::size_t port = first + i * own_ports / ranks[host].size();
       ports.of_rank[static_cast<std::size_t>(ranks[host][i])] = static_cast<int>(port);
     }
   }

@@ -34,12 +34,10 @@ int position_after(const Plan& plan, int position, int ring) {
 }
 
 bool has_link(const Plan& plan, int from, int to, int channel) {
-  if (!plan.arrangement) return channel < plan.channels && to == (from + 1) % plan.ranks;
+  if (channel >= plan.channels) return false;
+  if (!plan.arrangement) return to == (from + 1) % plan.ranks;
   const Arrangement& arrangement = *plan.arrangement;
-  const bool weighted = !arrangement.weights().empty();  // one ring, and a channel for each phase
-  if (channel >= (weighted ? 2 : plan.channels)) return false;
-  const int ring = weighted ? 0 : channel;
-  return to == arrangement.rank_at(position_after(plan, arrangement.position_of(from), ring));
+  return to == arrangement.rank_at(position_after(plan, arrangement.position_of(from), channel));
 }
 
 }  // namespace

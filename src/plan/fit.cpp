@@ -86,6 +86,7 @@ class Fit {
   Fit(std::vector<SimulatedCall> calls, CostModel model)
       : calls_(std::move(calls)),
         model_(std::move(model)),
+        known_switch_s_(model_.switch_s),
         shared_(model_.processor_of(0) == model_.processor_of(1)),
         wire_is_known_(byte_s_between(model_, 0, 1) > 0),
         constants_(shared_          ? (model_.switch_s > 0 ? with_known_switch : on_one_processor)
@@ -109,7 +110,7 @@ class Fit {
                  .byte_s = byte_s / 4,
                  .overhead_byte_s = usual_processor * byte_s / 4,
                  .window_bytes = window},
-                model_.switch_s};
+                known_switch_s_};
     if (wire_is_known_) guess.link.byte_s = 0;
     if (!shared_) return guess;
     if (guess.switch_s == 0) guess.switch_s = guess.link.latency_s;
@@ -167,6 +168,7 @@ class Fit {
 
   std::vector<SimulatedCall> calls_;
   CostModel model_;
+  double known_switch_s_;
   bool shared_;
   bool wire_is_known_;
   const std::vector<Constant>& constants_;

@@ -219,17 +219,17 @@ std::vector<Planner::Pinned> Planner::asked_for(Collective collective, std::uint
     found.push_back({nothing, Cause::wish, 0, ""});
     found.back().pins.algorithm = wishes_.algorithm;
   }
-  for (const Rule& rule : wishes_.rules) {
-    if (!rule.covers(collective, site_.ranks, bytes)) continue;
-    Pinned pinned{rule.pins, Cause::rule, rule.line,
-                  concat("line ", rule.line, " of the plan file (", to_text(rule), ")")};
-    if (wishes_.radix && !pinned.pins.radix) pinned.pins.radix = wishes_.radix;
-    if (wishes_.tile_bytes) pinned.pins.tile_bytes = wishes_.tile_bytes;
-    // A line for this number of ranks is meant more than one for any.
-    found.insert(rule.ranks ? std::find_if(found.begin(), found.end(),
-                                           [](const Pinned& p) { return p.cause == Cause::rule; })
-                            : found.end(),
-                 std::move(pinned));
+  // A line for this number of ranks is meant more than one for any; else the first line counts.
+  for (const bool is_for_these_ranks : {true, false}) {
+    for (const Rule& rule : wishes_.rules) {
+      if (!rule.covers(collective, site_.ranks, bytes)) continue;
+      if (rule.ranks.has_value() != is_for_these_ranks) continue;
+      Pinned pinned{rule.pins, Cause::rule, rule.line,
+                    concat("line ", rule.line, " of the plan file (", to_text(rule), ")")};
+      if (wishes_.radix && !pinned.pins.radix) pinned.pins.radix = wishes_.radix;
+      if (wishes_.tile_bytes) pinned.pins.tile_bytes = wishes_.tile_bytes;
+      found.push_back(std::move(pinned));
+    }
   }
   found.push_back({nothing, Cause::fastest, 0, ""});
   return found;

@@ -20,6 +20,8 @@ namespace {
 
 constexpr int bisections = 60;
 constexpr double scale = 1 << 20;  // the weights add up to about this many
+// Of longer rings the search would take seconds, and one slow link takes little from each.
+constexpr std::size_t most_links = 4096;
 
 using Segments = std::vector<double>;  // of a vector of length 1
 
@@ -39,9 +41,13 @@ class Cover {
   }
 
   double sum_from(double first) const {
-    double sum = 0;
-    for (const double segment : from(first)) sum += segment;
-    return sum;
+    double sum = first;
+    double last = first;
+    for (std::size_t i = 1; i < need_.size(); ++i) {
+      last = std::max(0.0, need_[i - 1] - last);
+      sum += last;
+    }
+    return sum + std::max(0.0, need_.back() - first - last);
   }
 
   // The middle of all best first segments: of two extremes, neither starves every other segment.
@@ -52,8 +58,11 @@ class Cover {
     for (int i = 0; i < bisections; ++i) {
       const double left = low + (high - low) / 3;
       const double right = high - (high - low) / 3;
-      (sum_from(left) <= sum_from(right) ? high : low) =
-          sum_from(left) <= sum_from(right) ? right : left;
+      if (sum_from(left) <= sum_from(right)) {
+        high = right;
+      } else {
+        low = left;
+      }
     }
     const double best = sum_from(low) + tolerance;
     const auto edge = [&](double inside, double outside) {
@@ -87,7 +96,8 @@ std::vector<std::uint32_t> ring_weights(std::span<const double> rates) {
   RONDO_INVARIANT(count, >, 0u);
   const auto [least, most] = std::minmax_element(rates.begin(), rates.end());
   RONDO_INVARIANT(*least, >, 0.0);
-  if (*least == *most || count < 3) return std::vector<std::uint32_t>(count, 1);
+  if (*least == *most || count < 3 || count > most_links)
+    return std::vector<std::uint32_t>(count, 1);
   double too_short = 0;
   double enough = 2 / *least;
   for (int i = 0; i < bisections; ++i) {

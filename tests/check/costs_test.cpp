@@ -213,10 +213,15 @@ TEST(TopologyModel, PortsHaveTheRatesOfTheirHosts) {
   const auto between = [&](int from, int to) { return byte_s_between(model, from, to); };
   EXPECT_DOUBLE_EQ(between(0, 6), 8e-10);   // as the class says
   EXPECT_DOUBLE_EQ(between(0, 4), 8e-10);   // a port makes no link faster than its class
-  EXPECT_DOUBLE_EQ(between(0, 2), 16e-10);  // both ports of host 1 are slow …
+  EXPECT_DOUBLE_EQ(between(0, 2), 16e-10);  // host 1 is slow for both of its ranks …
   EXPECT_DOUBLE_EQ(between(3, 0), 16e-10);
-  EXPECT_DOUBLE_EQ(between(2, 3), 2e-10);  // … but not what stays inside
-  EXPECT_NE(model.port_of(2, network_class), model.port_of(3, network_class));
+  EXPECT_DOUBLE_EQ(between(2, 3), 2e-10);  // … but not in what stays inside
+  EXPECT_EQ(model.port_of(2, network_class), model.port_of(3, network_class));
+  EXPECT_NE(model.port_of(0, network_class), model.port_of(1, network_class));  // not measured
+  // Where wires cost nothing but at ports, a host that is not known is no faster than the slowest.
+  CostTable ports_only = table;
+  ports_only.links.at(static_cast<std::size_t>(PathClass::network))->byte_s = 0;
+  EXPECT_DOUBLE_EQ(byte_s_between(model_of(topology, ports_only), 0, 4), 16e-10);
   // What is known of a host counts more than what its NICs promise.
   Topology faster = topology;
   faster.machines.push_back(faster.machines.at(0));

@@ -161,7 +161,8 @@ TEST(Command, ExplainIsTrueOfSizesThatAreTreatedAlike) {
 TEST(Command, WhatWasAskedForIsHonouredAndExplained) {
   {
     const Variable wish("RONDO_ALGORITHM", "allreduce:ring,broadcast:chain");
-    expect("explain allreduce 4", 0, ": ring\nbecause: it was asked for; recursive_doubling is predicted");
+    expect("explain allreduce 4", 0,
+           ": ring\nbecause: it was asked for; recursive_doubling is predicted");
     expect("explain broadcast 4", 0, ": chain\nbecause: it was asked for");
     expect("plan --collective allreduce", 0, " wish\n");
   }

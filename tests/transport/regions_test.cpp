@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -128,6 +130,33 @@ TEST(Regions, messages_arrive_between_threads_and_between_processes) {
     ASSERT_EQ(world.read_line(rank), "formed");
     EXPECT_EQ(world.read_line(rank), "fine");
   }
+}
+
+TEST(Regions, a_forked_child_that_drops_its_copies_takes_nothing_from_its_parent) {
+  const std::size_t bytes = 100'000;
+  Transports world = make_world(2, Medium::shm);
+  const auto swap = [&](std::uint64_t sequence) {
+    on_all_ranks(2, [&](int rank) {
+      const auto error = swap_shared(*world[rank], sequence, 0, bytes, false);
+      EXPECT_FALSE(error) << error->text();
+    });
+  };
+  swap(1);
+  auto* const memory = static_cast<std::byte*>(allocate(bytes));
+  std::memset(memory, 7, bytes);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const bool is_mine = Regions::of_process().find(memory, bytes) != nullptr;
+    deallocate(memory);
+    world.clear();
+    ::_exit(is_mine ? 1 : 0);
+  }
+  int status = -1;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  EXPECT_TRUE(std::all_of(memory, memory + bytes, [](std::byte b) { return b == std::byte{7}; }));
+  swap(2);
+  deallocate(memory);
 }
 
 // A borrow sees the sender's own memory: nothing was copied.

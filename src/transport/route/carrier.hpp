@@ -19,7 +19,11 @@ class TransferQueue {
   Transfer& front() const { return *items_[head_]; }
   void push(Transfer& transfer) { items_.push_back(&transfer); }
   void pop() {
-    if (++head_ == items_.size()) clear();
+    if (++head_ == items_.size()) return clear();
+    // One that is never empty would grow for ever.
+    if (head_ < most_left_behind || 2 * head_ < items_.size()) return;
+    items_.erase(items_.begin(), items_.begin() + static_cast<std::ptrdiff_t>(head_));
+    head_ = 0;
   }
   void clear() {
     items_.clear();
@@ -40,6 +44,8 @@ class TransferQueue {
   }
 
  private:
+  static constexpr std::size_t most_left_behind = 64;
+
   std::vector<Transfer*> items_;
   std::size_t head_ = 0;
 };

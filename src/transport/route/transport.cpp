@@ -42,6 +42,13 @@ void pause() {
 #endif
 }
 
+// Other ranks with which memory may be shared.
+std::size_t count_near(const Endpoint& endpoint, std::span<const int> members) {
+  return static_cast<std::size_t>(std::count_if(members.begin(), members.end(), [&](int member) {
+    return member != endpoint.rank() && endpoint.may_share_memory(member);
+  }));
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Transport>> make_transport(Membership membership,
@@ -89,7 +96,7 @@ RoutedTransport::RoutedTransport(std::shared_ptr<Endpoint> endpoint, std::vector
       epoll_(std::move(epoll)),
       wakeup_(std::move(wakeup)),
       pigeonhole_(endpoint_->attach(context, wakeup_.fd())),
-      memory_(endpoint_->memory(), members_.size() - 1, wakeup_.fd()),
+      memory_(endpoint_->memory(), count_near(*endpoint_, members_), wakeup_.fd()),
       is_lost_(members_.size(), false),
       left_(members_.size()),
       testimonies_(members_.size()),
@@ -263,7 +270,7 @@ bool RoutedTransport::sleep(std::chrono::microseconds patience) {
   memory_.set_asleep(true);
   for (DataLink* link : active_) link->prepare_sleep();
   bool moved = has_memory && move();
-  if (!moved) harvest(sleep_ms(patience));
+  if (!moved && !woken_) harvest(sleep_ms(patience));
   memory_.set_asleep(false);
   if (endpoint_ready_) look_around(true);
   return moved || move();

@@ -1,6 +1,7 @@
 #include "transport/shm/mailbox.hpp"
 
 #include <sys/eventfd.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -45,11 +46,12 @@ void Line::set_place(const Place& place) {
 }
 
 Mailbox::Mailbox(const OwnBoxes& own, PeerBoxes peer, Descriptor socket)
-    : own_(own), peer_(std::move(peer)), talk_(std::move(socket)) {}
+    : own_(own), peer_(std::move(peer)), owner_(::getpid()), talk_(std::move(socket)) {}
 
 // Nobody reads the user's memory after this. A reader never waits for anything while it reads, so
 // that it takes a bounded time, unless it was stopped.
 Mailbox::~Mailbox() {
+  if (::getpid() != owner_) return;
   own_.inbox->is_reading.store(0, std::memory_order_seq_cst);
   own_.outbox->is_closed.store(1, std::memory_order_seq_cst);
   if (!is_offered_) return;
@@ -261,6 +263,8 @@ bool Mailbox::receive_in_place(Traffic& traffic, const Line& line) {
   const std::byte* const bytes = region_->data() + place.offset;
   if (transfer.borrow) {
     transfer.data = const_cast<std::byte*>(bytes);  // nobody writes through it
+    transfer.offset = 0;
+    transfer.part = transfer.size;
     lent_ = &transfer;
     traffic.recvs.finish();
     return true;

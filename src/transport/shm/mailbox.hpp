@@ -17,6 +17,8 @@
 // whether the other one sleeps, and rings: in a single order of these four steps, one of the two
 // sees the other.
 
+#include <sys/types.h>
+
 #include <array>
 #include <atomic>
 #include <cstddef>
@@ -128,6 +130,7 @@ class Mailbox final : public Carrier {
 
   OwnBoxes own_;
   PeerBoxes peer_;
+  pid_t owner_;  // a forked child has no part in this
 
   // Positions in the ring count on over its end.
   std::uint32_t written_ = 0;   // lines

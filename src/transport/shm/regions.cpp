@@ -1,6 +1,7 @@
 #include "transport/shm/regions.hpp"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <sys/random.h>
 #include <unistd.h>
 
@@ -26,6 +27,9 @@ struct RegionNote {
 // Never destroyed: buffers may outlive everything else.
 Regions& Regions::of_process() {
   static auto* const regions = new Regions;
+  static const int guarded = ::pthread_atfork([] { regions->lock(); }, [] { regions->unlock(); },
+                                              [] { regions->unlock(); });
+  (void)guarded;
   return *regions;
 }
 
@@ -42,6 +46,7 @@ Result<std::byte*> Regions::allocate(std::size_t bytes) {
       map_memory(region.memory, whole_pages(std::max<std::size_t>(bytes, 1)), true);
   if (!mapping) return mapping.error();
   region.mapping = std::move(mapping).value();
+  region.owner = ::getpid();
   std::byte* const data = region.mapping->data();
   const std::lock_guard lock(mutex_);
   by_address_[data] = std::make_shared<const Region>(std::move(region));
@@ -55,7 +60,7 @@ void Regions::deallocate(const std::byte* memory) noexcept {
   {
     const std::lock_guard lock(mutex_);
     const auto found = by_address_.find(memory);
-    if (found == by_address_.end()) return;
+    if (found == by_address_.end() || found->second->owner != ::getpid()) return;
     region = std::move(found->second);
     by_address_.erase(found);
     count_.store(by_address_.size(), std::memory_order_relaxed);
@@ -72,13 +77,14 @@ std::shared_ptr<const Region> Regions::find(const std::byte* data, std::size_t b
   const auto& [begin, region] = *--next;
   const auto offset = static_cast<std::size_t>(data - begin);
   const std::size_t size = region->mapping->bytes();
-  return offset <= size && bytes <= size - offset ? region : nullptr;
+  const bool is_inside = offset <= size && bytes <= size - offset;
+  return is_inside && region->owner == ::getpid() ? region : nullptr;
 }
 
 std::shared_ptr<const Region> Regions::find(const Bits128& id) const {
   const std::lock_guard lock(mutex_);
   for (const auto& [address, region] : by_address_) {
-    if (region->id == id) return region;
+    if (region->id == id && region->owner == ::getpid()) return region;
   }
   return nullptr;
 }

@@ -2,6 +2,8 @@
 
 // The user's buffers that other ranks of this host may read in place: rondo::allocate() makes them.
 
+#include <sys/types.h>
+
 #include <atomic>
 #include <cstddef>
 #include <deque>
@@ -17,9 +19,11 @@ struct Region {
   Bits128 id = {};
   Descriptor memory;
   std::shared_ptr<const Mapping> mapping;
+  pid_t owner = 0;
 };
 
-/// Any thread.
+/// Any thread. A forked child has its parent's regions mapped, as its own memory; but their pages
+/// and descriptors are the parent's business: it neither finds them here nor frees them.
 class Regions {
  public:
   static Regions& of_process();
@@ -28,6 +32,10 @@ class Regions {
   Result<std::byte*> allocate(std::size_t bytes);
   /// Its pages are free at once, even if somebody has them mapped.
   void deallocate(const std::byte* memory) noexcept;
+
+  /// Around a fork, so that the child finds the lock free.
+  void lock() { mutex_.lock(); }
+  void unlock() { mutex_.unlock(); }
 
   /// The region in which all these bytes lie; null where they don't lie in one.
   std::shared_ptr<const Region> find(const std::byte* data, std::size_t bytes) const;
