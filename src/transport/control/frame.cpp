@@ -73,7 +73,7 @@ void Notice::set_frame(Frame frame) {
 
 std::vector<int> Notice::ranks() const {
   std::vector<int> ranks(body_size);
-  std::memcpy(ranks.data(), body.data(), ranks.size() * sizeof(int));
+  if (!ranks.empty()) std::memcpy(ranks.data(), body.data(), ranks.size() * sizeof(int));
   return ranks;
 }
 
