@@ -16,6 +16,7 @@ constexpr double sample_s = 100e-6;
 constexpr int most_calls = 16;
 constexpr int fewest_rounds = 5;
 constexpr int most_rounds = 41;
+constexpr std::size_t least_rounds_of_two = 11;
 constexpr double hopeless = 4;  // times the fastest
 constexpr double nearly = 1.03;
 constexpr std::size_t least_arena = 32 << 20;  // what no cache of one core holds
@@ -123,6 +124,32 @@ double median(std::vector<double> samples) {
   return *middle;
 }
 
+// All of them in turn, so many times, and each with its median.
+void measure(Communicator& comm, Stopwatch& watch, const std::vector<Timed*>& some, int calls,
+             std::size_t rounds) {
+  std::vector<double> seconds(rounds * some.size());
+  for (std::size_t round = 0; round < rounds; ++round) {
+    for (std::size_t turn = 0; turn < some.size(); ++turn) {
+      // To and fro, so that nobody always follows the same one.
+      const std::size_t place = round % 2 == 0 ? turn : some.size() - 1 - turn;
+      const std::size_t i = (place + round) % some.size();
+      seconds[i * rounds + round] = watch.seconds(some[i]->candidate, calls);
+    }
+  }
+  comm.allreduce(seconds, Op::max);
+  for (std::size_t i = 0; i < some.size(); ++i) {
+    const auto begin = seconds.begin() + static_cast<std::ptrdiff_t>(i * rounds);
+    some[i]->measured_s = median({begin, begin + static_cast<std::ptrdiff_t>(rounds)});
+  }
+}
+
+std::size_t fastest(const std::vector<Timed>& timed) {
+  const auto found =
+      std::min_element(timed.begin(), timed.end(),
+                       [](const Timed& a, const Timed& b) { return a.measured_s < b.measured_s; });
+  return static_cast<std::size_t>(found - timed.begin());
+}
+
 }  // namespace
 
 Tuned tune(Communicator& comm, Planner& planner, Collective collective, std::uint64_t bytes,
@@ -153,21 +180,16 @@ Tuned tune(Communicator& comm, Planner& planner, Collective collective, std::uin
   const double wanted = std::chrono::duration<double>(time).count() / std::max(round_s, 1e-9);
   const auto rounds =
       static_cast<std::size_t>(std::clamp(wanted, double{fewest_rounds}, double{most_rounds}));
-  const std::size_t candidates = tuned.timed.size();
-  std::vector<double> seconds(rounds * candidates);
-  for (std::size_t round = 0; round < rounds; ++round) {
-    for (std::size_t turn = 0; turn < candidates; ++turn) {
-      // To and fro, so that nobody always follows the same one.
-      const std::size_t place = round % 2 == 0 ? turn : candidates - 1 - turn;
-      const std::size_t i = (place + round) % candidates;
-      seconds[i * rounds + round] = watch.seconds(tuned.timed[i].candidate, calls);
-    }
-  }
-  comm.allreduce(seconds, Op::max);
-  for (std::size_t i = 0; i < candidates; ++i) {
-    const auto begin = seconds.begin() + static_cast<std::ptrdiff_t>(i * rounds);
-    tuned.timed[i].measured_s = median({begin, begin + static_cast<std::ptrdiff_t>(rounds)});
-    if (tuned.timed[i].measured_s < tuned.timed[tuned.best].measured_s) tuned.best = i;
+  std::vector<Timed*> all;
+  for (Timed& one : tuned.timed) all.push_back(&one);
+  measure(comm, watch, all, calls, rounds);
+  tuned.best = fastest(tuned.timed);
+  // The best of many is the one that chance was kindest to: what counts is how it does once more.
+  if (tuned.best != tuned.chosen) {
+    Timed& best = tuned.timed[tuned.best];
+    Timed& chosen = tuned.timed[tuned.chosen];
+    measure(comm, watch, {&chosen, &best}, calls, std::max(rounds, least_rounds_of_two));
+    if (chosen.measured_s <= best.measured_s) tuned.best = tuned.chosen;
   }
   return tuned;
 }

@@ -31,7 +31,8 @@ struct Tuned {
 
 /// All ranks call it alike and get the same. The candidates take turns, so that what disturbs the
 /// machine for a while hits all of them; each call has buffers that the call before did not use.
-/// Those that take several times as long as the fastest, twice, are left out.
+/// Those that take several times as long as the fastest, twice, are left out. The planner's choice
+/// and the best are measured once more, by turns.
 /// `time` is about what a size may take. Throws Error.
 Tuned tune(Communicator& comm, Planner& planner, Collective collective, std::uint64_t bytes,
            std::chrono::milliseconds time);
