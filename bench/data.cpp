@@ -8,17 +8,13 @@
 #include <type_traits>
 #include <vector>
 
+#include "base/hash.hpp"
+
 namespace rondo::bench {
 
 namespace {
 
 constexpr std::size_t batch = 512;  // elements that are generated and compared at a time
-
-std::uint64_t mix(std::uint64_t word) {
-  word = (word ^ (word >> 30)) * 0xbf58476d1ce4e5b9u;
-  word = (word ^ (word >> 27)) * 0x94d049bb133111ebu;
-  return word ^ (word >> 31);
-}
 
 template <class T>
 struct FloatFormat;
@@ -75,13 +71,13 @@ class Generator {
         contributors_(std::min(ranks_, most_contributors())),
         largest_(largest_total() / contributors_) {
     for (std::uint64_t rank = 0; rank < ranks_; ++rank) {
-      keys_.push_back(mix(pattern.seed + (rank + 1) * 0x9e3779b97f4a7c15u));
+      keys_.push_back(splitmix(splitmix(pattern.seed) + rank));
     }
   }
 
   T input(int rank, std::uint64_t index) const {
     const std::uint64_t random =
-        mix(keys_[static_cast<std::size_t>(rank)] + index * 0xd1342543de82ef95u);
+        splitmix(keys_[static_cast<std::size_t>(rank)] + index * 0xd1342543de82ef95u);
     if (!pattern_.reduces) {
       T bits;
       std::memcpy(static_cast<void*>(&bits), &random, sizeof(T));
@@ -356,12 +352,12 @@ Findings compare_with_reduction(const Pattern& pattern, std::size_t first, const
 }
 
 std::uint64_t fingerprint(const void* data, std::size_t bytes) {
-  std::uint64_t state = mix(bytes + 1);
+  std::uint64_t state = splitmix(bytes);
   const auto* at = static_cast<const unsigned char*>(data);
   for (std::size_t done = 0; done < bytes; done += 8) {
     std::uint64_t word = 0;
     std::memcpy(&word, at + done, std::min<std::size_t>(8, bytes - done));
-    state = mix(state ^ word) + 0x9e3779b97f4a7c15u;
+    state = splitmix(state ^ word);
   }
   return state;
 }

@@ -286,6 +286,9 @@ RONDO_API Result<Schedule> make_schedule(const Plan& plan);
 RONDO_API std::string to_text(const Schedule& schedule);
 RONDO_API Result<Schedule> parse_schedule(std::string_view text);
 
+/// The plan, and the steps of each lane of each rank, as JSON for other programs.
+RONDO_API std::string to_json(const Schedule& schedule);
+
 /// What a proof found: the figures of a correct schedule.
 struct Proof {
   std::uint64_t steps = 0;       ///< over all ranks
@@ -307,5 +310,9 @@ RONDO_API Result<std::string> draw_text(const Schedule& schedule);
 
 /// A space-time diagram as SVG: ranks down, rounds across, an arrow for each message.
 RONDO_API Result<std::string> draw_svg(const Schedule& schedule);
+
+/// What the drawings show, as JSON: an arrow for each message and each local reduction, with its
+/// round and the first and last segment of the run it carries.
+RONDO_API Result<std::string> draw_json(const Schedule& schedule);
 
 }  // namespace rondo

@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <cstdlib>
 #include <ctime>
 #include <filesystem>
 #include <fstream>
@@ -19,11 +18,7 @@ namespace rondo {
 namespace {
 
 std::filesystem::path folder() {
-  return cache_folder([](std::string_view variable) -> std::optional<std::string> {
-    const char* value = std::getenv(std::string(variable).c_str());
-    if (value == nullptr) return std::nullopt;
-    return value;
-  });
+  return cache_folder(process_environment);
 }
 
 }  // namespace

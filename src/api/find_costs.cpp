@@ -39,6 +39,13 @@ struct Finding {
   std::uint64_t window_bytes = 0;
   double switch_s = 0;
   std::uint64_t found = 0;
+  std::uint64_t why_not = 0;  // an ErrorCode
+};
+
+// What a pair found out.
+struct Found {
+  std::optional<FittedCosts> costs;
+  ErrorCode why_not = ErrorCode::internal;
 };
 
 // A broken text is worth a word, once: somebody may have edited it.
@@ -124,30 +131,27 @@ struct Measurer {
   bool may_spin;
 
   // The costs of one class, which the pair measures and then all know. Where the pair could not
-  // measure, nothing; a rank that was lost ends the broadcast for all.
-  Result<std::optional<FittedCosts>> link_cost(const Representative& pair,
-                                               const CostTable& table) const {
+  // measure, why; a rank that was lost ends the broadcast for all.
+  Result<Found> link_cost(const Representative& pair, const CostTable& table) const {
     Finding finding;
     if (exchange.rank() == pair.first || exchange.rank() == pair.second) {
       const Result<FittedCosts> measured = measure(pair, table);
       if (measured) {
         const LinkCost& link = measured.value().link;
-        finding = {link.latency_s,
-                   link.overhead_s,
-                   link.byte_s,
-                   link.overhead_byte_s,
-                   link.window_bytes,
-                   measured.value().switch_s,
-                   1};
+        finding = {link.latency_s,    link.overhead_s,           link.byte_s, link.overhead_byte_s,
+                   link.window_bytes, measured.value().switch_s, 1,           0};
+      } else {
+        finding.why_not = static_cast<std::uint64_t>(measured.error().code());
       }
     }
     const Result<> told =
         exchange.broadcast(std::as_writable_bytes(std::span(&finding, 1)), pair.first);
     if (!told) return told.error();
-    if (finding.found == 0) return std::optional<FittedCosts>();
-    return std::optional(FittedCosts{{finding.latency_s, finding.overhead_s, finding.byte_s,
-                                      finding.overhead_byte_s, finding.window_bytes},
-                                     finding.switch_s});
+    if (finding.found == 0) return Found{{}, static_cast<ErrorCode>(finding.why_not)};
+    return Found{FittedCosts{{finding.latency_s, finding.overhead_s, finding.byte_s,
+                              finding.overhead_byte_s, finding.window_bytes},
+                             finding.switch_s},
+                 {}};
   }
 
   // Of all hosts whose ports could be measured. All pairs of a round measure at the same time, then
@@ -236,6 +240,17 @@ std::vector<Representative> representatives(const Topology& topology,
   return all;
 }
 
+std::string describe(const Unmeasured& one, const CostTable& table) {
+  const auto& [path, first, second] = one.pair;
+  const PathClass known = known_class(table, path);
+  return concat(
+      "what paths of class ", name(path), " cost could not be measured, between ranks ", first,
+      " and ", second, ": ", name(one.why_not), "; ",
+      known == path ? std::string("plain defaults") : concat("those of class ", name(known)),
+      " are used instead. The next world tries again; RONDO_COSTS=FILE says it, in the "
+      "format of 'rondo topo --costs'");
+}
+
 CostTable cached_costs(const std::string& name) {
   const std::optional<std::string> text = read_cached(name);
   if (!text) return {};
@@ -285,12 +300,18 @@ Result<CostTable> find_costs(Exchange& exchange, Engine& engine, const Topology&
   std::erase_if(missing, [&](const Representative& one) {
     return table.links[static_cast<std::size_t>(one.path)].has_value();
   });
+  std::vector<Unmeasured> unmeasured;
   for (const Representative& pair : missing) {
-    const auto cost = measurer.link_cost(pair, table);
-    if (!cost) return cost.error();
-    if (!cost.value()) continue;
-    table.links[static_cast<std::size_t>(pair.path)] = cost.value()->link;
-    table.switch_s = cost.value()->switch_s;
+    const Result<Found> found = measurer.link_cost(pair, table);
+    if (!found) return found.error();
+    const auto& [costs, why_not] = found.value();
+    if (!costs) unmeasured.push_back({pair, why_not});
+    if (!costs) continue;
+    table.links[static_cast<std::size_t>(pair.path)] = costs->link;
+    table.switch_s = costs->switch_s;
+  }
+  for (const Unmeasured& one : unmeasured) {
+    if (exchange.rank() == 0) std::cerr << concat("rondo: ", describe(one, table), "\n");
   }
   const bool is_new = finds_ports || !missing.empty();
   if (keeps && is_new && has_links(table)) write_cached(name, to_text(table));

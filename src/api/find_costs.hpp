@@ -26,12 +26,22 @@ struct Representative {
 std::vector<Representative> representatives(const Topology& topology,
                                             std::span<const PortCost> ports = {});
 
+/// A class that could not be measured.
+struct Unmeasured {
+  Representative pair;
+  ErrorCode why_not = ErrorCode::internal;
+};
+/// A line for whoever started the world: what is unknown, what is used instead, and what to do.
+/// `table` has what is known.
+std::string describe(const Unmeasured& one, const CostTable& table);
+
 /// Collective: the same table on all ranks, bit by bit. Rank 0's counts: `given`, else what its
 /// cache folder has for its machine and this transport. Unless it is given, what it lacks is
 /// measured, and rank 0 keeps it in its cache folder: the classes, each between one pair of ranks
 /// while the others wait, at most 200 ms each; and where there are several hosts and the port of
 /// one is not known, the ports of all, between pairs of hosts at the same time, at most 200 ms in
-/// all. `context` is that of the communicator.
+/// all. A class that could not be measured is named by rank 0 on standard error. `context` is that
+/// of the communicator; the patience of `exchange` is longer than `longest_measurement`.
 /// Errors: those of the transport.
 Result<CostTable> find_costs(Exchange& exchange, Engine& engine, const Topology& topology,
                              const std::optional<CostTable>& given, std::uint64_t context);

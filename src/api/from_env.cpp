@@ -1,8 +1,8 @@
-#include <cstdlib>
-
 #include "api/state.hpp"
+#include "api/value_or_throw.hpp"
 #include "api/world_topology.hpp"
 #include "base/text.hpp"
+#include "bootstrap/environment.hpp"
 #include "bootstrap/world.hpp"
 #include "topology/text.hpp"
 #include "transport/inproc.hpp"
@@ -13,18 +13,6 @@ namespace rondo {
 namespace {
 
 constexpr std::chrono::milliseconds default_join_timeout(60'000);
-
-template <class T>
-T value_or_throw(Result<T> result) {
-  if (!result) throw result.error();
-  if constexpr (!std::is_void_v<T>) return std::move(result).value();
-}
-
-std::optional<std::string> process_environment(std::string_view variable) {
-  const char* value = std::getenv(std::string(variable).c_str());
-  if (value == nullptr) return std::nullopt;
-  return value;
-}
 
 process::Medium medium_of(std::string_view transport) {
   if (transport == "shm") return process::Medium::shm;

@@ -9,8 +9,10 @@
 #include <span>
 #include <vector>
 
+#include "api/agenda.hpp"
 #include "api/exchange.hpp"
 #include "api/pinning.hpp"
+#include "base/text.hpp"
 #include "execute/reduction.hpp"
 
 namespace rondo {
@@ -23,20 +25,20 @@ using Seconds = std::chrono::duration<double>;
 // Users' data comes from memory: so many bytes have passed before a call meets the same ones again.
 constexpr std::size_t area_bytes = 16 << 20;
 constexpr std::size_t alignment = 4096;
-// Longer than any measurement: it ends a run whose other half has gone.
+// Longer than any call: it ends a run whose other half has gone.
 constexpr std::chrono::milliseconds patience(10'000);
-constexpr std::size_t most_rounds = 15;
-// Of a probe, one after the other. On a busy machine a rank waits for its turn now and then, for as
-// long as hundreds of short calls take: of so many samples most are undisturbed.
-constexpr int most_samples = 16;
-constexpr double samples_s = 200e-6;
+// A budget is kept to by choosing calls that fit into it. Where all of them take far longer than
+// they should, nothing is begun after this time.
+constexpr std::chrono::milliseconds most_time(8'000);
+static_assert(most_time + patience < longest_measurement, "the rest is for the fit");
 constexpr std::size_t element_bytes = 4;
 constexpr std::uint8_t stop = 255;
-// Of links that are worth measuring; a message of few bytes says nothing about their rate.
-constexpr double slowest_byte_s = 1e-7;
 constexpr std::size_t fewest_exchanges = 3;
 // One exchange takes at most this share of the budget, so that there are enough to choose from.
 constexpr double share_of_exchange = 0.1;
+// Exchanges of fewer bytes say little about rates: as many are worth more of the budget.
+constexpr std::size_t telling_bytes = 16 << 10;
+constexpr double share_of_telling = 0.25;
 
 // One call, `repetitions` times in a row; broadcasts go there and back.
 struct Probe {
@@ -65,13 +67,25 @@ constexpr std::array<Probe, 7> calls_of_links = {{
     {Algorithm::knomial, Collective::broadcast, 64 << 10, 4 << 10, 1},
     {Algorithm::ring, Collective::allreduce, 128, 0, 2, 8},
 }};
-constexpr std::size_t fewest_probes = 3;
 // The last three say nothing of ranks on one core: many messages are carried out in few turns
 // there, while the model takes turns for each.
 constexpr std::size_t probes_on_one_core = calls_of_links.size() - 3;
 
+// Where these would take too long; see Agenda.
+constexpr std::array<Probe, 7> calls_of_slow_links = {{
+    {Algorithm::knomial, Collective::broadcast, 8, 0, 1},
+    {Algorithm::knomial, Collective::broadcast, 1 << 10, 0, 1},
+    {Algorithm::one_shot, Collective::allreduce, 2 << 10, 0, 1},
+    {Algorithm::knomial, Collective::broadcast, 4 << 10, 0, 1},
+    {Algorithm::one_shot, Collective::allreduce, 8 << 10, 0, 1},
+    {Algorithm::knomial, Collective::broadcast, 16 << 10, 0, 1},
+    {Algorithm::one_shot, Collective::allreduce, 32 << 10, 0, 1},
+}};
+
 // Both ways at once, with next to no work for processors: what ports carry for long.
-constexpr std::array<Probe, 5> exchanges = {{
+constexpr std::array<Probe, 7> exchanges = {{
+    {Algorithm::one_shot, Collective::allgather, 4, 64 << 10, 1},
+    {Algorithm::one_shot, Collective::allgather, 1 << 10, 64 << 10, 1},
     {Algorithm::one_shot, Collective::allgather, 16 << 10, 64 << 10, 1},
     {Algorithm::one_shot, Collective::allgather, 64 << 10, 64 << 10, 1},
     {Algorithm::one_shot, Collective::allgather, 256 << 10, 64 << 10, 1},
@@ -128,12 +142,11 @@ double sustained(const std::vector<double>& seconds) {
 
 class Pair {
  public:
-  Pair(std::unique_ptr<Transport> between, bool may_spin, std::span<const Probe> probes)
-      : probes_(probes),
+  Pair(std::unique_ptr<Transport> between, bool may_spin, std::vector<Probe> probes)
+      : probes_(std::move(probes)),
         plans_(between->rank()),
         engine_(std::move(between), may_spin),
-        exchange_(engine_, plans_, patience),
-        times_(probes.size()) {}
+        exchange_(engine_, plans_, patience) {}
 
   bool leads() const { return exchange_.rank() == 0; }
 
@@ -146,20 +159,25 @@ class Pair {
     }
   }
 
-  Result<std::vector<MeasuredCall>> lead(std::chrono::microseconds budget) {
-    begin(budget);
-    if (Result<> warm = warm_up(); !warm) return warm.error();
-    for (std::size_t round = 0; round < most_rounds && used() < 1; ++round) {
-      for (std::size_t i = 0; i < fitting_ && used() < 1; ++i) {
-        if (Result<> measured = measure_some(i); !measured) return measured.error();
-      }
+  // The first `small` probes are for slow links.
+  Result<std::vector<MeasuredCall>> lead(std::size_t small, std::chrono::microseconds budget) {
+    begin_ = Clock::now();
+    std::vector<SampleSize> sizes;
+    for (const Probe& probe : probes_) sizes.push_back({probe.bytes, probe.calls()});
+    const auto usual = sizes.begin() + static_cast<std::ptrdiff_t>(small);
+    Agenda agenda({sizes.begin(), usual}, {usual, sizes.end()}, Seconds(budget).count());
+    while (const std::optional<std::size_t> index = agenda.next(used_s())) {
+      const Result<double> took = measure(*index);
+      if (!took) return took.error();
+      agenda.note(*index, took.value());
     }
     if (Result<> told = end(); !told) return told.error();
     std::vector<MeasuredCall> calls;
-    for (std::size_t i = 0; i < fitting_; ++i) {
-      const Probe& probe = probes_[i];
-      calls.push_back(
-          {probe.plan(0), {probe.bytes, element_bytes, probe.tile_bytes}, typical(times_[i])});
+    for (const std::size_t index : agenda.measured()) {
+      const Probe& probe = probes_[index];
+      calls.push_back({probe.plan(0),
+                       {probe.bytes, element_bytes, probe.tile_bytes},
+                       typical(agenda.times(index))});
     }
     return calls;
   }
@@ -167,18 +185,27 @@ class Pair {
   // Seconds a byte of exchanges that follow on each other. From one beginning to the next, since a
   // side may be done with an exchange while its last bytes are still leaving.
   Result<double> lead_exchanges(std::chrono::microseconds budget) {
-    begin(budget);
+    begin_ = Clock::now();
+    const double budget_s = Seconds(budget).count();
     std::size_t index = 0;
     Result<double> took = exchange(index);  // opens the links
-    while (took && index + 1 < probes_.size()) {
+    double byte_s = 0;
+    for (double before_s = 0; took; before_s = took.value()) {
       took = exchange(index);
-      const double growth =
-          static_cast<double>(probes_[index + 1].bytes) / static_cast<double>(probes_[index].bytes);
-      if (!took || took.value() * growth > share_of_exchange * Seconds(budget_).count()) break;
+      if (!took || index + 1 == probes_.size()) break;
+      const auto bytes = static_cast<double>(probes_[index].bytes);
+      const auto next_bytes = static_cast<double>(probes_[index + 1].bytes);
+      if (index > 0) {
+        const double more = bytes - static_cast<double>(probes_[index - 1].bytes);
+        byte_s = std::max(0.0, took.value() - before_s) / more;
+      }
+      const bool is_telling = probes_[index].bytes >= telling_bytes;
+      const double share = is_telling ? share_of_exchange : share_of_telling;
+      if (took.value() + byte_s * (next_bytes - bytes) > share * budget_s) break;
       ++index;
     }
     std::vector<double> seconds;
-    while (took && (used() < 1 || seconds.size() < fewest_exchanges)) {
+    while (took && (used_s() < budget_s || seconds.size() < fewest_exchanges)) {
       took = exchange(index);
       if (took) seconds.push_back(took.value());
     }
@@ -188,11 +215,6 @@ class Pair {
   }
 
  private:
-  void begin(std::chrono::microseconds budget) {
-    begin_ = Clock::now();
-    budget_ = budget;
-  }
-
   Result<> end() {
     std::uint8_t nothing = stop;
     return tell(nothing);
@@ -211,6 +233,10 @@ class Pair {
 
   // What comes next, and back that the other rank is ready for it.
   Result<> tell(std::uint8_t& index) {
+    if (leads() && index != stop && since(begin_) > Seconds(most_time).count()) {
+      return Error(ErrorCode::timeout,
+                   concat("calls of few bytes took ", most_time.count(), " ms"));
+    }
     std::uint8_t answer = index;
     Result<> told = exchange_.broadcast(std::as_writable_bytes(std::span(&index, 1)), 0);
     if (told) told = exchange_.broadcast(std::as_writable_bytes(std::span(&answer, 1)), 1);
@@ -218,45 +244,16 @@ class Pair {
   }
 
   static double since(Clock::time_point begin) { return Seconds(Clock::now() - begin).count(); }
-  double used() const { return since(begin_) / Seconds(budget_).count(); }
+  double used_s() const { return since(begin_); }
 
-  // Opens the links, and finds out which probes fit: the first one that would go beyond the budget,
-  // as far as the one before tells, ends them. The first times are too long and count for nothing.
-  Result<> warm_up() {
-    double rate = 0;  // seconds a byte of the probe before
-    for (const Probe& probe : probes_) {
-      const double expected = rate * static_cast<double>(probe.bytes) * probe.calls();
-      // Fewer tell nothing: these are measured even if a busy machine has used the budget.
-      const double before = fitting_ < fewest_probes ? 0 : used();
-      if (before + expected / Seconds(budget_).count() > 0.7) return {};
-      for (int i = 0; i < 2; ++i) {
-        if (Result<> measured = measure(fitting_); !measured) return measured;
-      }
-      std::vector<double>& times = times_[fitting_++];
-      rate = std::min({times[0] / static_cast<double>(probe.bytes),
-                       times[1] / static_cast<double>(probe.bytes), slowest_byte_s});
-      times.erase(times.begin());
-    }
-    return {};
-  }
-
-  Result<> measure_some(std::size_t index) {
-    const auto begin = Clock::now();
-    for (int i = 0; i < most_samples && (i == 0 || since(begin) < samples_s); ++i) {
-      if (Result<> measured = measure(index); !measured) return measured;
-    }
-    return {};
-  }
-
-  // Notes the seconds of one call.
-  Result<> measure(std::size_t index) {
+  // Seconds of one call.
+  Result<double> measure(std::size_t index) {
     const Probe& probe = probes_[index];
     auto number = static_cast<std::uint8_t>(index);
-    if (Result<> told = tell(number); !told) return told;
+    if (Result<> told = tell(number); !told) return told.error();
     const auto begin = Clock::now();
-    if (Result<> done = repeat(probe); !done) return done;
-    times_[index].push_back(since(begin) / probe.calls());
-    return {};
+    if (Result<> done = repeat(probe); !done) return done.error();
+    return since(begin) / probe.calls();
   }
 
   Result<> repeat(const Probe& probe) {
@@ -278,18 +275,14 @@ class Pair {
                                             .tile_bytes = probe.tile_bytes});
   }
 
-  const std::span<const Probe> probes_;
+  const std::vector<Probe> probes_;
   PlanCache plans_;
   Engine engine_;
   Exchange exchange_;
   Area in_;
   Area out_;
 
-  // Of the leader:
-  Clock::time_point begin_;
-  std::chrono::microseconds budget_{0};
-  std::size_t fitting_ = 0;  // probes that are measured
-  std::vector<std::vector<double>> times_;
+  Clock::time_point begin_;  // of the leader
 };
 
 }  // namespace
@@ -339,20 +332,24 @@ Result<FittedCosts> measure_link(std::unique_ptr<Transport> between, bool may_sp
   const Topology placed = may_spin ? pair : on_one_core(pair);
   const auto place = may_spin ? Pinning::Place::apart : Pinning::Place::together;
   const Pinning pinning(pair, between->rank(), place);
-  const std::span<const Probe> all = calls_of_links;
-  Pair two(std::move(between), may_spin, may_spin ? all : all.first(probes_on_one_core));
+  std::vector<Probe> probes(calls_of_slow_links.begin(), calls_of_slow_links.end());
+  const std::span<const Probe> usual = calls_of_links;
+  for (const Probe& probe : may_spin ? usual : usual.first(probes_on_one_core)) {
+    probes.push_back(probe);
+  }
+  Pair two(std::move(between), may_spin, std::move(probes));
   if (!two.leads()) {
     if (Result<> followed = two.follow(); !followed) return followed.error();
     return FittedCosts{};
   }
-  const Result<std::vector<MeasuredCall>> calls = two.lead(budget);
+  const Result<std::vector<MeasuredCall>> calls = two.lead(calls_of_slow_links.size(), budget);
   if (!calls) return calls.error();
   return fit_link(calls.value(), placed, rank);
 }
 
 Result<double> measure_ports(std::unique_ptr<Transport> between, bool may_spin,
                              std::chrono::microseconds budget) {
-  Pair two(std::move(between), may_spin, exchanges);
+  Pair two(std::move(between), may_spin, {exchanges.begin(), exchanges.end()});
   if (two.leads()) return two.lead_exchanges(budget);
   if (Result<> followed = two.follow(); !followed) return followed.error();
   return 0.0;

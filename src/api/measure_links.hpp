@@ -11,17 +11,22 @@
 
 namespace rondo {
 
+/// No measurement takes longer than this, whatever the link: who waits for its result must have
+/// more patience.
+inline constexpr std::chrono::milliseconds longest_measurement(20'000);
+
 /// What this rank's processor costs: a call before its first step, a byte that is reduced or
 /// copied. `alone` is the transport of a communicator of this rank only. Takes a few ms.
 CostTable measure_rank(std::unique_ptr<Transport> alone, bool may_spin);
 
 /// What the link between two ranks costs. Both call it, with a transport between them alone; rank 0
 /// gets the costs. Calls of several sizes are carried out in turns until `budget` is used up, then
-/// the constants are fitted to their times. On a slow link, only what fits into the budget is
-/// measured. `pair` is the topology of the two, `rank` the result of measure_rank. Ranks that may
-/// not spin have to share a processor with others: two that can are kept on one core, as in such a
-/// world a message is the processors' work, and not that of an idle core that has to wake up.
-/// Errors: those of the transport; resource where the budget was too short.
+/// the constants are fitted to their times. On a slow link, fewer and shorter ones are measured:
+/// what fits into the budget, see Agenda. `pair` is the topology of the two, `rank` the result of
+/// measure_rank. Ranks that may not spin have to share a processor with others: two that can are
+/// kept on one core, as in such a world a message is the processors' work, and not that of an idle
+/// core that has to wake up. Errors: those of the transport; timeout where calls of few bytes took
+/// seconds.
 Result<FittedCosts> measure_link(std::unique_ptr<Transport> between, bool may_spin,
                                  const Topology& pair, const CostTable& rank,
                                  std::chrono::microseconds budget);

@@ -10,6 +10,7 @@
 
 #include "api/arguments.hpp"
 #include "api/find_costs.hpp"
+#include "api/measure_links.hpp"
 #include "api/world_topology.hpp"
 #include "base/hash.hpp"
 #include "base/text.hpp"
@@ -82,9 +83,8 @@ std::uint64_t agreed_hash(std::uint64_t plan, const ErasedCall& call) {
 const CostTable& Communicator::State::costs() {
   if (!costs_ && size() == 1) costs_ = settings.costs.value_or(CostTable{});
   if (!costs_) {
-    // A short deadline is meant for the user's calls; here others wait for those who measure.
-    constexpr std::chrono::milliseconds patience(10'000);
-    Exchange among(engine, plans, std::max(settings.timeout, patience));
+    // The deadline is for ranks that are late; here others wait for those who measure, too.
+    Exchange among(engine, plans, settings.timeout + longest_measurement);
     Result<CostTable> found = find_costs(among, engine, *topology, settings.costs, context);
     if (!found) throw found.error();
     costs_ = std::move(found).value();

@@ -21,14 +21,33 @@ std::string list_ranks(const std::vector<int>& sorted);
 /// As a JSON string, with its quotation marks.
 std::string json_text(std::string_view text);
 
-/// The names of the values 0 to count - 1 of an enumeration: "ring, double_tree, one_shot".
-template <class Enum>
-std::string all_names(int count) {
+/// What `write` makes of each value, as a JSON array.
+template <class List, class Write>
+std::string json_list(const List& values, Write write) {
+  std::string text = "[";
+  bool first = true;
+  for (const auto& value : values) {
+    if (!first) text += ",";
+    first = false;
+    text += write(value);
+  }
+  return text + "]";
+}
+
+/// The names of those values 0 to count - 1 of an enumeration that are listed: "gather, scatter".
+template <class Enum, class Filter>
+std::string all_names(int count, Filter is_listed) {
   std::string names;
   for (int i = 0; i < count; ++i) {
-    names += concat(i == 0 ? "" : ", ", name(static_cast<Enum>(i)));
+    const auto value = static_cast<Enum>(i);
+    if (is_listed(value)) names += concat(names.empty() ? "" : ", ", name(value));
   }
   return names;
+}
+/// The names of all of them: "ring, double_tree, one_shot".
+template <class Enum>
+std::string all_names(int count) {
+  return all_names<Enum>(count, [](Enum) { return true; });
 }
 
 /// In characters, some of which are several bytes.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstdlib>
 
 #include "base/text.hpp"
 
@@ -49,6 +50,12 @@ std::string environment_text() {
                    variable.meaning, "\n");
   }
   return text;
+}
+
+std::optional<std::string> process_environment(std::string_view variable) {
+  const char* const value = std::getenv(std::string(variable).c_str());
+  if (value == nullptr) return std::nullopt;
+  return value;
 }
 
 std::optional<std::string> text_of(const Lookup& lookup, std::string_view variable) {

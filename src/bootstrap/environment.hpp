@@ -23,6 +23,8 @@ std::span<const Variable> environment_variables();
 /// The same as aligned lines for a terminal.
 std::string environment_text();
 
+/// A variable of this process: the Lookup of all but tests.
+std::optional<std::string> process_environment(std::string_view variable);
 /// The variable's text; an empty one counts as not set.
 std::optional<std::string> text_of(const Lookup& lookup, std::string_view variable);
 /// The first of several variables that is set.

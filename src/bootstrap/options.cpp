@@ -19,7 +19,7 @@ constexpr milliseconds default_timeout{30'000};
 constexpr milliseconds default_join_timeout{60'000};
 constexpr std::int64_t timeout_most = std::numeric_limits<std::int32_t>::max();  // 24 days
 constexpr std::int64_t tile_bytes_most = std::int64_t{1} << 40;
-constexpr std::array<std::string_view, 3> transports = {"auto", "shm", "tcp"};
+constexpr std::array<std::string_view, 3> names_of_transports = {"auto", "shm", "tcp"};
 
 /// An option that the caller set must obey the same limits as its variable.
 template <class Number>
@@ -99,7 +99,7 @@ Result<> read_tile_bytes(const Lookup& lookup, std::optional<std::size_t>& tile_
 
 Result<> check_transport(std::string_view source, const std::string& transport) {
   std::string known;
-  for (const std::string_view candidate : transports) {
+  for (const std::string_view candidate : transports()) {
     if (transport == candidate) return {};
     known += concat(known.empty() ? "" : ", ", candidate);
   }
@@ -108,11 +108,15 @@ Result<> check_transport(std::string_view source, const std::string& transport) 
 
 Result<> read_transport(const Lookup& lookup, std::optional<std::string>& transport) {
   if (transport) return {};
-  transport = text_of(lookup, "RONDO_TRANSPORT").value_or(std::string(transports[0]));
+  transport = text_of(lookup, "RONDO_TRANSPORT").value_or(std::string(transports()[0]));
   return check_transport("RONDO_TRANSPORT", *transport);
 }
 
 }  // namespace
+
+std::span<const std::string_view> transports() {
+  return names_of_transports;
+}
 
 Result<> check_options(const Options& options) {
   Result<> checked;

@@ -11,6 +11,7 @@
 #include <chrono>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -41,6 +42,9 @@ struct Launch {
 /// Reads the variables of rondo run, torchrun, Open MPI, Slurm, PMI; the first family present wins:
 /// RONDO_*, torchrun/RANK, Open MPI, Slurm step, PMI. Errors: invalid_argument naming the variable.
 Result<Launch> read_launch(const Lookup& lookup);
+
+/// The names that RONDO_TRANSPORT and Options::transport take, the default first.
+std::span<const std::string_view> transports();
 
 /// Errors: invalid_argument naming the option that is out of range, its value and the range.
 Result<> check_options(const Options& options);

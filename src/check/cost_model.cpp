@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 
 #include "base/text.hpp"
 
@@ -39,13 +40,23 @@ bool makes_sense(const LinkCost& link) {
   return make_sense({link.latency_s, link.overhead_s, link.byte_s, link.overhead_byte_s});
 }
 
+PathClass known_class(const CostTable& costs, PathClass path) {
+  const auto is_known = [](const auto& link) { return link.has_value(); };
+  const auto begin = costs.links.begin();
+  const auto own = begin + static_cast<std::ptrdiff_t>(path);
+  auto known = std::find_if(own, costs.links.end(), is_known);
+  if (known == costs.links.end()) {
+    const auto nearer = std::find_if(std::make_reverse_iterator(own), costs.links.rend(), is_known);
+    known = nearer == costs.links.rend() ? own : nearer.base() - 1;
+  }
+  return static_cast<PathClass>(known - begin);
+}
+
 std::vector<LinkCost> complete_links(const CostTable& costs) {
-  std::vector<LinkCost> links(costs.links.size());
-  LinkCost nearest;
-  for (const auto& link : costs.links) nearest = link.value_or(nearest);  // the farthest there is
-  for (std::size_t i = links.size(); i > 0; --i) {
-    nearest = costs.links[i - 1].value_or(nearest);
-    links[i - 1] = nearest;
+  std::vector<LinkCost> links;
+  for (int i = 0; i < path_class_count; ++i) {
+    const PathClass known = known_class(costs, static_cast<PathClass>(i));
+    links.push_back(costs.links[static_cast<std::size_t>(known)].value_or(LinkCost{}));
   }
   return links;
 }

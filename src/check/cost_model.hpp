@@ -20,8 +20,10 @@ double byte_s_between(const CostModel& model, int from, int to);
 bool make_sense(std::initializer_list<double> seconds);
 bool makes_sense(const LinkCost& link);
 
-/// A cost for each class: what the table does not have is that of the nearest class that is
-/// farther, else nearer. The table is not empty.
+/// Of what class the costs stand for this one: its own where the table has them, else those of the
+/// nearest class that is farther, else nearer. Itself where the table is empty.
+PathClass known_class(const CostTable& costs, PathClass path);
+/// A cost for each class. The table is not empty.
 std::vector<LinkCost> complete_links(const CostTable& costs);
 /// Seconds a byte of the fastest of the classes between hosts; `links` is complete.
 double fastest_between_hosts(const std::vector<LinkCost>& links);

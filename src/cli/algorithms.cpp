@@ -28,15 +28,6 @@ std::string listed(const std::string& head, const std::string& words, std::size_
   return text + line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
 }
 
-std::string rooted_collectives() {
-  std::string names;
-  for (int i = 0; i < collective_count; ++i) {
-    const auto collective = static_cast<Collective>(i);
-    if (is_rooted(collective)) names += concat(names.empty() ? "" : ", ", name(collective));
-  }
-  return names;
-}
-
 // Ports to other hosts of the host that has the fewest.
 int ports_of_hosts(const Arrangement& hosts, const CostModel& model) {
   int fewest = max_channels;
@@ -117,7 +108,8 @@ std::string algorithms_help(const std::string& head, std::size_t column) {
 }
 
 std::string root_and_radix_help(std::size_t column) {
-  return listed("  --root R", concat("of ", rooted_collectives(), "; default 0"), column) +
+  const std::string rooted = all_names<Collective>(collective_count, is_rooted);
+  return listed("  --root R", concat("of ", rooted, "; default 0"), column) +
          listed("  --radix K", concat("of knomial, 2 to ", max_radix, "; default 2"), column);
 }
 

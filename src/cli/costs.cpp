@@ -5,6 +5,7 @@
 
 #include "api/measure_links.hpp"
 #include "api/state.hpp"
+#include "api/value_or_throw.hpp"
 #include "api/world_topology.hpp"
 #include "transport/inproc.hpp"
 #include "transport/route/make.hpp"
@@ -19,12 +20,6 @@ constexpr std::chrono::seconds patience(10);
 constexpr std::chrono::milliseconds budget(500);  // nobody waits for it but a person
 
 using Transports = std::array<std::unique_ptr<Transport>, 2>;
-
-template <class T>
-T value_or_throw(Result<T> result) {
-  if (!result) throw result.error();
-  return std::move(result).value();
-}
 
 // The members of a world that needs no rendezvous: one process knows both.
 std::array<process::Membership, 2> loopback_members(std::string_view transport) {

@@ -1,47 +1,80 @@
-#include <fstream>
+#include <algorithm>
 #include <iostream>
 
+#include "api/value_or_throw.hpp"
 #include "base/text.hpp"
 #include "cli/algorithms.hpp"
 #include "cli/arguments.hpp"
 #include "cli/topologies.hpp"
 #include "cli/verbs.hpp"
 #include "plan/arrange.hpp"
-#include "plan/draw_ring.hpp"
+#include "plan/draw_routes.hpp"
 
 namespace rondo::cli {
 
 namespace {
 
 constexpr const char* help =
-    "usage: rondo draw ALGORITHM COLLECTIVE RANKS [--root R] [--radix K] [--svg FILE]\n"
-    "       rondo draw SCHEDULE_FILE [--svg FILE]\n"
-    "       rondo draw ring --topo [FILE | --xml FILE | --synthetic \"WORDS\"] [--svg FILE]\n"
+    "usage: rondo draw ALGORITHM COLLECTIVE RANKS [--root R] [--radix K] [--json | --svg FILE]\n"
+    "       rondo draw SCHEDULE_FILE [--json | --svg FILE]\n"
+    "       rondo draw ring --topo [WHERE] [--json | --svg FILE]\n"
+    "       rondo draw TREE --topo [WHERE] [--collective C] [--root R] [--radix K]\n"
+    "                                      [--json | --svg FILE]\n"
     "\n"
-    "Draws who sends what to whom in which round, as text or as a picture; with --topo, the ring\n"
-    "that goes through the ranks of a topology (see rondo topo --help), and what it crosses.\n"
+    "Draws who sends what to whom in which round, as text or as a picture; with --topo, the ring "
+    "or\n"
+    "the trees that go through the ranks of a topology, and what they cross.\n"
     "\n"
-    "  --svg FILE  write an SVG picture; '-' is standard output\n";
+    "  --svg FILE  write an SVG picture; '-' is standard output\n"
+    "  --json      what the drawing shows, for programs\n"
+    "  WHERE       FILE, --xml FILE or --synthetic \"WORDS\", see rondo topo --help; else this "
+    "host\n"
+    "  TREE        chain_tree, which goes near to near; double_tree or knomial, in rank order\n"
+    "  C           that the trees are for: allreduce (default), broadcast or reduce\n";
 
 std::string help_text() {
   return help + root_and_radix_help(14) + algorithms_help("  ALGORITHM", 14) +
          collectives_help("  COLLECTIVE", 14);
 }
 
-// Without a topology the present host. A host without ranks gets one a GPU or core.
-std::string draw_on_machines(Arguments& arguments, bool svg) {
-  const std::optional<std::string> what = arguments.word();
-  if (what != "ring") throw UsageError("with --topo, only a 'ring' can be drawn");
+enum class Form { text, json, svg };
+
+// The present host without a topology. A host without ranks gets one for each GPU or core.
+Topology take_drawn_topology(Arguments& arguments) {
   std::optional<Result<Topology>> given = take_topology(arguments);
   arguments.finish();
-  Result<Topology> found = given ? std::move(*given) : discover_topology();
-  if (!found) throw found.error();
-  if (!given) found.value().ranks.clear();  // this process alone is no ring
-  const Topology topology = with_ranks(std::move(found).value());
-  const auto arrangement = arrangement_for(topology);
-  if (!arrangement) throw arrangement.error();
-  return svg ? draw_ring_svg(topology, *arrangement.value())
-             : draw_ring_text(topology, *arrangement.value());
+  Topology topology = value_or_throw(given ? std::move(*given) : discover_topology());
+  if (!given) topology.ranks.clear();  // this process alone is no ring
+  return with_ranks(std::move(topology));
+}
+
+RouteMap take_routes(Arguments& arguments) {
+  Plan plan;
+  plan.root = arguments.number("--root", 0, 0, max_ranks);
+  plan.radix = arguments.number("--radix", 2, 2, max_radix);
+  plan.collective = take_collective(arguments);
+  const std::optional<std::string> what = arguments.word();
+  if (!what) throw UsageError("expected what to draw with --topo: 'ring' or a tree");
+  plan.algorithm = parse_known_algorithm(*what);
+  require_supported(plan.algorithm, plan.collective);
+  const Topology topology = take_drawn_topology(arguments);
+  const auto arrangement = value_or_throw(arrangement_for(topology));
+  if (plan.algorithm == Algorithm::ring) return ring_through(topology, *arrangement);
+  plan.ranks = arrangement->ranks();
+  plan.arrangement = arrangement;
+  return value_or_throw(trees_of(topology, plan));
+}
+
+std::string drawing(const RouteMap& map, Form form) {
+  return form == Form::json  ? routes_json(map)
+         : form == Form::svg ? draw_routes_svg(map)
+                             : draw_routes_text(map);
+}
+
+Result<std::string> drawing(const Schedule& schedule, Form form) {
+  return form == Form::json  ? draw_json(schedule)
+         : form == Form::svg ? draw_svg(schedule)
+                             : draw_text(schedule);
 }
 
 }  // namespace
@@ -53,16 +86,16 @@ int draw_verb(std::span<char* const> args) {
     return success;
   }
   const std::optional<std::string> svg = arguments.value("--svg");
+  const bool json = arguments.flag("--json");
+  if (svg && json) throw UsageError("give one of --json and --svg");
+  const Form form = json ? Form::json : svg ? Form::svg : Form::text;
+  const std::string path = svg.value_or("-");
   if (arguments.flag("--topo")) {
-    write_file(svg.value_or("-"), draw_on_machines(arguments, svg.has_value()));
+    write_file(path, drawing(take_routes(arguments), form));
     return success;
   }
-  const Result<Schedule> schedule = take_schedule(arguments);
-  if (!schedule) throw schedule.error();
-  const Result<std::string> drawing =
-      svg ? draw_svg(schedule.value()) : draw_text(schedule.value());
-  if (!drawing) throw drawing.error();
-  write_file(svg.value_or("-"), drawing.value());
+  const Schedule schedule = value_or_throw(take_schedule(arguments));
+  write_file(path, value_or_throw(drawing(schedule, form)));
   return success;
 }
 

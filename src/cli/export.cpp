@@ -9,6 +9,7 @@
 #include "cli/arguments.hpp"
 #include "cli/machines.hpp"
 #include "cli/verbs.hpp"
+#include "schedule/text.hpp"
 
 namespace rondo::cli {
 
@@ -26,6 +27,7 @@ constexpr const char* help =
     "  chrome    simulated on --machine, for chrome://tracing or ui.perfetto.dev\n"
     "\n"
     "  -o FILE     where to; default '-', standard output\n"
+    "  --json      the format, the plan and the text as one line of JSON\n"
     "  --size S    bytes of the vector for goal and chrome; default 1M\n"
     "  --tile S    for chrome: bytes of a segment moved at once, default 0: whole segments\n";
 
@@ -82,6 +84,12 @@ Result<std::string> exported(const Schedule& schedule, const Request& request) {
   return chrome_trace(schedule, request);
 }
 
+std::string wrapped(const Schedule& schedule, const Request& request, const std::string& text) {
+  const std::string_view format = format_names[static_cast<std::size_t>(request.format)];
+  return concat("{\"format\":", json_text(format), ",\"plan\":", plan_json(schedule.plan),
+                ",\"text\":", json_text(text), "}\n");
+}
+
 }  // namespace
 
 int export_verb(std::span<char* const> args) {
@@ -93,6 +101,7 @@ int export_verb(std::span<char* const> args) {
   Request request;
   request.format = take_format(arguments);
   const std::string path = arguments.value("-o").value_or("-");
+  const bool json = arguments.flag("--json");
   // Graphs and programs of chunks have neither sizes nor a machine: their options are unknown.
   if (request.format == Format::goal || request.format == Format::chrome) {
     const std::string size = arguments.value("--size").value_or("1M");
@@ -107,7 +116,7 @@ int export_verb(std::span<char* const> args) {
   if (!schedule) throw schedule.error();
   const Result<std::string> text = exported(schedule.value(), request);
   if (!text) throw text.error();
-  write_file(path, text.value());
+  write_file(path, json ? wrapped(schedule.value(), request, text.value()) : text.value());
   return success;
 }
 

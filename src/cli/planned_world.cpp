@@ -1,14 +1,14 @@
 #include "cli/planned_world.hpp"
 
 #include <algorithm>
-#include <array>
-#include <cstdlib>
 #include <numeric>
 
 #include "api/find_costs.hpp"
 #include "api/state.hpp"
+#include "api/value_or_throw.hpp"
 #include "api/world_topology.hpp"
 #include "base/text.hpp"
+#include "bootstrap/environment.hpp"
 #include "bootstrap/world.hpp"
 #include "cli/binding.hpp"
 #include "cli/topologies.hpp"
@@ -19,18 +19,6 @@ namespace rondo::cli {
 namespace {
 
 constexpr int usual_ranks = 4;
-
-std::optional<std::string> process_environment(std::string_view variable) {
-  const char* value = std::getenv(std::string(variable).c_str());
-  if (value == nullptr) return std::nullopt;
-  return value;
-}
-
-template <class T>
-T value_or_throw(Result<T> result) {
-  if (!result) throw result.error();
-  if constexpr (!std::is_void_v<T>) return std::move(result).value();
-}
 
 // What the command line says of a world that no launcher made.
 struct Described {
@@ -62,12 +50,7 @@ Described take_described(Arguments& arguments) {
     throw UsageError("give one of --topo, --xml and --machine");
   }
   world.ranks = arguments.number("--ranks", 0, 1, max_ranks);
-  world.transport = arguments.value("--transport");
-  constexpr std::array<std::string_view, 4> known = {"auto", "shm", "tcp", "inproc"};
-  if (world.transport && std::find(known.begin(), known.end(), *world.transport) == known.end()) {
-    throw UsageError(
-        concat("--transport is auto, shm, tcp or inproc, not '", *world.transport, "'"));
-  }
+  world.transport = take_transport(arguments);
   world.costs_file = arguments.value("--costs");
   if (!file && !xml && !words) return world;
   world.topology_words = file ? *file : xml ? *xml : *words;
@@ -167,6 +150,17 @@ PlannedWorld make_world(const Described& world, Options options) {
 }
 
 }  // namespace
+
+std::optional<std::string> take_transport(Arguments& arguments) {
+  std::optional<std::string> wish = arguments.value("--transport");
+  if (!wish || *wish == "inproc") return wish;
+  std::string known;
+  for (const std::string_view one : transports()) {
+    if (*wish == one) return wish;
+    known += concat(one, ", ");
+  }
+  throw UsageError(concat("--transport is one of ", known, "inproc, not '", *wish, "'"));
+}
 
 bool is_launched() {
   return value_or_throw(read_launch(process_environment)).size > 1;

@@ -21,6 +21,9 @@ struct PlannedWorld {
   std::optional<Communicator> comm;  ///< with a launcher
 };
 
+/// Takes --transport, one of those between processes or "inproc".
+std::optional<std::string> take_transport(Arguments& arguments);
+
 /// Takes --topo, --xml, --machine, --ranks, --transport, --costs and --plan-file.
 PlannedWorld take_planned_world(Arguments& arguments);
 const char* planned_world_help();

@@ -9,12 +9,13 @@ namespace rondo::cli {
 namespace {
 
 constexpr const char* help =
-    "usage: rondo schedule ALGORITHM COLLECTIVE RANKS [--root R] [--radix K]\n"
-    "       rondo schedule FILE\n"
+    "usage: rondo schedule ALGORITHM COLLECTIVE RANKS [--root R] [--radix K] [--json]\n"
+    "       rondo schedule FILE [--json]\n"
     "\n"
     "Prints what every rank does, one line a step. src/schedule/README.md describes the format;\n"
     "'rondo verify -' and 'rondo draw -' read it.\n"
-    "\n";
+    "\n"
+    "  --json      the same for programs\n";
 
 std::string help_text() {
   return help + algorithms_help("  ALGORITHM", 14) + collectives_help("  COLLECTIVE", 14) +
@@ -29,9 +30,10 @@ int schedule_verb(std::span<char* const> args) {
     std::cout << help_text();
     return success;
   }
+  const bool json = arguments.flag("--json");
   const Result<Schedule> schedule = take_schedule(arguments);
   if (!schedule) throw schedule.error();
-  std::cout << to_text(schedule.value());
+  std::cout << (json ? to_json(schedule.value()) : to_text(schedule.value()));
   return success;
 }
 

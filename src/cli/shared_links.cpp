@@ -10,6 +10,7 @@
 #include <set>
 #include <sstream>
 
+#include "api/value_or_throw.hpp"
 #include "base/text.hpp"
 #include "cli/algorithms.hpp"
 #include "cli/amounts.hpp"
@@ -51,12 +52,6 @@ struct Outcome {
   bool ok() const { return alone.ok() && sharing.ok(); }
 };
 using Row = std::vector<Outcome>;  // one for each algorithm
-
-template <class T>
-T value_or_throw(Result<T> result) {
-  if (!result) throw result.error();
-  return std::move(result).value();
-}
 
 void take_world(Arguments& arguments, Request& request) {
   const std::optional<std::string> file = arguments.value("--topo");

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstring>
 #include <exception>
@@ -203,7 +202,7 @@ int tune_verb(std::span<char* const> args) {
   }
   const bool launched = is_launched();
   const int ranks = arguments.number("--ranks", 0, 2, most_ranks);
-  const std::optional<std::string> transport = arguments.value("--transport");
+  const std::optional<std::string> transport = take_transport(arguments);
   std::vector<std::string> rest = arguments.rest();
   const Request request = take_request(arguments);
   arguments.finish();
@@ -218,10 +217,6 @@ int tune_verb(std::span<char* const> args) {
   }
   if (ranks == 0) throw UsageError("say how many --ranks, or start it under 'rondo run'");
   const std::string chosen = transport.value_or("auto");
-  constexpr std::array<std::string_view, 4> known = {"auto", "shm", "tcp", "inproc"};
-  if (std::find(known.begin(), known.end(), chosen) == known.end()) {
-    throw UsageError(concat("--transport is auto, shm, tcp or inproc, not '", chosen, "'"));
-  }
   require_writable(request);
   if (chosen != "inproc") return run_as_ranks(ranks, transport, rest);
   tune_threads(ranks, request);

@@ -81,12 +81,7 @@ bool is_supported(Isa isa) {
 }
 
 std::string supported_isas() {
-  std::string names;
-  for (int i = 0; i < isa_count; ++i) {
-    const auto isa = static_cast<Isa>(i);
-    if (is_supported(isa)) names += concat(names.empty() ? "" : ", ", name(isa));
-  }
-  return names;
+  return all_names<Isa>(isa_count, [](Isa isa) { return is_supported(isa); });
 }
 
 Isa isa_in_use() {

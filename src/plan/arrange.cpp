@@ -201,6 +201,14 @@ Parts parts_of(const Topology& topology, int index) {
   return parts;
 }
 
+std::vector<Parts> parts_of_ranks(const Topology& topology) {
+  std::vector<Parts> parts;
+  for (std::size_t rank = 0; rank < topology.ranks.size(); ++rank) {
+    parts.push_back(parts_of(topology, static_cast<int>(rank)));
+  }
+  return parts;
+}
+
 // Calls count(part) for each kind of part, and gathers what it returns.
 template <class Count>
 Crossings for_each_kind(const Topology& topology, Count count) {
@@ -234,23 +242,26 @@ Result<std::shared_ptr<const Arrangement>> arrangement_for(const Topology& topol
   return Arrangement::make(std::move(order), std::move(groups));
 }
 
-Crossings crossings(std::span<const int> order, const Topology& topology) {
-  std::vector<Parts> parts;
-  for (const int rank : order) parts.push_back(parts_of(topology, rank));
+Crossings crossings(std::span<const std::pair<int, int>> hops, const Topology& topology) {
+  const std::vector<Parts> parts = parts_of_ranks(topology);
   return for_each_kind(topology, [&](auto part_of) {
-    int crossed = 0;
-    for (std::size_t i = 0; i < parts.size(); ++i) {
-      crossed += part_of(parts[i]) != part_of(parts[(i + 1) % parts.size()]) ? 1 : 0;
-    }
-    return crossed;
+    return static_cast<int>(std::count_if(hops.begin(), hops.end(), [&](const auto& hop) {
+      return part_of(parts[static_cast<std::size_t>(hop.first)]) !=
+             part_of(parts[static_cast<std::size_t>(hop.second)]);
+    }));
   });
 }
 
-Crossings fewest_crossings(const Topology& topology) {
-  std::vector<Parts> parts;
-  for (std::size_t rank = 0; rank < topology.ranks.size(); ++rank) {
-    parts.push_back(parts_of(topology, static_cast<int>(rank)));
+Crossings crossings(std::span<const int> order, const Topology& topology) {
+  std::vector<std::pair<int, int>> hops;
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    hops.emplace_back(order[i], order[(i + 1) % order.size()]);
   }
+  return crossings(hops, topology);
+}
+
+Crossings fewest_crossings(const Topology& topology) {
+  const std::vector<Parts> parts = parts_of_ranks(topology);
   return for_each_kind(topology, [&](auto part_of) {
     std::set<Path> distinct;
     for (const Parts& part : parts) distinct.insert(part_of(part));

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "rondo/schedule.hpp"
@@ -32,7 +33,7 @@ std::vector<std::uint32_t> ring_weights(std::span<const double> rates);
 /// the whole vector takes on a link of rate 1.
 double ring_time(std::span<const double> rates, std::span<const std::uint32_t> weights);
 
-/// How many steps of a ring lead from one part of the world to another.
+/// How many hops from rank to rank lead from one part of the world to another.
 struct Crossings {
   std::vector<int> network;  ///< groups of the network, for each level, the widest first
   int hosts = 0;
@@ -42,6 +43,7 @@ struct Crossings {
   friend bool operator==(const Crossings&, const Crossings&) = default;
 };
 
+Crossings crossings(std::span<const std::pair<int, int>> hops, const Topology& topology);
 /// Of the ring that visits the ranks in this order and returns to the first.
 Crossings crossings(std::span<const int> order, const Topology& topology);
 /// The fewest that any ring over all ranks has, for each kind of part by itself.

@@ -36,13 +36,10 @@ std::string_view name(Algorithm algorithm) {
 }
 
 std::string algorithm_names(std::optional<Collective> collective) {
-  std::string names;
-  for (int i = 1; i < algorithm_count; ++i) {
-    const auto algorithm = static_cast<Algorithm>(i);
-    if (collective && !is_supported(algorithm, *collective)) continue;
-    names += concat(names.empty() ? "" : ", ", name(algorithm));
-  }
-  return names;
+  return all_names<Algorithm>(algorithm_count, [&](Algorithm algorithm) {
+    return algorithm != Algorithm::automatic &&
+           (!collective || is_supported(algorithm, *collective));
+  });
 }
 
 std::optional<Algorithm> parse_algorithm(std::string_view text) {

@@ -24,6 +24,10 @@ std::string to_text(const Program& program, const Step& step);
 /// "ring allreduce ranks 3 root 0 radix 2 channels 2 order 2,0,1 groups 1,2"
 std::string to_text(const Plan& plan);
 
+/// {"algorithm":"ring","collective":"allreduce","ranks":3, …}, with "order", "groups" and "weights"
+/// where the plan has an arrangement.
+std::string plan_json(const Plan& plan);
+
 /// "rank 2 lane 1 step 3 (send in[3] to 0)"
 std::string where(const Program& program, std::size_t step_index);
 

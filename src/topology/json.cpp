@@ -19,20 +19,8 @@ std::string rate(std::uint32_t value) {
   return value == 0 ? "null" : concat(value);
 }
 
-template <class List, class Write>
-std::string list(const List& values, Write write) {
-  std::string result = "[";
-  bool first = true;
-  for (const auto& value : values) {
-    if (!first) result += ",";
-    first = false;
-    result += write(value);
-  }
-  return result + "]";
-}
-
 std::string numbers(const std::vector<int>& values) {
-  return list(values, [](int value) { return concat(value); });
+  return json_list(values, [](int value) { return concat(value); });
 }
 
 std::string json(const Core& core) {
@@ -42,10 +30,10 @@ std::string json(const Core& core) {
 }
 
 std::string json(const Device& device) {
-  return concat("{\"names\":", list(device.names, json_text),
+  return concat("{\"names\":", json_list(device.names, json_text),
                 ",\"model\":", text_or_null(device.model), ",\"pci\":", text_or_null(device.pci),
-                ",\"via\":", list(device.via, json_text), ",\"package\":", index(device.package),
-                ",\"numa\":", index(device.numa),
+                ",\"via\":", json_list(device.via, json_text),
+                ",\"package\":", index(device.package), ",\"numa\":", index(device.numa),
                 ",\"pci_mbytes_per_s\":", rate(device.pci_mbytes_per_s),
                 ",\"speed_mbits_per_s\":", rate(device.speed_mbits_per_s), "}");
 }
@@ -54,23 +42,25 @@ std::string json(const Matrix& matrix) {
   return concat(
       "{\"name\":", json_text(matrix.name), ",\"bandwidth\":", matrix.bandwidth ? "true" : "false",
       ",\"objects\":",
-      list(matrix.objects, [](const Object& object) { return json_text(to_text(object)); }),
-      ",\"values\":", list(matrix.values, [](std::uint64_t value) { return concat(value); }), "}");
+      json_list(matrix.objects, [](const Object& object) { return json_text(to_text(object)); }),
+      ",\"values\":", json_list(matrix.values, [](std::uint64_t value) { return concat(value); }),
+      "}");
 }
 
 std::string json(const Machine& machine) {
   const auto item = [](const auto& value) { return json(value); };
   return concat("{\"cores_known\":", machine.cores_known ? "true" : "false",
                 ",\"devices_known\":", machine.devices_known ? "true" : "false",
-                ",\"cores\":", list(machine.cores, item), ",\"gpus\":", list(machine.gpus, item),
-                ",\"nics\":", list(machine.nics, item),
-                ",\"matrices\":", list(machine.matrices, item), "}");
+                ",\"cores\":", json_list(machine.cores, item),
+                ",\"gpus\":", json_list(machine.gpus, item),
+                ",\"nics\":", json_list(machine.nics, item),
+                ",\"matrices\":", json_list(machine.matrices, item), "}");
 }
 
 std::string json(const Host& host) {
   return concat("{\"id\":", text_or_null(host.id), ",\"machine\":", host.machine,
                 ",\"groups\":", numbers(host.groups),
-                ",\"gpu_uuids\":", list(host.gpu_uuids, text_or_null), "}");
+                ",\"gpu_uuids\":", json_list(host.gpu_uuids, text_or_null), "}");
 }
 
 std::string json(const Rank& rank) {
@@ -89,11 +79,11 @@ std::string to_json(const Topology& topology) {
   const auto item = [](const auto& value) { return json(value); };
   return concat("{\"hash\":", json_text(hash_word(to_text(topology))),
                 ",\"network\":{\"kind\":", json_text(name(topology.network.kind)),
-                ",\"levels\":", list(topology.network.levels, item),
-                "},\"machines\":", list(topology.machines, item),
-                ",\"hosts\":", list(topology.hosts, item),
-                ",\"ranks\":", list(topology.ranks, item),
-                ",\"remarks\":", list(remarks(topology), json_text), "}\n");
+                ",\"levels\":", json_list(topology.network.levels, item),
+                "},\"machines\":", json_list(topology.machines, item),
+                ",\"hosts\":", json_list(topology.hosts, item),
+                ",\"ranks\":", json_list(topology.ranks, item),
+                ",\"remarks\":", json_list(remarks(topology), json_text), "}\n");
 }
 
 }  // namespace rondo

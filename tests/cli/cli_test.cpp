@@ -198,6 +198,36 @@ TEST(Command, SimulateSaysWhatItDoesNotUnderstand) {
   expect("simulate --svg /no/such/folder/a.svg", 1, "cannot write /no/such/folder");
 }
 
+TEST(Command, TreesThroughAMachineAreDrawn) {
+  const std::string network = " --topo --synthetic '2 hosts x 2 packages x 2 cores'";
+  expect("draw chain_tree" + network, 0, "tree 2 of 2, from rank 6\n");
+  expect("draw chain_tree" + network, 0, "  host              2 times, as few as can be\n");
+  expect("draw double_tree" + network, 0, "; 2 would be the fewest\n");
+  expect("draw knomial --collective broadcast --root 5 --radix 3" + network, 0,
+         "knomial broadcast of 8 ranks on 2 hosts\n\nfrom rank 5\n");
+  expect("draw chain_tree --svg -" + network, 0, "stroke-dasharray");
+  expect("draw chain_tree --json" + network, 0, "\"kind\":\"trees\",\"ranks\":8,\"hosts\":2");
+  expect("draw chain_tree --root 1" + network, 1, "root 1 does not fit allreduce");
+}
+
+TEST(Command, ProgramsGetWhatPeopleSee) {
+  expect("schedule ring allreduce 2 --json", 0,
+         "{\"plan\":{\"algorithm\":\"ring\",\"collective\":\"allreduce\",\"ranks\":2,");
+  expect("schedule ring allreduce 2 --json", 0,
+         "{\"op\":\"recv\",\"peer\":1,\"channel\":0,"
+         "\"source\":{\"buffer\":\"in\",\"segment\":0,\"count\":1},"
+         "\"destination\":{\"buffer\":\"out\",\"segment\":0,\"count\":1},"
+         "\"about\":0,\"completes\":true,\"waits\":[]}");
+  expect("draw ring allreduce 2 --json", 0,
+         "\"rounds\":2,\"segments\":2,\"arrows\":[{\"round\":1,");
+  expect("draw ring --json --topo --synthetic '1 host x 4 cores'", 0,
+         "{\"title\":\"ring of 4 ranks on 1 host\",\"kind\":\"ring\",");
+  expect("export --format dot ring allreduce 2 --json", 0,
+         "{\"format\":\"dot\",\"plan\":{\"algorithm\":\"ring\",");
+  expect("export --format chrome ring allreduce 2 --json", 0, "\"text\":\"{\\\"displayTimeUnit");
+  expect("draw ring allreduce 2 --json --svg -", 2, "give one of --json and --svg");
+}
+
 TEST(Command, TheRingThroughAMachineIsDrawn) {
   expect("draw ring --topo --synthetic '2 hosts x 2 packages x 2 cores'", 0,
          "  host              2 times, as few as can be");
@@ -205,7 +235,10 @@ TEST(Command, TheRingThroughAMachineIsDrawn) {
              "' draw ring --topo - --svg -",
          0, "</svg>");
   expect("draw ring --topo", 0, " on 1 host\n");  // the ranks of the present one are its cores
-  expect("draw double_tree --topo", 2, "with --topo, only a 'ring' can be drawn");
+  expect("draw --topo", 2, "expected what to draw with --topo");
+  expect("draw bruck --topo", 2, "there is no bruck allreduce; allreduce has ring, ");
+  expect("draw two_shot --topo --synthetic '4 hosts x 2 cores'", 1,
+         "a two_shot allreduce is neither a ring nor trees");
   expect("draw ring --topo --fast", 2, "unknown option '--fast'");
   expect("draw ring --topo /no/such/file", 1, "cannot read /no/such/file: No such file");
   expect("draw ring --topo --synthetic '3 dogs'", 1, "expected hosts, packages");

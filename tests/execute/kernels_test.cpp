@@ -13,9 +13,11 @@
 #include <type_traits>
 #include <vector>
 
+#include "base/hash.hpp"
 #include "base/text.hpp"
 #include "execute/isa.hpp"
 #include "execute/reduction.hpp"
+#include "half.hpp"
 
 namespace rondo {
 namespace {
@@ -26,26 +28,18 @@ constexpr std::size_t most_sources = 20;
 constexpr std::size_t longest = 12 * 1024;  // bytes: three blocks of the passes over many sources
 
 template <class T>
-constexpr bool is_half = std::is_same_v<T, f16> || std::is_same_v<T, bf16>;
-template <class T>
-using Wide = std::conditional_t<is_half<T>, float, T>;
+using Wide = std::conditional_t<testing::is_half<T>, float, T>;
 template <class T>
 using Bits = std::conditional_t<
     sizeof(T) == 1, std::uint8_t,
     std::conditional_t<sizeof(T) == 2, std::uint16_t,
                        std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>>>;
 
-std::uint64_t scramble(std::uint64_t x) {
-  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
-  x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
-  return x ^ (x >> 31);
-}
-
 // Any bit pattern: all integers; floats of all sizes, subnormals, infinities and NaNs of all kinds.
 // Every other float is near 1, so that sums and products of many stay finite.
 template <class T>
 T input(std::size_t source, std::size_t index) {
-  const std::uint64_t bits = scramble(source * 7919 + index + 1);
+  const std::uint64_t bits = splitmix(source * 7919 + index);
   if constexpr (!std::is_integral_v<T>) {
     if (index % 2 == 0) {
       return T(static_cast<float>(static_cast<int>(bits % 4001) - 2000) / 1536.0f);

@@ -14,32 +14,25 @@
 #include <string>
 #include <vector>
 
+#include "base/hash.hpp"
 #include "base/invariant.hpp"
 #include "base/text.hpp"
+#include "half.hpp"
 
 namespace rondo {
 namespace {
 
 constexpr std::array all_ops = {Op::sum, Op::prod, Op::min, Op::max, Op::avg};
 
-template <class T>
-constexpr bool is_half = std::is_same_v<T, f16> || std::is_same_v<T, bf16>;
-
 // The type in which a reference value is kept.
 template <class T>
-using Reference = std::conditional_t<is_half<T>, float, T>;
-
-std::uint64_t scramble(std::uint64_t x) {
-  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
-  x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
-  return x ^ (x >> 31);
-}
+using Reference = std::conditional_t<testing::is_half<T>, float, T>;
 
 // Integers of all bit patterns; floats of both signs with an infinity, a NaN and a zero now and
 // then.
 template <class T>
 T input(std::size_t source, std::size_t index) {
-  const std::uint64_t bits = scramble(source * 7919 + index + 1);
+  const std::uint64_t bits = splitmix(source * 7919 + index);
   if constexpr (std::is_integral_v<T>) {
     return static_cast<T>(bits);
   } else {

@@ -14,7 +14,7 @@
 #include <set>
 
 #include "golden.hpp"
-#include "plan/draw_ring.hpp"
+#include "plan/draw_routes.hpp"
 
 namespace rondo::testing {
 namespace {
@@ -115,6 +115,30 @@ TEST(Arrange, ThousandsOfRanksAreArrangedAtOnce) {
   const Crossings fewest = fewest_crossings(topology);
   EXPECT_EQ(crossed.network, fewest.network);
   EXPECT_EQ(crossed.hosts, 2048);
+}
+
+TEST(Arrange, TreesAreFoundInTheStepsOfSchedules) {
+  const Topology topology = synthetic_topology("2 hosts x 4 cores").value();
+  const RouteMap knomial =
+      trees_of(topology, {Algorithm::knomial, Collective::broadcast, 8, 5, 3}).value();
+  ASSERT_EQ(knomial.routes.size(), 1u);
+  EXPECT_EQ(knomial.routes[0].first, 5);
+  EXPECT_EQ(knomial.routes[0].hops.size(), 7u);
+  // In rank order, some edges that could stay inside a host leave it.
+  const RouteMap pair = trees_of(topology, {Algorithm::double_tree, Collective::reduce, 8}).value();
+  ASSERT_EQ(pair.routes.size(), 2u);
+  for (const Route& tree : pair.routes) EXPECT_EQ(tree.first, 0);
+  ASSERT_EQ(pair.crossings.front().what, "host");
+  EXPECT_EQ(pair.crossings.front().fewest, 2);
+  EXPECT_GT(pair.crossings.front().times, 2);
+  for (const Plan& plan : {Plan{Algorithm::ring, Collective::allreduce, 8},
+                           Plan{Algorithm::recursive_doubling, Collective::allreduce, 8},
+                           Plan{Algorithm::scatter_allgather, Collective::broadcast, 8},
+                           Plan{Algorithm::knomial, Collective::gather, 8}}) {
+    const Result<RouteMap> none = trees_of(topology, plan);
+    ASSERT_FALSE(none.ok()) << name(plan.algorithm);
+    EXPECT_EQ(none.error().code(), ErrorCode::unsupported);
+  }
 }
 
 #if RONDO_HWLOC
@@ -232,11 +256,59 @@ TEST(Arrange, RingsAreDrawnOnTheirMachines) {
     const Topology topology = world_of(machine, 2, Per::core);
     if (topology.ranks.empty()) continue;
     const auto arrangement = arrangement_for(topology).value();
-    expect_golden("rings/" + name + ".txt", draw_ring_text(topology, *arrangement));
+    expect_golden("rings/" + name + ".txt", draw_routes_text(ring_through(topology, *arrangement)));
   }
   const Topology power8 = world_of("power8gpudistances", 2);
   expect_golden("rings/power8gpudistances.svg",
-                draw_ring_svg(power8, *arrangement_for(power8).value()));
+                draw_routes_svg(ring_through(power8, *arrangement_for(power8).value())));
+}
+
+// The root is where the chain of its host begins: it would else go round, and cross once more.
+RouteMap trees_on(const Topology& topology, Collective collective) {
+  Plan plan{Algorithm::chain_tree, collective, static_cast<int>(topology.ranks.size())};
+  plan.arrangement = arrangement_for(topology).value();
+  if (is_rooted(collective)) plan.root = plan.arrangement->rank_at(0);
+  return trees_of(topology, plan).value();
+}
+
+// Each tree leads into each part of the world once: between the GPUs of a host there is nothing but
+// NVLink where it connects all of them.
+TEST(Arrange, TreesOfMachinesWithLinkedGpusUseTheseLinks) {
+  for (const int hosts : {1, 2, 3}) {
+    for (const unsigned seed : {0u, 1u, 2u}) {
+      for (const Collective collective :
+           {Collective::allreduce, Collective::broadcast, Collective::reduce}) {
+        const auto trees = [&](const std::string& name) {
+          const Topology topology = with_shuffled_ranks(world_of(name, hosts), seed);
+          const RouteMap map = trees_on(topology, collective);
+          EXPECT_EQ(map.routes.size(), 2u);
+          for (const Crossing& crossing : map.crossings) {
+            EXPECT_EQ(crossing.times, crossing.fewest) << name << " " << crossing.what;
+          }
+          std::map<PathClass, int> inside = map.paths;
+          inside.erase(PathClass::network);
+          EXPECT_EQ(map.paths.size() - inside.size(), hosts > 1 ? 1u : 0u);
+          return inside;
+        };
+        using Classes = std::map<PathClass, int>;
+        EXPECT_EQ(trees("nvidiaDGX2"), (Classes{{PathClass::nvlink, 2 * 15 * hosts}}));
+        // Two pairs of GPUs, a package each.
+        EXPECT_EQ(trees("power8gpudistances"),
+                  (Classes{{PathClass::nvlink, 4 * hosts}, {PathClass::sys, 2 * hosts}}));
+      }
+    }
+  }
+}
+
+TEST(Arrange, TreesAreDrawnOnTheirMachines) {
+  for (const std::string name : {"nvidiaDGX2", "power8gpudistances"}) {
+    const Topology topology = world_of(name, 2);
+    expect_golden("trees/" + name + ".txt",
+                  draw_routes_text(trees_on(topology, Collective::allreduce)));
+  }
+  const RouteMap power8 = trees_on(world_of("power8gpudistances", 2), Collective::allreduce);
+  expect_golden("trees/power8gpudistances.svg", draw_routes_svg(power8));
+  expect_golden("trees/power8gpudistances.json", routes_json(power8));
 }
 
 #endif

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <type_traits>
 
+#include "base/hash.hpp"
 #include "base/text.hpp"
 
 namespace rondo::sim {
@@ -14,12 +15,6 @@ namespace {
 constexpr std::size_t guard_bytes = 64;
 constexpr auto guard_value = std::byte{0x5a};
 constexpr auto unset_value = std::byte{0xa5};
-
-std::uint64_t scramble(std::uint64_t x) {
-  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
-  x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
-  return x ^ (x >> 31);
-}
 
 // Sums of nine such numbers are exact in T.
 template <class T>
@@ -31,7 +26,7 @@ constexpr std::uint64_t largest_input = std::is_same_v<T, bf16>    ? 28
 // The element of a rank at an index of the vector.
 template <class T>
 T input(Op op, int rank, std::size_t index) {
-  const std::uint64_t bits = scramble((static_cast<std::uint64_t>(rank) << 32) + index + 1);
+  const std::uint64_t bits = splitmix((static_cast<std::uint64_t>(rank) << 32) + index);
   if constexpr (std::is_integral_v<T>) {
     return static_cast<T>(bits);
   } else {

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "base/hash.hpp"
 #include "base/text.hpp"
 #include "check/arranged.hpp"
 #include "sim/simulation.hpp"
@@ -46,11 +47,7 @@ std::size_t draw_count(Random& random, int ranks) {
 }  // namespace
 
 std::uint64_t Random::next() {
-  state_ += 0x9e3779b97f4a7c15u;
-  std::uint64_t x = state_;
-  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
-  x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
-  return x ^ (x >> 31);
+  return splitmix(state_++);
 }
 
 Scenario draw_scenario(std::uint64_t seed) {

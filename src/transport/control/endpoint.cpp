@@ -64,21 +64,11 @@ Result<std::shared_ptr<Endpoint>> Endpoint::form(Membership membership,
   if (!epoll) return system_error("cannot watch connections", errno);
   const std::shared_ptr<Endpoint> endpoint(new Endpoint(std::move(membership), std::move(epoll)));
   if (Result<> joined = endpoint->join(deadline); !joined) {
-    endpoint->tell(joined.error());
+    // Ranks that have all their own links would go on without the others.
+    endpoint->publish(failure_notice(world_context, 0, joined.error()));
     return joined.error();
   }
   return endpoint;
-}
-
-// Ranks that have all their own links would go on without the others.
-void Endpoint::tell(const Error& error) {
-  Notice notice;
-  notice.kind = Notice::Kind::failure;
-  notice.code = error.code();
-  notice.culprit = error.peer();
-  notice.context = world_context;
-  notice.set_text(error.text());
-  publish(notice);
 }
 
 Endpoint::~Endpoint() {

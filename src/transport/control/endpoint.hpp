@@ -84,7 +84,6 @@ class Endpoint {
 
   Result<> join(Clock::time_point deadline);
   bool has_joined(int peer) const;
-  void tell(const Error& error);
   void await_arrival();
   void dial(int peer);
   void sweep();

@@ -84,6 +84,17 @@ void Notice::set_ranks(std::span<const int> ranks) {
   body_size = static_cast<std::uint16_t>(count);
 }
 
+Notice failure_notice(std::uint64_t context, std::uint64_t sequence, const Error& error) {
+  Notice notice;
+  notice.kind = Notice::Kind::failure;
+  notice.code = error.code();
+  notice.culprit = error.peer();
+  notice.context = context;
+  notice.sequence = sequence;
+  notice.set_text(error.text());
+  return notice;
+}
+
 bool is_sound(const Notice& notice, int world_size) {
   if (notice.magic != Notice::right_magic || notice.kind > Notice::Kind::farewell) return false;
   if (notice.code > ErrorCode::internal) return false;

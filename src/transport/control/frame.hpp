@@ -116,6 +116,9 @@ struct Notice {
 };
 static_assert(sizeof(Notice) == 512 && std::is_trivially_copyable_v<Notice>);
 
+/// That `error` ended operation `sequence` of `context`.
+Notice failure_notice(std::uint64_t context, std::uint64_t sequence, const Error& error);
+
 bool is_sound(const Notice& notice, int world_size);
 
 }  // namespace rondo::process

@@ -323,14 +323,7 @@ void RoutedTransport::await_testimonies() {
 }
 
 void RoutedTransport::tell(const Error& error) {
-  Notice notice;
-  notice.kind = Notice::Kind::failure;
-  notice.code = error.code();
-  notice.culprit = error.peer();
-  notice.context = context_;
-  notice.sequence = sequence_;
-  notice.set_text(error.text());
-  endpoint_->publish(notice);
+  endpoint_->publish(failure_notice(context_, sequence_, error));
 }
 
 std::string RoutedTransport::name_of(int rank) const {

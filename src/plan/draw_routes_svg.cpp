@@ -1,5 +1,6 @@
-// Hosts side by side, their packages below each other, ranks as dots in rows. An edge between
-// neighbours in a row is short; any other swings out to the side.
+// Hosts side by side, their packages below each other, ranks as dots in rows. A hop between
+// neighbours in a row is short; any other swings out to the side. The second tree is dashed, and
+// swings to the other side.
 
 #include <algorithm>
 #include <array>
@@ -8,8 +9,7 @@
 #include <sstream>
 
 #include "base/text.hpp"
-#include "plan/draw_ring.hpp"
-#include "plan/ring_route.hpp"
+#include "plan/draw_routes.hpp"
 
 namespace rondo {
 
@@ -47,51 +47,50 @@ std::string_view colour_of(PathClass path) {
   return colours[static_cast<std::size_t>(path)];
 }
 
-class RingPicture {
+class Picture {
  public:
-  explicit RingPicture(RingRoute route) : route_(std::move(route)) { place(); }
+  explicit Picture(const RouteMap& map) : map_(map), at_(static_cast<std::size_t>(map.ranks)) {
+    place();
+  }
 
   std::string draw() {
-    const double height = bottom_ + margin + legend_row * static_cast<double>(route_.paths.size());
+    const double height = bottom_ + margin + legend_row * static_cast<double>(map_.paths.size());
     out_ << std::fixed << std::setprecision(1);
     out_ << "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"" << width_ << "\" height=\""
          << height << "\" viewBox=\"0 0 " << width_ << " " << height
          << "\" font-family=\"Inter, Helvetica, Arial, 'DejaVu Sans', sans-serif\">\n"
-         << "<title>" << route_.title << "</title>\n"
+         << "<title>" << map_.title << "</title>\n"
          << "<rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n";
-    text({margin, 42}, route_.title, "font-size=\"19\" font-weight=\"bold\" fill=\"#1d2433\"");
+    text({margin, 42}, map_.title, "font-size=\"19\" font-weight=\"bold\" fill=\"#1d2433\"");
     for (const Box& box : boxes_) draw_box(box);
-    draw_edges();
-    for (std::size_t i = 0; i < stops_.size(); ++i) draw_stop(i);
+    for (std::size_t i = 0; i < map_.routes.size(); ++i) draw_hops(map_.routes[i], i > 0);
+    for (const Visit& visit : map_.visits) {
+      for (const int rank : visit.ranks) draw_rank(rank);
+    }
     draw_legend();
     out_ << "</svg>\n";
     return out_.str();
   }
 
  private:
-  struct PlacedStop {
-    RingStop stop;
-    Point at;
-  };
-
   // Visits of one host stand together; a ring that comes back to a host later gets a new box.
   void place() {
     std::size_t most = 1;
-    for (const RingVisit& visit : route_.visits) most = std::max(most, visit.stops.size());
+    for (const Visit& visit : map_.visits) most = std::max(most, visit.ranks.size());
     const auto columns = static_cast<int>(std::min<std::size_t>(most, most_in_row));
     const double inner = spacing * columns;
     const double host_width = inner + 2 * gap;
     Point corner{margin, top};
     double lowest = top;
     int hosts = 0;
-    for (std::size_t i = 0; i < route_.visits.size();) {
+    for (std::size_t i = 0; i < map_.visits.size();) {
       if (hosts > 0 && hosts % hosts_in_row == 0) corner = {margin, lowest + gap};
       std::size_t end = i;
       double y = corner.y + heading + 8;
       const std::size_t host_box = boxes_.size();
-      boxes_.push_back({corner, host_width, 0, concat("host ", route_.visits[i].host), true});
-      while (end < route_.visits.size() && route_.visits[end].host == route_.visits[i].host) {
-        y = place_visit(route_.visits[end], {corner.x + gap / 2, y}, inner + gap, columns);
+      boxes_.push_back({corner, host_width, 0, concat("host ", map_.visits[i].host), true});
+      while (end < map_.visits.size() && map_.visits[end].host == map_.visits[i].host) {
+        y = place_visit(map_.visits[end], {corner.x + gap / 2, y}, inner + gap, columns);
         ++end;
       }
       boxes_[host_box].height = y - corner.y;
@@ -105,8 +104,8 @@ class RingPicture {
   }
 
   // Where the next box may begin.
-  double place_visit(const RingVisit& visit, Point corner, double width, int columns) {
-    const auto count = static_cast<int>(visit.stops.size());
+  double place_visit(const Visit& visit, Point corner, double width, int columns) {
+    const auto count = static_cast<int>(visit.ranks.size());
     const int rows = (count + columns - 1) / columns;
     const double height = heading + spacing * rows + 6;
     boxes_.push_back({corner, width, height,
@@ -115,9 +114,9 @@ class RingPicture {
       const int row = i / columns;
       // Rows alternate in direction, so that the ring goes on at the end where it is.
       const int column = row % 2 == 0 ? i % columns : columns - 1 - i % columns;
-      stops_.push_back({visit.stops[static_cast<std::size_t>(i)],
-                        {corner.x + gap / 2 + spacing * (column + 0.5),
-                         corner.y + heading + spacing * (row + 0.5) - 4}});
+      at(visit.ranks[static_cast<std::size_t>(i)]) = {
+          corner.x + gap / 2 + spacing * (column + 0.5),
+          corner.y + heading + spacing * (row + 0.5) - 4};
     }
     return corner.y + height + 12;
   }
@@ -137,46 +136,51 @@ class RingPicture {
                      : "font-size=\"11\" fill=\"#667085\"");
   }
 
-  void draw_edges() {
-    if (stops_.size() < 2) return;
-    for (std::size_t i = 0; i < stops_.size(); ++i) {
-      const Point from = stops_[i].at;
-      const Point to = stops_[(i + 1) % stops_.size()].at;
+  void draw_hops(const Route& route, bool is_second) {
+    for (const Hop& hop : route.hops) {
+      if (hop.from == hop.to) continue;
+      const Point from = at(hop.from);
+      const Point to = at(hop.to);
       const double dx = to.x - from.x;
       const double dy = to.y - from.y;
-      // Longer edges swing out further, all to the same side.
+      // Longer hops swing out further, those of a route all to the same side.
       const double length = std::hypot(dx, dy);
-      const double swing = length <= spacing * 1.01 ? 0 : 14 + length / 7;
+      const double out = length <= spacing * 1.01 && !is_second ? 0 : 14 + length / 7;
+      const double swing = is_second ? -out : out;
       const Point middle{(from.x + to.x) / 2 - dy / length * swing,
                          (from.y + to.y) / 2 + dx / length * swing};
       out_ << "<path d=\"M" << from.x << " " << from.y << " Q" << middle.x << " " << middle.y << " "
-           << to.x << " " << to.y << "\" fill=\"none\" stroke=\""
-           << colour_of(stops_[i].stop.onward) << "\" stroke-width=\"3\"/>\n";
+           << to.x << " " << to.y << "\" fill=\"none\" stroke=\"" << colour_of(hop.path)
+           << "\" stroke-width=\"3\"" << (is_second ? " stroke-dasharray=\"5 4\"" : "") << "/>\n";
     }
   }
 
-  void draw_stop(std::size_t index) {
-    const auto& [stop, at] = stops_[index];
-    out_ << "<circle cx=\"" << at.x << "\" cy=\"" << at.y << "\" r=\"" << radius << "\" fill=\""
-         << (index == 0 ? "#1d2433" : "#475467") << "\"/>\n";
-    text({at.x, at.y + 4}, std::to_string(stop.rank),
+  void draw_rank(int rank) {
+    const Point centre = at(rank);
+    const bool is_first = std::any_of(map_.routes.begin(), map_.routes.end(),
+                                      [&](const Route& route) { return route.first == rank; });
+    out_ << "<circle cx=\"" << centre.x << "\" cy=\"" << centre.y << "\" r=\"" << radius
+         << "\" fill=\"" << (is_first ? "#1d2433" : "#475467") << "\"/>\n";
+    text({centre.x, centre.y + 4}, std::to_string(rank),
          "font-size=\"11\" fill=\"#ffffff\" text-anchor=\"middle\"");
   }
 
   void draw_legend() {
-    Point at{margin, bottom_ + margin};
-    for (const auto& [path, count] : route_.paths) {
-      out_ << "<rect x=\"" << at.x << "\" y=\"" << at.y - 7
+    Point corner{margin, bottom_ + margin};
+    for (const auto& [path, count] : map_.paths) {
+      out_ << "<rect x=\"" << corner.x << "\" y=\"" << corner.y - 7
            << "\" width=\"26\" height=\"4\" fill=\"" << colour_of(path) << "\"/>\n";
-      text({at.x + 36, at.y}, concat(count, " × ", name(path), ": ", meaning(path)),
+      text({corner.x + 36, corner.y}, concat(count, " × ", name(path), ": ", meaning(path)),
            "font-size=\"12\" fill=\"#475467\"");
-      at.y += legend_row;
+      corner.y += legend_row;
     }
   }
 
-  RingRoute route_;
+  Point& at(int rank) { return at_[static_cast<std::size_t>(rank)]; }
+
+  const RouteMap& map_;
   std::vector<Box> boxes_;
-  std::vector<PlacedStop> stops_;
+  std::vector<Point> at_;  // by rank
   double width_ = 420;
   double bottom_ = top;
   std::ostringstream out_;
@@ -184,8 +188,8 @@ class RingPicture {
 
 }  // namespace
 
-std::string draw_ring_svg(const Topology& topology, const Arrangement& arrangement) {
-  return RingPicture(route_of(topology, arrangement)).draw();
+std::string draw_routes_svg(const RouteMap& map) {
+  return Picture(map).draw();
 }
 
 }  // namespace rondo
