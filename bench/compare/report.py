@@ -58,8 +58,10 @@ class Times:
 
     def add(self, name, report):
         for result in report["results"]:
-            side = result[self.panel.side()]
-            self.rounds[name].setdefault(result["size"], []).append(side)
+            # Blocks are rounded down to 16 bytes: the smallest sizes may have no bytes at all.
+            if result["size"] > 0:
+                side = result[self.panel.side()]
+                self.rounds[name].setdefault(result["size"], []).append(side)
 
     def drop(self, name, word, reason):
         """What it had so far does not count: its rounds are not those of the others."""

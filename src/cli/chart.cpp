@@ -157,7 +157,7 @@ class ChartPicture {
   }
 
   const char* colour_of(std::size_t index) const {
-    if (chart_.series[index].style == Series::Style::bound) return soft_ink;
+    if (chart_.series[index].style == Series::Style::bound) return ink;
     const auto begin = chart_.series.begin();
     const auto own = std::count_if(begin, begin + static_cast<std::ptrdiff_t>(index) + 1,
                                    [](const Series& s) { return s.style == Series::Style::line; });

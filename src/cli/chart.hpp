@@ -13,7 +13,7 @@ struct Series {
   enum class Style {
     line,
     reference,  ///< dashed and without its name, in the colour of the one before
-    bound,      ///< dashed, in the colour of the axes
+    bound,      ///< dashed, in the colour of the title
   };
 
   std::string name;

@@ -54,6 +54,11 @@ class Figures(unittest.TestCase):
         self.assertEqual(times.median("rondo", 64 << 20), 9_000)
         self.assertIsNone(times.median("other", 4))
 
+    def test_calls_without_bytes_are_left_out(self):
+        times = report.Times(ALLREDUCE, ["rondo"])
+        times.add("rondo", report_of({0: 1, 64: 2}))
+        self.assertEqual(times.sizes(), [64])
+
     def test_ratios_say_how_many_times_as_long_as_the_first(self):
         times = measured()
         self.assertEqual(times.ratio("peer & co", 4), 3)
