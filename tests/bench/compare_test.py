@@ -151,10 +151,7 @@ def shell(*scripts):
 class Processes(unittest.TestCase):
     def run_to_end(self, *scripts, seconds=GENEROUS_S):
         with tempfile.TemporaryDirectory() as directory:
-            try:
-                processes.run_to_end(shell(*scripts), directory, seconds)
-            finally:
-                self.assertEqual(processes.descendants(), [])
+            processes.run_to_end(shell(*scripts), directory, seconds)
 
     def test_all_end_well(self):
         self.run_to_end("true", "true")
@@ -162,13 +159,20 @@ class Processes(unittest.TestCase):
     def test_who_fails_is_quoted_and_the_others_are_ended(self):
         with self.assertRaisesRegex(processes.Failed, "process 1 ended with code 3: out of luck"):
             self.run_to_end(FOREVER, "echo out of luck >&2; exit 3")
+        self.assertEqual(processes.descendants(), [])
 
     def test_who_hangs_is_ended_with_all_that_it_started(self):
         with self.assertRaisesRegex(processes.Failed, "^no end after 1 s$"):
             self.run_to_end(f"trap '' TERM; setsid {FOREVER} & {FOREVER}", seconds=1)
+        self.assertEqual(processes.descendants(), [])
 
     def test_what_is_left_running_after_a_good_end_is_ended(self):
-        self.run_to_end(f"(setsid {FOREVER} &)")
+        with tempfile.TemporaryDirectory() as directory:
+            number = pathlib.Path(directory, "number")
+            self.run_to_end(f"(setsid sh -c 'echo $$ >{number}; exec {FOREVER}' &); "
+                            f"while ! test -s {number}; do sleep 0.01; done")
+            with self.assertRaises(ProcessLookupError):
+                os.kill(int(number.read_text()), 0)
 
     def test_environment(self):
         with tempfile.TemporaryDirectory() as directory:
