@@ -45,15 +45,16 @@ std::string config(const Report& report, const Options& options) {
       "\", \"tile_bytes\": ", options.tile_bytes.value_or(0), "\n  }");
 }
 
-std::string side(const Side& side) {
+std::string side(const std::optional<Side>& side) {
+  if (!side) return "null";
+  const Timing& timing = side->timing;
   std::string text = concat(
-      "{\"time_us\": ", number(side.timing.time_us),
-      ", \"median_us\": ", number(side.timing.median_us),
-      ", \"p99_us\": ", number(side.timing.p99_us), ", \"iterations\": ", side.timing.iterations,
-      ", \"alg_bw\": ", number(side.algorithm_gbps), ", \"bus_bw\": ", number(side.bus_gbps));
-  if (side.findings) {
-    text += concat(", \"nwrong\": ", side.findings->wrong,
-                   ", \"max_ulp\": ", number(side.findings->max_ulp));
+      "{\"time_us\": ", number(timing.time_us), ", \"median_us\": ", number(timing.median_us),
+      ", \"p99_us\": ", number(timing.p99_us), ", \"iterations\": ", timing.iterations,
+      ", \"alg_bw\": ", number(side->algorithm_gbps), ", \"bus_bw\": ", number(side->bus_gbps));
+  if (side->findings) {
+    text += concat(", \"nwrong\": ", side->findings->wrong,
+                   ", \"max_ulp\": ", number(side->findings->max_ulp));
   } else {
     text += ", \"nwrong\": null, \"max_ulp\": null";
   }
@@ -66,7 +67,7 @@ std::string result(const Line& line) {
                 name(c.dtype), "\", \"redop\": \"", c.reduces() ? name(c.op) : "none",
                 "\", \"root\": ", c.has_root() ? c.root : -1,
                 ",\n     \"out_of_place\": ", side(line.out_of_place),
-                ",\n     \"in_place\": ", line.in_place ? side(*line.in_place) : "null", "}");
+                ",\n     \"in_place\": ", side(line.in_place), "}");
 }
 
 template <class T, class Format>

@@ -33,12 +33,14 @@ class Caller {
   const Case& case_;
 };
 
-/// The same number on all ranks: what fits, judged by the slowest rank's warm-up.
-int choose_iterations(Library& library, const Options& options, double warmup_us) {
+/// The same number on all ranks: what fits, judged by the median call of the slowest rank's
+/// warm-up, since the first calls connect and plan.
+int choose_iterations(Library& library, const Options& options, std::vector<double> warmup_us) {
   if (options.iterations > 0) return options.iterations;
-  std::array<double, 1> slowest = {warmup_us};
+  std::sort(warmup_us.begin(), warmup_us.end());
+  std::array<double, 1> slowest = {quantile(warmup_us, 0.5)};
   combine(library, slowest, Op::max);
-  const double one_us = std::max(slowest[0] / std::max(1, options.warmup), 1e-3);
+  const double one_us = std::max(slowest[0], 1e-3);
   return static_cast<int>(
       std::clamp<double>(automatic_us / one_us, fewest_iterations, most_iterations));
 }
@@ -89,13 +91,9 @@ Timing time_case(Library& library, Arena& arena, const Case& c, const Options& o
       static_cast<std::size_t>(options.iterations > 0 ? options.iterations : most_iterations);
   arena.clear(c, warmup + planned);
 
-  library.barrier();
-  const Clock::time_point start = Clock::now();
-  for (std::size_t i = 0; i < warmup; ++i) caller.call(i);
-  const double warmup_us = microseconds(Clock::now() - start);
-
   Timing timing;
-  timing.iterations = choose_iterations(library, options, warmup_us);
+  timing.iterations = choose_iterations(
+      library, options, time_operations(library, caller, options.blocking, 0, options.warmup));
   std::vector<double> times_us =
       time_operations(library, caller, options.blocking, warmup, timing.iterations);
   double total_us = 0;

@@ -37,8 +37,9 @@ struct Side {
 
 struct Line {
   Case what;  ///< in_place has no meaning here
-  Side out_of_place;
-  std::optional<Side> in_place;  ///< nothing for a barrier and sendrecv
+  // What was not asked for has nothing, nor do a barrier and sendrecv in place.
+  std::optional<Side> out_of_place;
+  std::optional<Side> in_place;
 };
 
 Side measure(Library& library, Arena& arena, const Case& c, const Options& options,

@@ -139,6 +139,14 @@ bool set_over(Options& options, std::string_view text) {
   return true;
 }
 
+bool set_sides(Options& options, std::string_view text) {
+  constexpr std::array<std::string_view, 3> names = {"both", "out", "in"};  // as Sides has them
+  const auto found = std::find(names.begin(), names.end(), text);
+  if (found == names.end()) return false;
+  options.sides = static_cast<Sides>(found - names.begin());
+  return true;
+}
+
 // Flags that everybody types with nccl-tests, and that have one right value here.
 bool set_one(Options&, std::string_view text) {
   return text == "1";
@@ -177,6 +185,7 @@ const std::vector<Flag>& flags() {
       {"-r", "--root", "all, or a rank", set_root},
       {"-z", "--blocking", "0 or 1", set_blocking},
       {"-a", "--average", "0 (rank 0), 1 (average), 2 (minimum) or 3 (maximum)", set_over},
+      {"", "--side", "both, out (of place) or in (place)", set_sides},
       {"-R", "--local_register", "0 or 1", set_local_register},
       {"-g", "--ngpus", "1: a rank is one process here", set_one},
       {"-t", "--nthreads", "1: a rank is one process here", set_one},
@@ -211,6 +220,11 @@ Result<void> check_together(const Options& options, bool factor_given) {
   if (options.warmup == 0 && options.iterations == 0) {
     return Error(ErrorCode::invalid_argument,
                  "-w 0 leaves nothing to choose the number of operations by: give -n");
+  }
+  const bool has_sides = options.collective && options.collective != Collective::barrier;
+  if (!has_sides && options.sides == Sides::in_place) {
+    return Error(ErrorCode::invalid_argument,
+                 concat(name_of(options.collective), " is never in place: leave --side out"));
   }
   if (!options.collective && (options.algorithm || options.tile_bytes)) {
     return Error(ErrorCode::invalid_argument,
@@ -291,15 +305,16 @@ How it is measured
   -n, --iters N|auto       operations timed together (auto: what fits in 0.1 s, 5 to 1000)
   -w, --warmup_iters N     operations before that (5)
   -z, --blocking 0|1       0: operations back to back, time = total / n
-                           1: a barrier before each, time = mean of the single operations; median
-                              and p99 of the JSON file are then true latencies (0)
+                           1: a barrier before each, time = mean of the single operations; p50
+                              and p99 are then true latencies (0)
   -a, --average 0..3       over the ranks: 0 rank 0, 1 average, 2 minimum, 3 maximum (1)
+  --side both|out|in       out of place, in place, or one after the other (both)
   -c, --check 0..2         0 off; 1 data whose result is known to the bit, whatever the order of
                            summation; 2 random data against a wider reference in units in the last
                            place, same bits on all ranks and in a second run (1)
 
 Output
-  -J, --json FILE          rank 0 writes configuration and results, with median and p99
+  -J, --json FILE          rank 0 writes configuration and results
   -h, --help               this text
   -g 1, -t 1               as nccl-tests has them; a rank is one process here
 

@@ -25,6 +25,9 @@ enum class Check {
 /// What one line shows of the times that the ranks measured.
 enum class Over { rank0, average, minimum, maximum };
 
+/// Where the result of a call goes.
+enum class Sides { both, out_of_place, in_place };
+
 struct Options {
   Subject collective = Collective::allreduce;
   std::size_t min_bytes = 4;
@@ -40,6 +43,7 @@ struct Options {
   bool all_roots = false;
   bool blocking = false;  ///< a barrier before each operation, each timed alone
   Over over = Over::average;
+  Sides sides = Sides::both;
   std::string json_file;
   bool shares_memory = false;  ///< buffers of rondo::allocate()
   std::string transport;       ///< empty: the library's choice

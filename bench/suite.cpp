@@ -72,24 +72,18 @@ void print_header(std::ostream& out, const Report& report, const Options& option
   out << table_header() << std::flush;
 }
 
-void add(Summary& summary, const Side& side) {
-  if (!side.findings) return;
-  summary.wrong += side.findings->wrong;
-  summary.max_ulp = std::max(summary.max_ulp, side.findings->max_ulp);
-}
-
 Summary summarize(const std::vector<Line>& lines) {
   Summary summary;
   double bus_gbps = 0;
   int sides = 0;
   for (const Line& line : lines) {
-    add(summary, line.out_of_place);
-    bus_gbps += line.out_of_place.bus_gbps;
-    ++sides;
-    if (line.in_place) {
-      add(summary, *line.in_place);
-      bus_gbps += line.in_place->bus_gbps;
+    for (const std::optional<Side>& side : {line.out_of_place, line.in_place}) {
+      if (!side) continue;
+      bus_gbps += side->bus_gbps;
       ++sides;
+      if (!side->findings) continue;
+      summary.wrong += side->findings->wrong;
+      summary.max_ulp = std::max(summary.max_ulp, side->findings->max_ulp);
     }
   }
   summary.average_bus_gbps = sides == 0 ? 0 : bus_gbps / sides;
@@ -100,8 +94,11 @@ Line measure_line(Library& library, Arena& arena, const Case& c, const Options& 
                   std::uint64_t seed) {
   Line line;
   line.what = c;
-  line.out_of_place = measure(library, arena, c, options, seed);
-  if (c.collective && c.collective != Collective::barrier) {
+  if (options.sides != Sides::in_place) {
+    line.out_of_place = measure(library, arena, c, options, seed);
+  }
+  const bool has_sides = c.collective && c.collective != Collective::barrier;
+  if (has_sides && options.sides != Sides::out_of_place) {
     Case in_place = c;
     in_place.in_place = true;
     line.in_place = measure(library, arena, in_place, options, seed + 1);

@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::array<int, 5> case_widths = {12, 12, 8, 6, 6};
 constexpr std::array<int, 4> side_widths = {7, 6, 6, 6};
+constexpr std::array<int, 2> spread_widths = {7, 7};
 
 template <std::size_t n>
 std::string row(const std::array<int, n>& widths, const std::array<std::string, n>& fields) {
@@ -21,6 +22,7 @@ std::string row(const std::array<int, n>& widths, const std::array<std::string, 
 }
 
 using SideFields = std::array<std::string, 4>;
+using SpreadFields = std::array<std::string, 2>;
 
 std::string side_columns(const std::optional<Side>& side) {
   if (!side) return row(side_widths, SideFields{"N/A", "N/A", "N/A", "N/A"});
@@ -31,6 +33,12 @@ std::string side_columns(const std::optional<Side>& side) {
                  side->findings ? std::to_string(side->findings->wrong) : "N/A"});
 }
 
+std::string spread_columns(const std::optional<Side>& side) {
+  if (!side) return row(spread_widths, SpreadFields{"N/A", "N/A"});
+  return row(spread_widths, SpreadFields{fit(side->timing.median_us, spread_widths[0]),
+                                         fit(side->timing.p99_us, spread_widths[1])});
+}
+
 /// The columns of a case; the first of them is wide enough that a comment sign fits before it.
 std::string comment_columns(const std::array<std::string, 5>& fields) {
   std::string columns = row(case_widths, fields).substr(2);
@@ -38,9 +46,11 @@ std::string comment_columns(const std::array<std::string, 5>& fields) {
   return columns;
 }
 
-std::string titles(const std::array<std::string, 5>& of_case, const SideFields& of_side) {
+std::string titles(const std::array<std::string, 5>& of_case, const SideFields& of_side,
+                   const SpreadFields& of_spread) {
   const std::string side = row(side_widths, of_side);
-  return concat(comment_columns(of_case), side, side, "\n");
+  const std::string spread = row(spread_widths, of_spread);
+  return concat(comment_columns(of_case), side, side, spread, spread, "\n");
 }
 
 std::string centered(std::string_view text, std::size_t width) {
@@ -65,10 +75,14 @@ std::string fit(double value, int width) {
 
 std::string table_header() {
   const std::size_t side = row(side_widths, SideFields{}).size();
-  return concat(
-      "#\n", comment_columns({}), centered("out-of-place", side), centered("in-place", side), "\n",
-      titles({"size", "count", "type", "redop", "root"}, {"time", "algbw", "busbw", "#wrong"}),
-      titles({"(B)", "(elements)", "", "", ""}, {"(us)", "(GB/s)", "(GB/s)", ""}));
+  const std::size_t spread = row(spread_widths, SpreadFields{}).size();
+  return concat("#\n", comment_columns({}), centered("out-of-place", side),
+                centered("in-place", side), centered("out-of-place", spread),
+                centered("in-place", spread), "\n",
+                titles({"size", "count", "type", "redop", "root"},
+                       {"time", "algbw", "busbw", "#wrong"}, {"p50", "p99"}),
+                titles({"(B)", "(elements)", "", "", ""}, {"(us)", "(GB/s)", "(GB/s)", ""},
+                       {"(us)", "(us)"}));
 }
 
 std::string table_line(const Line& line) {
@@ -79,7 +93,8 @@ std::string table_line(const Line& line) {
                            c.reduces() ? std::string(name(c.op)) : "none",
                            std::to_string(c.has_root() ? c.root : -1)})
              .substr(2) +
-         side_columns(line.out_of_place) + side_columns(line.in_place) + "\n";
+         side_columns(line.out_of_place) + side_columns(line.in_place) +
+         spread_columns(line.out_of_place) + spread_columns(line.in_place) + "\n";
 }
 
 std::string table_footer(const Summary& summary, const Options& options) {

@@ -65,6 +65,8 @@ class Gloo final : public bench::Library {
   std::string name() const override { return "gloo over tcp, loopback"; }
 
   void run(const ErasedCall& call) override {
+    // gloo's allgather divides by the size.
+    if (call.count == 0 && call.collective != Collective::barrier) return;
     switch (call.dtype) {
       case DType::i8:
         return run_as<std::int8_t>(call);

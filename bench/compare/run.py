@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""Measures rondo and its peers side by side on this machine, and prints a table in Markdown.
+"""Measures rondo and its peers side by side on this machine: a table in Markdown, JSON and charts.
 
 Every contestant runs the same measuring program (same sizes, operations, fresh buffers, checks),
-with one process a rank, each pinned to a core of its own. Rounds are interleaved, so that a busy
-minute of the machine meets all contestants, and the figure of a size is the median over the rounds.
+with one process a rank, each pinned to a core. Rounds are interleaved, so that a busy minute of the
+machine meets all contestants, and the figure of a size is the median over the rounds. What memory
+can do with as many processes at once is measured in the same rounds.
 
-A peer that was not built is reported as missing. A run that fails or finds a wrong result ends the
-comparison.
+A peer that is not there is reported as missing. One that fails, hangs or finds a wrong result is
+named, counts as failed for that table, and makes the exit code 1.
 """
 
 import argparse
@@ -16,171 +17,106 @@ import os
 import pathlib
 import platform
 import shlex
-import socket
-import statistics
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 
-SECONDS_PER_RUN = 300
+import processes
+import report
+from contestants import PACKAGES, Panel, Place, find_contestants
+from processes import Failed
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+COLLECTIVES = ("allreduce", "broadcast", "allgather", "reduce_scatter")
+COPIED = "64M"  # at once by each process that measures the memory
 QUIET_LOAD = 0.5
+FULL = {"collectives": ",".join(COLLECTIVES), "ranks": "2,4", "rounds": 5, "factor": "4"}
+QUICK = {"collectives": "allreduce", "ranks": "2", "rounds": 1, "factor": "16"}
 
 
-class Contestant:
-    """A program, how its ranks find each other, and the scheduling policy they run under."""
-
-    def __init__(self, name, program, batch):
-        self.name = name
-        self.program = program
-        self.batch = batch
-
-    def rank_command(self, rank, ranks, directory, port, flags):
-        """The command line of one rank, and what it needs in its environment."""
-        raise NotImplementedError
+def say(text):
+    print(f"run.py: {text}", file=sys.stderr, flush=True)
 
 
-class Rondo(Contestant):
-    def rank_command(self, rank, ranks, directory, port, flags):
-        environment = {
-            "RONDO_RANK": str(rank),
-            "RONDO_SIZE": str(ranks),
-            "RONDO_ROOT": f"127.0.0.1:{port}",
-        }
-        return [self.program, *flags, "--transport", "tcp"], environment
+def run_once(contestant, place, ranks, flags, seconds):
+    """The report that rank 0 writes about one run of all ranks."""
+    with tempfile.TemporaryDirectory(prefix="rondo-compare-") as directory:
+        path = pathlib.Path(directory) / "report.json"
+        commands = contestant.commands(place, ranks, directory, [*flags, "--json", str(path)])
+        processes.run_to_end(commands, directory, seconds)
+        return json.loads(path.read_text())
 
 
-class Gloo(Contestant):
-    def rank_command(self, rank, ranks, directory, port, flags):
-        return [self.program, str(rank), str(ranks), directory, *flags], {}
+def measure_memory(program, place, ranks):
+    """Bytes read and written in a second, in GB, by as many processes as there are ranks."""
+    cores = ",".join(str(core) for core in place.cores)
+    words = ["taskset", "-c", cores, *place.launch, program, str(ranks), COPIED]
+    done = subprocess.run(words, capture_output=True, text=True, check=True, timeout=60)
+    return json.loads(done.stdout)["traffic_gbps"]
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+class Comparison:
+    def __init__(self, panels, contestants, place, arguments):
+        self.panels = panels
+        self.contestants = contestants
+        self.place = place
+        self.arguments = arguments
+        self.libraries = {}  # as each calls itself
+        self.rounds = 0
+        names = [contestant.name for contestant in contestants]
+        self.times = [report.Times(panel, names) for panel in panels]
+        for times in self.times:
+            for contestant in contestants:
+                if contestant.missing:
+                    times.drop(contestant.name, "missing", contestant.missing)
+                elif reason := contestant.lacks(times.panel):
+                    times.drop(contestant.name, "missing", f"it {reason}")
 
+    def flags(self, panel):
+        arguments = self.arguments
+        side = "in" if panel.in_place else "out"
+        return [panel.collective, "-b", arguments.min, "-e", arguments.max, "-f", arguments.factor,
+                "--side", side, *shlex.split(arguments.flags)]
 
-def run_once(contestant, ranks, cores, flags):
-    """The JSON report of one run of all ranks."""
-    with tempfile.TemporaryDirectory() as directory:
-        report = pathlib.Path(directory) / "report.json"
-        meeting = pathlib.Path(directory) / "meeting"
-        meeting.mkdir()
-        port = free_port()
-        processes = []
-        for rank in range(ranks):
-            command, environment = contestant.rank_command(
-                rank, ranks, str(meeting), port, [*flags, "--json", str(report)]
-            )
+    def measure_rounds(self):
+        """As many as were asked for, or as fit into the time."""
+        start = time.monotonic()
+        while self.rounds < self.arguments.rounds:
+            self.measure_round()
+            self.rounds += 1
+            spent = time.monotonic() - start
+            say(f"{self.rounds} of {self.arguments.rounds} rounds after {spent / 60:.1f} minutes")
+            if spent / self.rounds * (self.rounds + 1) > self.arguments.minutes * 60:
+                break
 
-            def settle(core=cores[rank % len(cores)]):
-                os.sched_setaffinity(0, {core})
-                if contestant.batch:
-                    os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+    def measure_round(self):
+        copying = self.arguments.build / "bench" / "compare" / "copy-bandwidth"
+        traffic = {ranks: measure_memory(str(copying), self.place, ranks)
+                   for ranks in sorted({panel.ranks for panel in self.panels})}
+        shift = self.rounds % len(self.contestants)
+        for times in self.times:
+            times.traffic_gbps.append(traffic[times.panel.ranks])
+            for contestant in self.contestants[shift:] + self.contestants[:shift]:
+                if contestant.name not in times.absent:
+                    self.measure(times, contestant)
 
-            processes.append(
-                subprocess.Popen(
-                    command,
-                    env=os.environ | environment,
-                    stdout=subprocess.DEVNULL,
-                    stderr=subprocess.PIPE,
-                    text=True,
-                    preexec_fn=settle,
-                )
-            )
-        finish(contestant, processes)
-        return json.loads(report.read_text())
+    def measure(self, times, contestant):
+        panel = times.panel
+        say(f"round {self.rounds + 1}: {panel.title()}: {contestant.name}")
+        try:
+            found = run_once(contestant, self.place, panel.ranks, self.flags(panel),
+                             self.arguments.timeout)
+        except Failed as failure:
+            say(f"{contestant.name} failed ({panel.title()}): {failure}")
+            times.drop(contestant.name, "failed", str(failure))
+            return
+        self.libraries[contestant.name] = found["config"]["library"]
+        times.add(contestant.name, found)
 
-
-def finish(contestant, processes):
-    complaints = []
-    try:
-        for process in processes:
-            _, text = process.communicate(timeout=SECONDS_PER_RUN)
-            if process.returncode != 0:
-                complaints.append(f"exit code {process.returncode}: {text.strip()}")
-    except subprocess.TimeoutExpired:
-        complaints.append(f"no end after {SECONDS_PER_RUN} s")
-    finally:
-        for process in processes:
-            if process.poll() is None:
-                process.kill()
-    if complaints:
-        raise SystemExit(f"run.py: {contestant.name} failed: " + "; ".join(complaints))
-
-
-def find_contestants(build):
-    """Those that can run, and for the others why not."""
-    present = []
-    missing = []
-    rondo = build / "bench" / "rondo-perf"
-    gloo = build / "bench" / "compare" / "gloo-perf"
-    if not rondo.exists():
-        raise SystemExit(f"run.py: {rondo} does not exist: build it, or name the folder: --build")
-    present.append(Rondo("rondo", str(rondo), batch=False))
-    if gloo.exists():
-        present.append(Gloo("gloo", str(gloo), batch=False))
-        present.append(Gloo("gloo, SCHED_BATCH", str(gloo), batch=True))
-    else:
-        missing.append("gloo: gloo-perf was not built, because libgloo-dev was not found")
-    return present, missing
-
-
-def measure(contestants, arguments, cores):
-    """times[name][(size, side)] = the time of each round, in microseconds."""
-    flags = [arguments.collective, "-b", arguments.min, "-e", arguments.max, "-f", arguments.factor]
-    flags += shlex.split(arguments.flags)
-    times = {contestant.name: {} for contestant in contestants}
-    for number in range(arguments.rounds):
-        shift = number % len(contestants)
-        for contestant in contestants[shift:] + contestants[:shift]:
-            print(f"round {number + 1} of {arguments.rounds}: {contestant.name}", file=sys.stderr)
-            report = run_once(contestant, arguments.ranks, cores, flags)
-            for result in report["results"]:
-                for side in ("out_of_place", "in_place"):
-                    if result[side]:
-                        key = (result["size"], side)
-                        times[contestant.name].setdefault(key, []).append(result[side]["time_us"])
-    return times
-
-
-def medians(times):
-    return {
-        name: {key: statistics.median(rounds) for key, rounds in of_name.items()}
-        for name, of_name in times.items()
-    }
-
-
-def short_size(size):
-    for unit, name in ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")):
-        if size >= unit and size % unit == 0:
-            return f"{size // unit} {name}"
-    return f"{size} B"
-
-
-def short_time(time_us):
-    digits = 0 if time_us >= 1000 else 1
-    return f"{time_us:,.{digits}f}"
-
-
-def best_peer(table, key):
-    """The peer's time at its best, under whichever scheduling policy that is."""
-    peers = [times[key] for name, times in table.items() if name != "rondo" and key in times]
-    return min(peers) if peers else None
-
-
-def markdown(table, side):
-    names = list(table)
-    with_ratio = len(names) > 1
-    lines = ["| size | " + " | ".join(names) + (" | ratio |" if with_ratio else " |")]
-    lines.append("|---:" * (len(names) + 1 + with_ratio) + "|")
-    for size in sorted({size for size, of_side in table["rondo"] if of_side == side}):
-        key = (size, side)
-        cells = [short_size(size)] + [short_time(table[name][key]) for name in names]
-        if with_ratio:
-            cells.append(f"{best_peer(table, key) / table['rondo'][key]:.2f}")
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+    def has_failures(self):
+        return any(word == "failed" for times in self.times for word, _ in times.absent.values())
 
 
 def processor():
@@ -190,63 +126,144 @@ def processor():
     return platform.machine()
 
 
+def machine_of(words, place):
+    return {
+        "date": datetime.date.today().isoformat(),
+        "processor": processor(),
+        "cores": len(place.cores),
+        "kernel": platform.release(),
+        "load_before": round(os.getloadavg()[0], 1),
+        "command": shlex.join(["bench/compare/run.py", *words]),
+    }
+
+
+def write_results(comparison, machine, folder):
+    """The table as text, which is also written to the folder, with the charts and the JSON file."""
+    machine = machine | {"rounds": comparison.rounds, "libraries": comparison.libraries,
+                         "load_after": round(os.getloadavg()[0], 1)}
+    about = (f"{machine['date']}, {machine['processor']}, {machine['cores']} cores, Linux "
+             f"{machine['kernel']}, load {machine['load_before']} before and "
+             f"{machine['load_after']} after")
+    parts = [f"{about}: `{machine['command']}`\n"]
+    parts += [f"- {name}: {library}" for name, library in comparison.libraries.items()]
+    for times in comparison.times:
+        parts.append(f"\n{times.panel.title()}, median microseconds of {comparison.rounds} rounds; "
+                     "in parentheses, how many times as long as rondo:\n")
+        parts.append(report.markdown(times))
+    text = "\n".join(parts) + "\n"
+    if folder:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "comparison.md").write_text(text)
+        results = machine | {"panels": [report.as_json(times) for times in comparison.times]}
+        (folder / "comparison.json").write_text(json.dumps(results, indent=1) + "\n")
+        subtitle = (f"{machine['cores']} cores of {machine['processor']}, medians of "
+                    f"{comparison.rounds} rounds, load {machine['load_before']}")
+        for times in comparison.times:
+            write_chart(comparison.arguments.build, times, subtitle, folder)
+    return text
+
+
+def write_chart(build, times, subtitle, folder):
+    if len(times.sizes()) < 2:
+        return
+    drawn = subprocess.run([str(build / "bench" / "compare" / "compare-chart")], text=True,
+                           input=report.chart_lines(times, subtitle), capture_output=True,
+                           check=True)
+    path = folder / f"{times.panel.collective}_{times.panel.ranks}.svg"
+    path.write_text(drawn.stdout)
+
+
+def install(build):
+    """Peers, and what measures them."""
+    script = f'. .ci/debian.sh && install_missing {" ".join(PACKAGES)}'
+    subprocess.run(["sh", "-euc", script], cwd=ROOT, check=True)
+    is_new = not (build / "build.ninja").exists()
+    again = [] if is_new else ["--reconfigure"]
+    kind = ["--buildtype", "release"] if is_new else []
+    subprocess.run(["meson", "setup", *again, *kind, str(build), str(ROOT)], check=True)
+    subprocess.run(["ninja", "-C", str(build), "compare"], check=True)
+
+
 def arguments_of(words):
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--build", type=pathlib.Path, default=pathlib.Path("build"))
-    parser.add_argument("--collective", default="allreduce")
-    parser.add_argument("--ranks", type=int, default=2)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--min", default="4", metavar="SIZE")
-    parser.add_argument("--max", default="64M", metavar="SIZE")
-    parser.add_argument("--factor", default="4")
+    parser.add_argument("--install", action="store_true",
+                        help="install the peers with apt and build what is compared, before that")
+    parser.add_argument("--quick", action="store_true",
+                        help="one round of allreduce of few sizes with 2 ranks, unless told more")
+    parser.add_argument("--collectives", metavar="A,B", help=FULL["collectives"])
+    parser.add_argument("--ranks", metavar="N,M", help=FULL["ranks"])
+    parser.add_argument("--rounds", type=int, help=str(FULL["rounds"]))
+    parser.add_argument("--min", default="4", metavar="SIZE", help="4")
+    parser.add_argument("--max", default="64M", metavar="SIZE", help="64M")
+    parser.add_argument("--factor", help=FULL["factor"])
+    parser.add_argument("--only", metavar="NAME,NAME", help="these contestants, rondo always")
     parser.add_argument("--flags", default="", help="more flags of rondo-perf, for all contestants")
-    parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="all times of all rounds")
+    parser.add_argument("--launch", default="",
+                        help="stands in front of every rank, for all alike: 'chrt -f 10'")
+    parser.add_argument("--minutes", type=float, default=60,
+                        help="no round is begun that would not end within so many (60)")
+    parser.add_argument("--timeout", type=float, default=120,
+                        help="seconds after which a contestant hangs (120)")
+    parser.add_argument("--out", type=pathlib.Path, metavar="FOLDER",
+                        help="for comparison.md, comparison.json, and a chart of each table")
     arguments = parser.parse_args(words)
-    if arguments.rounds < 1 or arguments.ranks < 1:
-        parser.error("--rounds and --ranks must be at least 1")
+    for name, value in (QUICK if arguments.quick else FULL).items():
+        if getattr(arguments, name) is None:
+            setattr(arguments, name, value)
+    arguments.collectives = arguments.collectives.split(",")
+    if unknown := set(arguments.collectives) - set(COLLECTIVES):
+        parser.error(f"--collectives: {', '.join(sorted(unknown))}: not compared; expected some of "
+                     + ", ".join(COLLECTIVES))
+    try:
+        arguments.ranks = [int(ranks) for ranks in arguments.ranks.split(",")]
+    except ValueError:
+        parser.error(f"--ranks {arguments.ranks}: expected whole numbers such as 2,4")
+    for flag, number in (("--rounds", arguments.rounds), ("--ranks", min(arguments.ranks))):
+        if number < 1:
+            parser.error(f"{flag} {number}: expected 1 or more")
     return arguments
 
 
-def write_json(path, machine, table, times):
-    results = [
-        {"library": name, "size": size, "side": side, "median_us": table[name][(size, side)],
-         "rounds_us": rounds}
-        for name, of_name in times.items()
-        for (size, side), rounds in of_name.items()
-    ]
-    path.write_text(json.dumps(machine | {"results": results}, indent=1) + "\n")
+def chosen(contestants, only):
+    """Those that were asked for, and rondo, which they are compared with."""
+    if only is None:
+        return contestants
+    names = only.split(",")
+    known = [contestant.name for contestant in contestants]
+    if unknown := set(names) - set(known):
+        raise SystemExit(f"run.py: --only: {', '.join(sorted(unknown))}: expected some of "
+                         + ", ".join(known))
+    return [each for each in contestants if each.name in names or each is contestants[0]]
 
 
 def main(words):
     arguments = arguments_of(words)
-    contestants, missing = find_contestants(arguments.build)
-    cores = sorted(os.sched_getaffinity(0))
-    machine = {
-        "date": datetime.date.today().isoformat(),
-        "processor": processor(),
-        "cores": len(cores),
-        "kernel": platform.release(),
-        "load_before": os.getloadavg()[0],
-        "command": "bench/compare/run.py " + shlex.join(words),
-        "missing": missing,
-    }
+    processes.adopt_orphans()
+    # So that cleaning up takes place.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    if arguments.install:
+        install(arguments.build)
+    contestants = chosen(find_contestants(arguments.build), arguments.only)
+    if contestants[0].missing:
+        raise SystemExit(f"run.py: {contestants[0].missing}: build it (ninja compare), or name the "
+                         "folder: --build")
+    place = Place(tuple(sorted(os.sched_getaffinity(0))), tuple(shlex.split(arguments.launch)))
+    # MPI has broadcast in place only.
+    panels = [Panel(collective, ranks, in_place=collective == "broadcast")
+              for ranks in arguments.ranks for collective in arguments.collectives]
+    machine = machine_of(words, place)
     if machine["load_before"] > QUIET_LOAD:
-        print(f"run.py: the machine is busy (load {machine['load_before']:.1f}): "
-              "figures will mostly show what else is running", file=sys.stderr)
-    times = measure(contestants, arguments, cores)
-    table = medians(times)
-    print(f"{machine['date']}, {machine['processor']}, {machine['cores']} cores, "
-          f"Linux {machine['kernel']}, load before {machine['load_before']:.1f}: "
-          f"`{machine['command'].strip()}`")
-    for side in ("out_of_place", "in_place"):
-        print(f"\n{arguments.collective}, {side.replace('_', ' ')}, {arguments.ranks} ranks, "
-              f"median microseconds of {arguments.rounds} rounds:\n")
-        print(markdown(table, side))
-    for reason in missing:
-        print(f"\nNot measured: {reason}.")
-    if arguments.json:
-        write_json(arguments.json, machine, table, times)
+        say(f"the machine is busy (load {machine['load_before']}): figures will mostly show what "
+            "else is running")
+    comparison = Comparison(panels, contestants, place, arguments)
+    runs = len(panels) * len(contestants)
+    say(f"up to {arguments.rounds} rounds of {runs} runs, none begun that would end after "
+        f"{arguments.minutes:.0f} minutes; a run of more than {arguments.timeout:.0f} s has failed")
+    comparison.measure_rounds()
+    print(write_results(comparison, machine, arguments.out), end="")
+    return 1 if comparison.has_failures() else 0
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    sys.exit(main(sys.argv[1:]))

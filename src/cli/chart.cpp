@@ -157,9 +157,10 @@ class ChartPicture {
   }
 
   const char* colour_of(std::size_t index) const {
+    if (chart_.series[index].style == Series::Style::bound) return ink;
     const auto begin = chart_.series.begin();
     const auto own = std::count_if(begin, begin + static_cast<std::ptrdiff_t>(index) + 1,
-                                   [](const Series& s) { return !s.is_reference; });
+                                   [](const Series& s) { return s.style == Series::Style::line; });
     return colours[static_cast<std::size_t>(std::max<std::ptrdiff_t>(own - 1, 0)) % colours.size()];
   }
 
@@ -168,10 +169,11 @@ class ChartPicture {
     if (series.points.empty()) return;
     const char* colour = colour_of(index);
     out_ << "<polyline fill=\"none\" stroke=\"" << colour
-         << (series.is_reference ? "\" stroke-dasharray=\"5 5" : "")
+         << (series.style == Series::Style::line ? "" : "\" stroke-dasharray=\"5 5")
          << "\" stroke-width=\"2.4\" stroke-linejoin=\"round\" stroke-linecap=\"round\" points=\"";
     for (const auto& [x, y] : series.points) out_ << place_x(x) << "," << place_y(y) << " ";
     out_ << "\"/>\n";
+    if (series.style == Series::Style::bound) return;
     for (const auto& [x, y] : series.points) {
       out_ << "<circle cx=\"" << place_x(x) << "\" cy=\"" << place_y(y)
            << "\" r=\"3.4\" fill=\"#ffffff\" stroke=\"" << colour << "\" stroke-width=\"2\"><title>"
@@ -189,8 +191,9 @@ class ChartPicture {
     };
     std::vector<Name> names;
     for (std::size_t i = 0; i < chart_.series.size(); ++i) {
-      if (chart_.series[i].points.empty() || chart_.series[i].is_reference) continue;
-      const double end = place_y(chart_.series[i].points.back().second);
+      const Series& series = chart_.series[i];
+      if (series.points.empty() || series.style == Series::Style::reference) continue;
+      const double end = place_y(series.points.back().second);
       names.push_back({i, end, end});
     }
     std::sort(names.begin(), names.end(), [](const Name& a, const Name& b) { return a.y < b.y; });

@@ -10,9 +10,15 @@
 namespace rondo::cli {
 
 struct Series {
+  enum class Style {
+    line,
+    reference,  ///< dashed and without its name, in the colour of the one before
+    bound,      ///< dashed, in the colour of the title
+  };
+
   std::string name;
   std::vector<std::pair<double, double>> points;  ///< x and y, both above 0, by x
-  bool is_reference = false;  ///< dashed and without its name, in the colour of the one before
+  Style style = Style::line;
 };
 
 struct Chart {

@@ -211,7 +211,7 @@ std::string chart_of(const Request& request, const std::vector<Row>& rows) {
               .series = {}};
   for (std::size_t a = 0; a < request.algorithms.size(); ++a) {
     Series sharing{std::string(name(request.algorithms[a])), {}};
-    Series alone{sharing.name + " without sharing", {}, true};
+    Series alone{sharing.name + " without sharing", {}, Series::Style::reference};
     for (std::size_t i = 0; i < rows.size(); ++i) {
       const Outcome& outcome = rows[i][a];
       const auto x = static_cast<double>(request.sizes[i]);

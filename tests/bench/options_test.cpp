@@ -90,6 +90,16 @@ TEST(ParseOptions, RefusesFlagsThatContradictEachOther) {
   EXPECT_TRUE(parse({"allreduce", "-w", "0", "-n", "5"}).ok());
 }
 
+TEST(ParseOptions, OneSideCanBeLeftOut) {
+  EXPECT_EQ(parse({"allreduce"}).value().sides, Sides::both);
+  EXPECT_EQ(parse({"allreduce", "--side", "out"}).value().sides, Sides::out_of_place);
+  EXPECT_EQ(parse({"allreduce", "--side=in"}).value().sides, Sides::in_place);
+  EXPECT_THAT(refusal({"allreduce", "--side", "left"}), HasSubstr("--side left: expected both"));
+  EXPECT_THAT(refusal({"sendrecv", "--side", "in"}), HasSubstr("sendrecv is never in place"));
+  EXPECT_THAT(refusal({"barrier", "--side", "in"}), HasSubstr("barrier is never in place"));
+  EXPECT_TRUE(parse({"barrier", "--side", "out"}).ok());
+}
+
 TEST(ParseOptions, MessagesHaveNoSchedule) {
   const Result<Options> options = parse({"sendrecv", "-e", "1K"});
   ASSERT_TRUE(options.ok()) << options.error().text();
@@ -106,7 +116,7 @@ TEST(HelpText, NamesEveryCollectiveAndFlag) {
   EXPECT_THAT(help, HasSubstr("exscan, sendrecv"));
   for (const char* flag :
        {"-b,", "-e,", "-f,", "-i,", "-n,", "-w,", "-c,", "-d,", "-o,", "-r,", "-z,", "-a,", "-J,",
-        "-h,", "--transport", "--ranks", "--algorithm", "--tile"}) {
+        "-h,", "--side", "--transport", "--ranks", "--algorithm", "--tile"}) {
     EXPECT_THAT(help, HasSubstr(flag));
   }
 }

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <iterator>
 #include <sstream>
 
 #include "bench/json.hpp"
@@ -15,7 +16,6 @@ namespace {
 
 using testing::Fault;
 using ::testing::HasSubstr;
-using ::testing::MatchesRegex;
 using testing::on_shared_world;
 using testing::SharedLibrary;
 
@@ -50,6 +50,11 @@ std::vector<std::string> lines_without_comment(const std::string& text) {
     if (!line.starts_with("#")) lines.push_back(line);
   }
   return lines;
+}
+
+std::vector<std::string> words_of(const std::string& line) {
+  std::istringstream in(line);
+  return {std::istream_iterator<std::string>(in), {}};
 }
 
 TEST(Suite, PrintsALineForEachSizeAndEndsWithZero) {
@@ -91,7 +96,8 @@ TEST(Suite, MessagesGoRoundTheRanks) {
       const Outcome outcome = run(ranks, Fault::none, options);
       EXPECT_EQ(outcome.worst_code, 0) << ranks;
       EXPECT_THAT(outcome.text, HasSubstr("# Collective test concluded: sendrecv\n"));
-      EXPECT_THAT(outcome.text, HasSubstr("    N/A     N/A     N/A     N/A\n"));
+      EXPECT_THAT(outcome.text, HasSubstr("      N/A     N/A     N/A     N/A  "));
+      EXPECT_THAT(outcome.text, HasSubstr("      N/A      N/A\n"));
     }
   }
   EXPECT_EQ(run(3, Fault::wrong_element, few(std::nullopt)).worst_code, exit_wrong);
@@ -102,7 +108,25 @@ TEST(Suite, WrongValuesShowInTheTableTheFooterAndTheExitCode) {
   EXPECT_EQ(outcome.worst_code, exit_wrong);
   EXPECT_THAT(outcome.text, HasSubstr("FAILED"));
   for (const std::string& line : lines_without_comment(outcome.text)) {
-    EXPECT_THAT(line, ::testing::Not(MatchesRegex(".* 0$"))) << line;
+    EXPECT_NE(words_of(line).at(8), "0") << line;   // #wrong out of place
+    EXPECT_NE(words_of(line).at(12), "0") << line;  // and in place
+  }
+}
+
+TEST(Suite, MeasuresTheSideThatWasAskedFor) {
+  for (const Sides sides : {Sides::out_of_place, Sides::in_place}) {
+    Options options = few(Collective::allreduce);
+    options.sides = sides;
+    const Outcome outcome = run(2, Fault::none, options);
+    EXPECT_EQ(outcome.worst_code, 0);
+    for (const std::string& line : lines_without_comment(outcome.text)) {
+      const std::vector<std::string> words = words_of(line);
+      EXPECT_EQ(words.at(8), sides == Sides::out_of_place ? "0" : "N/A") << line;
+      EXPECT_EQ(words.at(12), sides == Sides::in_place ? "0" : "N/A") << line;
+      EXPECT_EQ(words.at(13) == "N/A", sides == Sides::in_place) << line;
+      EXPECT_EQ(words.at(16) == "N/A", sides == Sides::out_of_place) << line;
+    }
+    EXPECT_EQ(run(2, Fault::shifted, options).worst_code, exit_wrong);
   }
 }
 
@@ -127,7 +151,7 @@ TEST(Suite, RefusesARootThatIsNoRankWithOneMessage) {
 Line example_line() {
   Line line;
   line.what = {Collective::allreduce, DType::f32, Op::sum, 0, 2, 262144, false};
-  line.out_of_place = {{20, 123.456, 120, 150}, 8.49, 8.49, Findings{}};
+  line.out_of_place = Side{{20, 123.456, 120, 150}, 8.49, 8.49, Findings{}};
   line.in_place = Side{{20, 1234567.8, 1, 2}, 0.001, 0.001, std::nullopt};
   return line;
 }
@@ -136,7 +160,8 @@ TEST(Table, HasTheColumnsOfNcclTests) {
   EXPECT_EQ(table_line(example_line()),
             "     1048576        262144     float     sum      -1"
             "   123.46    8.49    8.49       0"
-            "  1234568    0.00    0.00     N/A\n");
+            "  1234568    0.00    0.00     N/A"
+            "   120.00   150.00     1.00     2.00\n");
 }
 
 TEST(Table, HeaderAndLinesHaveTheSameColumns) {
