@@ -35,6 +35,7 @@
 #include "rondo/erased_call.hpp"
 #include "rondo/error.hpp"
 #include "rondo/export.hpp"
+#include "rondo/persistent.hpp"
 #include "rondo/schedule.hpp"
 #include "rondo/types.hpp"
 #include "rondo/work.hpp"
@@ -70,7 +71,7 @@ struct Options {
   std::optional<std::string> plan_file = {};
 };
 
-class RONDO_API Communicator {
+class RONDO_API Communicator : public PersistentCollectives<Communicator> {
  public:
   /// The world that the launcher made: `rondo run`, torchrun, mpirun, srun or RONDO_RANK,
   /// RONDO_SIZE and RONDO_ROOT; a world of one without any of them. All ranks call it.
@@ -416,6 +417,9 @@ class RONDO_API Communicator {
   /// root are those of the call.
   void run(const ErasedCall& call, Plan plan, std::size_t tile_bytes);
   Work start(const ErasedCall& call);
+  /// allreduce_init() and the others of rondo/persistent.hpp.
+  Persistent init(const ErasedCall& call);
+  Persistent init(const ErasedCall& call, Plan plan, std::size_t tile_bytes);
 
   /// Ranks of the same color form a communicator, ordered by key, then by rank. Collective.
   /// A negative color gives no communicator.
@@ -440,11 +444,13 @@ class RONDO_API Communicator {
 
  private:
   struct State;
+  friend PersistentCollectives<Communicator>;
   explicit Communicator(std::unique_ptr<State> state);
 
   State& state() const;
   void drop() noexcept;
   erase::Caller caller() const;
+  Plan completed(Plan plan, const ErasedCall& call) const;
   template <class R>
   auto own_block(R& buffer) const {
     return erase::own_block(caller(), "receive elements", buffer);

@@ -112,6 +112,7 @@ enum {
 
 typedef struct rondo_comm rondo_comm;
 typedef struct rondo_work rondo_work;
+typedef struct rondo_persistent rondo_persistent;
 
 /* As `send`: what this rank gives already lies where it belongs in `receive`. */
 #define RONDO_IN_PLACE ((const void*)(intptr_t)-1)
@@ -147,8 +148,8 @@ RONDO_C_API const char* rondo_version_text(void);
 /* "timeout"; "unknown status" for other numbers. Static memory. */
 RONDO_C_API const char* rondo_status_name(rondo_status status);
 
-/* Text of the last failed call on this communicator or one of its works; "" if there was none. It
- * is valid until the next call on the communicator. For calls that had no communicator to fail on
+/* Text of the last failed call on this communicator or on what was made of it; "" if there was
+ * none. It is valid until the next call on the communicator. For calls that had no communicator to fail on
  * (creation, null arguments) pass NULL: the last such failure of this thread. */
 RONDO_C_API const char* rondo_last_error(const rondo_comm* comm);
 /* The rank that caused it, or -1 where no single rank did. */
@@ -379,6 +380,43 @@ typedef struct rondo_plan {
  * the function of this collective. */
 RONDO_C_API rondo_status rondo_run(rondo_comm* comm, const rondo_call* call,
                                    const rondo_plan* plan);
+
+/* Persistent collectives: what is the same in every call is worked out once, and each call is then
+ * a start and a wait, as in MPI 4.0.
+ *
+ *   rondo_persistent* sum;
+ *   status = rondo_persistent_init(comm, &call, NULL, &sum);
+ *   for (int step = 0; step < steps && status == RONDO_OK; ++step) {
+ *     compute(values);
+ *     status = rondo_persistent_start(sum);
+ *     if (status == RONDO_OK) status = rondo_persistent_wait(sum);
+ *   }
+ *   rondo_persistent_free(sum);
+ *
+ * Takes what rondo_run takes, and moves nothing. The start is the call: all ranks start alike, in
+ * one order with all their other collectives, persistent or not. The buffers stay where they are,
+ * as long as the object is used. They belong to the library from the start until it is done, and to
+ * the caller otherwise. The deadline is that of the communicator now. The caller frees *made. */
+RONDO_C_API rondo_status rondo_persistent_init(rondo_comm* comm, const rondo_call* call,
+                                               const rondo_plan* plan, rondo_persistent** made);
+/* Begins the collective. It goes on inside wait and test, and when another call follows on the
+ * communicator. RONDO_INVALID_ARGUMENT where the last start was not waited for, or where the
+ * communicator was freed. */
+RONDO_C_API rondo_status rondo_persistent_start(rondo_persistent* persistent);
+/* Blocks until what was started is done; returns its outcome. RONDO_OK without a start. */
+RONDO_C_API rondo_status rondo_persistent_wait(rondo_persistent* persistent);
+/* Never blocks. Sets *done as rondo_work_test does; where it is 1, the next start may follow. */
+RONDO_C_API rondo_status rondo_persistent_test(rondo_persistent* persistent, int32_t* done);
+/* Waits until what was started is done, and frees it. It may outlive `comm`. NULL does nothing. */
+RONDO_C_API void rondo_persistent_free(rondo_persistent* persistent);
+
+/* Memory that other ranks of this host can read where it is, so that large messages from it are not
+ * copied on their way. At least `bytes` bytes of zeros, at the beginning of a page, in whole pages;
+ * each piece takes a file descriptor. The caller gives *memory back. Without a communicator: see
+ * rondo_last_error(NULL). Errors: RONDO_RESOURCE, RONDO_IO. */
+RONDO_C_API rondo_status rondo_allocate(size_t bytes, void** memory);
+/* Only what rondo_allocate gave, when no call that uses it is under way. NULL does nothing. */
+RONDO_C_API void rondo_deallocate(void* memory);
 
 /* Messages between two ranks, which alone call these: beside the collectives, in the order of the
  * calls from one rank to another. Both sides agree in count and type, or both get RONDO_MISMATCH. A

@@ -5,6 +5,7 @@
 #include "rondo/communicator.hpp"
 #include "rondo/error.hpp"
 #include "rondo/memory.hpp"
+#include "rondo/persistent.hpp"
 #include "rondo/schedule.hpp"
 #include "rondo/topology.hpp"
 #include "rondo/transport.hpp"

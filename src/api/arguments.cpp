@@ -78,10 +78,11 @@ class Check {
   std::string title() const { return concat(name(call_.collective), call_.uneven ? "v" : ""); }
 
   std::size_t in_bytes(std::size_t elements, std::size_t times) const {
-    if (times > 0 && elements > most_bytes / times / element_) {
+    std::size_t bytes = 0;
+    if (__builtin_mul_overflow(elements, times * element_, &bytes) || bytes > most_bytes) {
       refuse(concat(title(), ": ", elements, " elements a rank exceed the memory"));
     }
-    return elements * times * element_;
+    return bytes;
   }
 
   void measure(Side& side, const Blocks& blocks) const {
@@ -258,6 +259,10 @@ void check_arguments(const ErasedCall& call, int rank, int size) {
     refuse(concat(name(call.collective), ": avg has no one number of ranks to divide by; use sum, ",
                   "and divide by ", call.collective == Collective::scan ? "rank() + 1" : "rank()"));
   }
+  check_buffers(call, rank, size);
+}
+
+void check_buffers(const ErasedCall& call, int rank, int size) {
   Check(call, rank, size).run();
 }
 

@@ -10,6 +10,8 @@
 namespace rondo {
 
 void check_arguments(const ErasedCall& call, int rank, int size);
+/// The same of a call that was found right, but for its buffers.
+void check_buffers(const ErasedCall& call, int rank, int size);
 
 void check_arguments(const std::vector<Message>& messages, int rank, int size);
 

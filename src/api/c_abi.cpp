@@ -1,4 +1,5 @@
-// The C functions of rondo/rondo.h that make, split, end and ask communicators and works.
+// The C functions of rondo/rondo.h that make, split, end and ask communicators and works, and give
+// memory.
 
 #include <algorithm>
 #include <chrono>
@@ -15,6 +16,7 @@
 
 #include "api/c_handles.hpp"
 #include "base/text.hpp"
+#include "rondo/memory.hpp"
 #include "rondo/rondo.h"
 #include "rondo/simulate.hpp"
 #include "rondo/topology.hpp"
@@ -261,6 +263,15 @@ rondo_status rondo_costs(rondo_comm* comm, char** text) {
 
 void rondo_string_free(char* text) {
   std::free(text);
+}
+
+rondo_status rondo_allocate(std::size_t bytes, void** memory) {
+  if (memory == nullptr) return null_argument("memory");
+  return guarded(thread_error(), [&] { *memory = rondo::allocate(bytes); });
+}
+
+void rondo_deallocate(void* memory) {
+  rondo::deallocate(memory);
 }
 
 rondo_status rondo_work_wait(rondo_work* work) {

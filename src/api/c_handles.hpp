@@ -39,6 +39,11 @@ struct rondo_work {
   std::shared_ptr<rondo::c::LastError> last_error;  // the communicator's, which may be gone before
 };
 
+struct rondo_persistent {
+  rondo::Persistent value;
+  std::shared_ptr<rondo::c::LastError> last_error;  // as in rondo_work
+};
+
 namespace rondo::c {
 
 constexpr rondo_status to_status(ErrorCode code) {

@@ -1,4 +1,5 @@
-// Collectives with a plan of the caller's choice, of rondo/rondo.h.
+// Collectives as structures tell them, of rondo/rondo.h: with a plan of the caller's choice, and
+// persistent ones.
 
 #include <type_traits>
 #include <vector>
@@ -51,9 +52,7 @@ std::shared_ptr<const rondo::Arrangement> to_arrangement(const rondo_plan& plan,
   return std::move(made).value();
 }
 
-void run_planned(rondo::Communicator& comm, const rondo::ErasedCall& call,
-                 const rondo_plan& given) {
-  const rondo_plan plan = completed(given, RONDO_PLAN_INIT, "rondo_plan", "RONDO_PLAN_INIT");
+rondo::Plan to_plan(const rondo_plan& plan, const rondo::Communicator& comm) {
   rondo::Plan own;
   own.algorithm =
       checked<rondo::Algorithm>(plan.algorithm, rondo::algorithm_count, "rondo_algorithm");
@@ -64,7 +63,17 @@ void run_planned(rondo::Communicator& comm, const rondo::ErasedCall& call,
   if (plan.radix != 0) own.radix = plan.radix;
   if (plan.channels != 0) own.channels = plan.channels;
   own.arrangement = to_arrangement(plan, comm.size());
-  comm.run(call, std::move(own), plan.tile_bytes);
+  return own;
+}
+
+// `body` makes something of the call, and of the plan and its tiles where there are any.
+template <class Body>
+auto with_plan(const rondo::Communicator& comm, const rondo_call& call, const rondo_plan* given,
+               Body body) {
+  const rondo::ErasedCall erased = to_call(to_raw(call), comm);
+  if (given == nullptr) return body(erased);
+  const rondo_plan plan = completed(*given, RONDO_PLAN_INIT, "rondo_plan", "RONDO_PLAN_INIT");
+  return body(erased, to_plan(plan, comm), plan.tile_bytes);
 }
 
 }  // namespace
@@ -73,11 +82,45 @@ rondo_status rondo_run(rondo_comm* comm, const rondo_call* call, const rondo_pla
   if (comm == nullptr) return null_argument("comm");
   if (call == nullptr) return null_argument("call");
   return guarded(*comm->last_error, [&] {
-    const rondo::ErasedCall erased = to_call(to_raw(*call), comm->value);
-    if (plan == nullptr) {
-      comm->value.run(erased);
-    } else {
-      run_planned(comm->value, erased, *plan);
-    }
+    with_plan(comm->value, *call, plan,
+              [&](const auto&... arguments) { comm->value.run(arguments...); });
   });
+}
+
+rondo_status rondo_persistent_init(rondo_comm* comm, const rondo_call* call, const rondo_plan* plan,
+                                   rondo_persistent** made) {
+  if (comm == nullptr) return null_argument("comm");
+  if (call == nullptr) return null_argument("call");
+  if (made == nullptr) return null_argument("made");
+  return guarded(*comm->last_error, [&] {
+    auto handle = std::make_unique<rondo_persistent>();
+    handle->last_error = comm->last_error;
+    handle->value = with_plan(comm->value, *call, plan, [&](const auto&... arguments) {
+      return comm->value.init(arguments...);
+    });
+    *made = handle.release();
+  });
+}
+
+rondo_status rondo_persistent_start(rondo_persistent* persistent) {
+  if (persistent == nullptr) return null_argument("persistent");
+  return guarded(*persistent->last_error, [&] { persistent->value.start(); });
+}
+
+rondo_status rondo_persistent_wait(rondo_persistent* persistent) {
+  if (persistent == nullptr) return null_argument("persistent");
+  return guarded(*persistent->last_error, [&] { persistent->value.wait(); });
+}
+
+rondo_status rondo_persistent_test(rondo_persistent* persistent, std::int32_t* done) {
+  if (persistent == nullptr) return null_argument("persistent");
+  if (done == nullptr) return null_argument("done");
+  return guarded(*persistent->last_error, [&] {
+    *done = 1;  // also when it throws
+    *done = persistent->value.test() ? 1 : 0;
+  });
+}
+
+void rondo_persistent_free(rondo_persistent* persistent) {
+  delete persistent;
 }

@@ -101,15 +101,31 @@ void Communicator::run(const ErasedCall& call) {
   if (!result) throw result.error();
 }
 
-void Communicator::run(const ErasedCall& call, Plan plan, std::size_t tile_bytes) {
-  State& own = state();
+// A plan of the caller's choice, as far as the call does not say it.
+Plan Communicator::completed(Plan plan, const ErasedCall& call) const {
   if (plan.ranks != size()) {
     refuse(concat("a plan for ", plan.ranks, " ranks does not fit a communicator of ", size()));
   }
   plan.collective = call.collective;
   plan.root = is_rooted(call.collective) ? call.root : 0;
-  const Result<> result = own.engine.run(own.prepare(call, plan, tile_bytes));
+  return plan;
+}
+
+void Communicator::run(const ErasedCall& call, Plan plan, std::size_t tile_bytes) {
+  State& own = state();
+  const Plan complete = completed(std::move(plan), call);
+  const Result<> result = own.engine.run(own.prepare(call, complete, tile_bytes));
   if (!result) throw result.error();
+}
+
+Persistent Communicator::init(const ErasedCall& call) {
+  State& own = state();
+  return own.persistent(own.prepare(call));
+}
+
+Persistent Communicator::init(const ErasedCall& call, Plan plan, std::size_t tile_bytes) {
+  State& own = state();
+  return own.persistent(own.prepare(call, completed(std::move(plan), call), tile_bytes));
 }
 
 Work Communicator::start(const ErasedCall& call) {

@@ -27,10 +27,13 @@ class Exchange {
   Result<> allgather(std::span<const std::byte> mine, std::span<std::byte> all);
   /// The root's bytes to everybody; as many on all ranks.
   Result<> broadcast(std::span<std::byte> bytes, int root);
-  /// A collective of the caller's choice.
-  Result<> run(const Plan& plan, const Operands& operands);
+  /// A collective of the caller's choice, for run() again and again.
+  Result<Operation> prepare(const Plan& plan, const Amount& amount);
+  Result<> run(Operation& operation, const std::byte* in, std::byte* out);
 
  private:
+  Result<> run_once(const Plan& plan, const Amount& amount, const std::byte* in, std::byte* out);
+
   Engine& engine_;
   PlanCache& plans_;
   std::chrono::milliseconds timeout_;

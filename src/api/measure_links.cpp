@@ -257,22 +257,28 @@ class Pair {
   }
 
   Result<> repeat(const Probe& probe) {
+    Result<Operation> there = prepare(probe, 0);
+    if (!there) return there.error();
+    Result<Operation> back = prepare(probe, probe.goes_back() ? 1 : 0);
+    if (!back) return back.error();
     Result<> done;
     for (int i = 0; i < probe.repetitions && done; ++i) {
-      done = call(probe, 0);
-      if (done && probe.goes_back()) done = call(probe, 1);
+      done = call(probe, there.value());
+      if (done && probe.goes_back()) done = call(probe, back.value());
     }
     return done;
   }
 
-  Result<> call(const Probe& probe, int root) {
+  Result<Operation> prepare(const Probe& probe, int root) {
+    return exchange_.prepare(probe.plan(root), {.count = probe.bytes / element_bytes,
+                                                .dtype = DType::f32,
+                                                .tile_bytes = probe.tile_bytes});
+  }
+
+  Result<> call(const Probe& probe, Operation& operation) {
     std::byte* const in = in_.next(probe.bytes);
     std::byte* const out = probe.goes_back() ? in : out_.next(probe.out_bytes());
-    return exchange_.run(probe.plan(root), {.in = in,
-                                            .out = out,
-                                            .count = probe.bytes / element_bytes,
-                                            .dtype = DType::f32,
-                                            .tile_bytes = probe.tile_bytes});
+    return exchange_.run(operation, in, out);
   }
 
   const std::vector<Probe> probes_;
@@ -295,14 +301,14 @@ CostTable measure_rank(std::unique_ptr<Transport> alone, bool may_spin) {
   Engine engine(std::move(alone), may_spin);
   Exchange exchange(engine, plans, patience);
   CostTable table;
-  table.start_s = rounded_time(
-      typical_time(samples,
-                   [&] {
-                     for (int i = 0; i < calls; ++i) {
-                       (void)exchange.run({Algorithm::one_shot, Collective::barrier, 1, 0, 2}, {});
-                     }
-                   }) /
-      calls);
+  Operation call = exchange.prepare({Algorithm::one_shot, Collective::barrier, 1, 0, 2}, {}).value();
+  table.start_s = rounded_time(typical_time(samples,
+                                            [&] {
+                                              for (int i = 0; i < calls; ++i) {
+                                                (void)exchange.run(call, nullptr, nullptr);
+                                              }
+                                            }) /
+                               calls);
   Area left;
   Area right;
   table.reduce_byte_s =

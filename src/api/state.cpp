@@ -11,6 +11,7 @@
 #include "api/arguments.hpp"
 #include "api/find_costs.hpp"
 #include "api/measure_links.hpp"
+#include "api/persistent_state.hpp"
 #include "api/world_topology.hpp"
 #include "base/hash.hpp"
 #include "base/text.hpp"
@@ -141,7 +142,21 @@ void Communicator::State::tell_notes() {
   }
 }
 
-Operation Communicator::State::prepare(const ErasedCall& call) {
+const Operation& Communicator::State::prepare(const ErasedCall& call) {
+  if (call.uneven) return uneven_ = choose_and_prepare(call);
+  Operation& operation = prepared_.find(call);
+  if (operation.program) {
+    check_buffers(call, rank(), size());
+  } else {
+    operation = choose_and_prepare(call);
+  }
+  operation.in = static_cast<const std::byte*>(call.send);
+  operation.out = static_cast<std::byte*>(call.receive);
+  operation.timeout = settings.timeout;
+  return operation;
+}
+
+Operation Communicator::State::choose_and_prepare(const ErasedCall& call) {
   check_arguments(call, rank(), size());
   const std::size_t bytes = elements_of(call, size()) * size_of(call.dtype);
   if (call.uneven) {
@@ -185,20 +200,21 @@ Operation Communicator::State::make_operation(const ErasedCall& call, Plan plan,
                     call.uneven ? elements_of(call, size()) : call.count,
                     agreed_hash(hash, call),
                     call.uneven ? Form::uneven : Form::even};
-  operation.program = std::move(program).value();
-  operation.operands = {static_cast<const std::byte*>(call.send),
-                        static_cast<std::byte*>(call.receive),
-                        call.count,
-                        call.dtype,
-                        call.op,
-                        tile_bytes,
-                        nullptr};
+  Amount amount{call.count, call.dtype, call.op, tile_bytes};
   if (call.uneven) {
-    operation.operands.uneven =
-        uneven_blocks(call, operation.program->program.shape, rank(), size());
+    amount.uneven = uneven_blocks(call, program.value()->program.shape, rank(), size());
   }
+  operation.set_program(std::move(program).value(), std::move(amount));
+  operation.in = static_cast<const std::byte*>(call.send);
+  operation.out = static_cast<std::byte*>(call.receive);
   operation.timeout = settings.timeout;
   return operation;
+}
+
+Persistent Communicator::State::persistent(Operation operation) const {
+  auto pending = std::make_shared<PendingOperation>(std::move(operation));
+  return Persistent(
+      std::make_unique<Persistent::State>(Persistent::State{engine_while_here_, pending}));
 }
 
 Operation Communicator::State::prepare(const std::vector<Message>& messages) {

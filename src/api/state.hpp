@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "api/call_cache.hpp"
 #include "api/exchange.hpp"
 #include "execute/engine.hpp"
 #include "plan/cache.hpp"
@@ -47,16 +48,21 @@ struct RONDO_LOCAL Communicator::State {
   ~State() {
     engine.finish();
     messenger.finish();
+    *engine_while_here_ = nullptr;
   }
 
   int rank() const { return engine.transport().rank(); }
   int size() const { return engine.transport().size(); }
-  /// Turns a call of the user into an operation. Throws Error{invalid_argument, unsupported}.
-  Operation prepare(const ErasedCall& call);
+  /// Turns a call of the user into an operation, which is valid until the next one. Throws
+  /// Error{invalid_argument, unsupported}.
+  const Operation& prepare(const ErasedCall& call);
   Operation prepare(const std::vector<Message>& messages);
 
   /// The same with a plan of the caller's choice, for the call's collective and root.
   Operation prepare(const ErasedCall& call, const Plan& plan, std::size_t tile_bytes);
+  /// May live longer than this.
+  Persistent persistent(Operation operation) const;
+
   /// Made when first needed: topology and costs are known by then. Throws Error.
   Planner& planner();
 
@@ -89,12 +95,16 @@ struct RONDO_LOCAL Communicator::State {
   Engine messenger;  ///< carries out exchanges, which not all ranks take part in
 
  private:
+  Operation choose_and_prepare(const ErasedCall& call);
   Operation make_operation(const ErasedCall& call, Plan plan, std::size_t tile_bytes,
                            std::uint64_t hash);
   void tell_notes();
 
   std::optional<CostTable> costs_;
   std::optional<Planner> planner_;
+  const std::shared_ptr<Engine*> engine_while_here_ = std::make_shared<Engine*>(&engine);
+  CallCache prepared_;
+  Operation uneven_;  // the last one
 };
 
 /// Whether `local_ranks` ranks of this host have a core each. The affinity mask tells, unless the

@@ -25,30 +25,6 @@ constexpr microseconds longest_sleep(20'000);
 
 }  // namespace
 
-void PendingOperation::wait() {
-  if (done()) return;
-  waiters_.fetch_add(1, std::memory_order_relaxed);
-  std::unique_lock lock(mutex_);
-  finished_.wait(lock, [this] { return done(); });
-  waiters_.fetch_sub(1, std::memory_order_relaxed);
-}
-
-bool PendingOperation::wait_for(std::chrono::milliseconds patience) {
-  if (done()) return true;
-  waiters_.fetch_add(1, std::memory_order_relaxed);
-  std::unique_lock lock(mutex_);
-  const bool in_time = finished_.wait_for(lock, patience, [this] { return done(); });
-  waiters_.fetch_sub(1, std::memory_order_relaxed);
-  return in_time;
-}
-
-void PendingOperation::complete(std::optional<Error> error) {
-  const std::lock_guard lock(mutex_);
-  error_ = std::move(error);
-  done_.store(true, std::memory_order_release);
-  finished_.notify_all();
-}
-
 Engine::Engine(std::unique_ptr<Transport> transport, bool may_spin)
     : transport_(std::move(transport)),
       may_spin_(may_spin),
@@ -62,7 +38,11 @@ Engine::~Engine() {
 void Engine::finish() {
   {
     Lock lock(mutex_);
-    idle_.wait(lock, [this] { return !busy_ && queue_.empty(); });
+    await_idle(lock);
+    {
+      const Turn turn(*this, lock);
+      finish_begun();
+    }
     stopping_ = true;
     arrived_.notify_all();
   }
@@ -76,30 +56,114 @@ void Engine::require_own_process() const {
               "it; make a world of its own after fork()");
 }
 
+// The short way into a turn.
+bool Engine::enter(unsigned from) {
+  return gate_.compare_exchange_strong(from, in_use, std::memory_order_acquire,
+                                       std::memory_order_relaxed);
+}
+
+// Ends a turn that began in either way.
+void Engine::leave() noexcept {
+  unsigned from = in_use;
+  const unsigned to = begun_ ? resumable : 0;
+  if (gate_.compare_exchange_strong(from, to, std::memory_order_release,
+                                    std::memory_order_relaxed)) {
+    return;
+  }
+  Lock lock(mutex_);
+  give_back(lock);
+}
+
+// Under the mutex. Whoever is inside will see to it that those who wait look again; nobody else
+// gets in past the mutex.
+bool Engine::is_free() {
+  return (gate_.fetch_or(attention, std::memory_order_acquire) & in_use) == 0;
+}
+
+void Engine::await_idle(Lock& lock) {
+  idle_.wait(lock, [this] { return is_free() && queue_.empty(); });
+}
+
+// A turn for a thread that brings its own operation; false where others are before it.
+bool Engine::take_turn() {
+  if (enter(0)) return true;
+  const Lock lock(mutex_);
+  if (!is_free() || !queue_.empty()) return false;
+  gate_.store(in_use | attention, std::memory_order_relaxed);
+  return true;
+}
+
 Result<> Engine::run(const Operation& operation) {
   require_own_process();
-  Lock lock(mutex_);
-  if (busy_ || !queue_.empty()) {
-    lock.unlock();
+  if (!take_turn()) {
     const std::shared_ptr<PendingOperation> pending = start(operation);
     pending->wait();
     if (pending->error()) return *pending->error();
     return {};
   }
-  const Turn turn(*this, lock);
-  return carry_out(operation, nullptr);
+  finish_begun();
+  Result<> result = carry_out(operation, nullptr);
+  leave();
+  return result;
 }
 
 std::shared_ptr<PendingOperation> Engine::start(Operation operation) {
   require_own_process();
   auto pending = std::make_shared<PendingOperation>(std::move(operation));
+  enqueue(pending);
+  return pending;
+}
+
+void Engine::enqueue(const std::shared_ptr<PendingOperation>& pending) {
   const Lock lock(mutex_);
   if (!thread_.joinable()) start_thread();
   queue_.push_back(pending);
   arrived_.notify_all();
-  const bool may_join = busy_ && pending->operation().call.form == Form::exchange;
+  const bool may_join = !is_free() && pending->operation().call.form == Form::exchange;
   if (may_join) transport_->wake();
-  return pending;
+}
+
+void Engine::start_here(const std::shared_ptr<PendingOperation>& pending) {
+  require_own_process();
+  if (!take_turn()) return enqueue(pending);
+  if (begun_) {  // from now on the engine's thread takes charge of both
+    leave();
+    return enqueue(pending);
+  }
+  begun_ = pending;
+  begun_pace_ = {};
+  go_on_with_begun([&](const Operation& operation) -> Result<bool> {
+    if (const auto refused = refusal()) return *refused;
+    if (Result<> started = begin(operation); !started) return poison(operation, started.error());
+    return has_ended(operation);
+  });
+  leave();
+}
+
+void Engine::wait(PendingOperation& pending) {
+  require_own_process();
+  if (pending.done()) return;
+  if (enter(resumable) || take_turn()) {
+    finish_begun();
+    leave();
+  }
+  pending.wait();
+}
+
+bool Engine::test(PendingOperation& pending) {
+  require_own_process();
+  if (pending.done()) return true;
+  if (!enter(resumable) && !take_turn()) return false;
+  if (begun_.get() == &pending) {
+    begun_pace_.sleep = microseconds(0);
+    go_on_with_begun([&](const Operation& operation) -> Result<bool> {
+      Result<> moved = go_on(begun_pace_, operation, true);
+      if (!moved) return poison(operation, moved.error());
+      return has_ended(operation);
+    });
+  }
+  leave();
+  return pending.done();
 }
 
 // The program's signals are for its own threads.
@@ -119,7 +183,8 @@ void Engine::start_thread() {
   if (refused) throw Error(*refused);
 }
 
-// Ends a turn. An abort that came too late for an operation is told to the other ranks here.
+// Ends a turn, under the mutex. An abort that came too late for an operation is told to the other
+// ranks here, and ends what was begun.
 void Engine::give_back(Lock& lock) noexcept {
   if (abort_requested_ && !failure_) {
     lock.unlock();
@@ -128,9 +193,11 @@ void Engine::give_back(Lock& lock) noexcept {
     failure_ = verdict;
     lock.unlock();
     tell_partner();
+    if (begun_) std::exchange(begun_, nullptr)->complete(verdict);
     lock.lock();
   }
-  busy_ = false;
+  const bool is_quiet = queue_.empty() && !failure_ && !abort_requested_;
+  gate_.store((begun_ ? resumable : 0) | (is_quiet ? 0 : attention), std::memory_order_release);
   if (queue_.empty()) {
     idle_.notify_all();
   } else {
@@ -142,21 +209,21 @@ void Engine::give_back(Lock& lock) noexcept {
 void Engine::serve() noexcept {
   Lock lock(mutex_);
   while (true) {
-    arrived_.wait(lock, [this] { return stopping_ || (!busy_ && !queue_.empty()); });
+    arrived_.wait(lock, [this] { return stopping_ || (!queue_.empty() && is_free()); });
     if (queue_.empty()) return;
     const std::shared_ptr<PendingOperation> pending = queue_.front();
     if (pending->operation().call.form == Form::exchange) {
       serve_exchanges(lock);
       continue;
     }
+    queue_.pop_front();
     std::optional<Error> error;
     {
       const Turn turn(*this, lock);
+      finish_begun();
       const Result<> result = carry_out(pending->operation(), pending.get());
       if (!result) error = result.error();
     }
-    queue_.pop_front();
-    if (queue_.empty()) idle_.notify_all();
     lock.unlock();
     pending->complete(error);
     lock.lock();
@@ -169,7 +236,7 @@ Result<> Engine::carry_out(const Operation& operation, const PendingOperation* p
     if (const auto refused = refusal()) return *refused;
     return drive(operation, pending);
   });
-  postings_.clear();
+  if (!postings_.empty()) postings_.clear();
   return result;
 }
 
@@ -195,24 +262,57 @@ Error Engine::bug_error(const char* text) const noexcept {
 }
 
 Result<> Engine::drive(const Operation& operation, const PendingOperation* pending) {
-  const auto deadline = Clock::now() + operation.timeout;
   if (Result<> begun = begin(operation); !begun) return poison(operation, begun.error());
   Pace pace;
-  const auto is_done = [&] {
-    return operation.program ? executor_.advance() : postings_.front().is_done();
-  };
-  while (!is_done()) {
+  if (!postings_.empty()) pace.deadline = postings_.front().deadline;
+  return go_on_to_end(pace, operation, pending);
+}
+
+Result<> Engine::go_on_to_end(Pace& pace, const Operation& operation,
+                              const PendingOperation* pending) {
+  while (!has_ended(operation)) {
     const bool is_awaited = pending == nullptr || pending->is_awaited();
-    if (Result<> moved = go_on(pace, operation, deadline, is_awaited); !moved) {
+    if (Result<> moved = go_on(pace, operation, is_awaited); !moved) {
       return poison(operation, moved.error());
     }
   }
   return {};
 }
 
+// Goes as far as possible without waiting.
+bool Engine::has_ended(const Operation& operation) {
+  return operation.program ? executor_.advance() : postings_.front().is_done();
+}
+
+// In a turn: what was begun goes before all else.
+void Engine::finish_begun() noexcept {
+  if (!begun_) return;
+  go_on_with_begun([&](const Operation& operation) -> Result<bool> {
+    Result<> gone = go_on_to_end(begun_pace_, operation, nullptr);
+    if (!gone) return gone.error();
+    return true;
+  });
+}
+
+// In a turn: carries on what was begun as `body` does, which says whether it has ended.
+template <class Body>
+void Engine::go_on_with_begun(Body body) noexcept {
+  std::optional<Error> error;
+  const Operation& operation = begun_->operation();
+  bool is_done = true;
+  const Result<> result = guarded(operation, [&]() -> Result<> {
+    const Result<bool> ended = body(operation);
+    if (!ended) return ended.error();
+    is_done = ended.value();
+    return {};
+  });
+  if (!result) error = result.error();
+  if (error || is_done) std::exchange(begun_, nullptr)->complete(std::move(error));
+}
+
 Result<> Engine::begin(const Operation& operation) {
   if (operation.program) {
-    executor_.start(operation.program->program, operation.operands, *transport_);
+    executor_.start(*operation.sized, operation.in, operation.out, *transport_);
     return transport_->begin(++sequence_, operation.call, operation.program->links);
   }
   Posting& posting = postings_.emplace_back();
@@ -224,8 +324,7 @@ Result<> Engine::begin(const Operation& operation) {
 }
 
 // Moves what can be moved, or sleeps a while; the error that ends what is under way.
-Result<> Engine::go_on(Pace& pace, const Operation& operation, Clock::time_point deadline,
-                       bool is_awaited) {
+Result<> Engine::go_on(Pace& pace, const Operation& operation, bool is_awaited) {
   if (abort_requested_.load(std::memory_order_acquire)) return abort_error();
   const Result<bool> polled = transport_->poll(pace.sleep);
   if (!polled) return polled.error();
@@ -235,13 +334,15 @@ Result<> Engine::go_on(Pace& pace, const Operation& operation, Clock::time_point
     if (++pace.moves % moves_between_looks_at_clock != 0) return {};
   }
   const auto now = Clock::now();
+  if (!pace.deadline) pace.deadline = now + operation.timeout;
   if (pace.was_moving) pace.idle_since = now;
   pace.was_moving = polled.value();
-  if (now >= deadline) {
+  if (now >= *pace.deadline) {
     return Error(ErrorCode::timeout, concat("not done after ", operation.timeout.count(), " ms"));
   }
-  pace.sleep = std::min(patience(pace.idle_since, now, is_awaited),
-                        std::chrono::duration_cast<microseconds>(deadline - now) + microseconds(1));
+  pace.sleep =
+      std::min(patience(pace.idle_since, now, is_awaited),
+               std::chrono::duration_cast<microseconds>(*pace.deadline - now) + microseconds(1));
   return {};
 }
 
@@ -280,7 +381,8 @@ Result<> Engine::drive_exchanges() {
       pending = queue_[next];
     }
     const Operation& operation = pending->operation();
-    Result<> moved = go_on(pace, operation, postings_[next].deadline, is_awaited);
+    pace.deadline = postings_[next].deadline;
+    Result<> moved = go_on(pace, operation, is_awaited);
     if (!moved) return poison(operation, moved.error());
   }
 }
@@ -316,93 +418,6 @@ microseconds Engine::patience(Clock::time_point idle_since, Clock::time_point no
                               bool is_awaited) const {
   const auto spin = may_spin_ && is_awaited ? spin_time : shared_core_spin_time;
   return now - idle_since < spin ? microseconds(0) : longest_sleep;
-}
-
-// Ends this communicator, with what the ranks agree on as the reason.
-Error Engine::poison(const Operation& operation, const Error& finding) noexcept {
-  Error failure = verdict_on(finding);
-  try {
-    failure = failure.with_prefix(concat("rank ", transport_->rank(), ", operation ", sequence_,
-                                         " (", describe(operation.call), "): "));
-  } catch (const std::bad_alloc&) {
-    failure = out_of_memory_;
-  }
-  {
-    const Lock lock(mutex_);
-    if (failure_) return *failure_;
-    failure_ = failure;
-  }
-  tell_partner();
-  return failure;
-}
-
-// Tells the other ranks, hears them, and takes back all that is under way.
-Error Engine::verdict_on(const Error& finding) noexcept {
-  Error verdict = finding;
-  try {
-    // The partner has judged its timeout.
-    const bool is_judged =
-        abort_requested_ && is_partners_fate_ && finding.code() == ErrorCode::timeout;
-    verdict = transport_->conclude(
-        is_judged ? Error(ErrorCode::aborted, finding.peer(), finding.text()) : finding,
-        waiting_for());
-    if (is_judged) verdict = finding;
-  } catch (const std::bad_alloc&) {
-    verdict = out_of_memory_;
-  }
-  transport_->cancel();
-  return verdict;
-}
-
-std::vector<int> Engine::waiting_for() const {
-  std::vector<int> peers = executor_.waiting_for();
-  for (const Posting& posting : postings_) posting.add_waiting_for(peers);
-  std::sort(peers.begin(), peers.end());
-  peers.erase(std::unique(peers.begin(), peers.end()), peers.end());
-  return peers;
-}
-
-void Engine::tell_partner() noexcept {
-  std::optional<Error> fate;
-  {
-    const Lock lock(mutex_);
-    if (!is_partners_fate_) fate = failure_;
-  }
-  if (fate && partner_ != nullptr) partner_->end(*fate, true);
-}
-
-std::optional<Error> Engine::refusal() const {
-  const Lock lock(mutex_);
-  if (!failure_) return std::nullopt;
-  return failure_->with_prefix("this communicator has ended: ");
-}
-
-Error Engine::abort_error() const {
-  const Lock lock(mutex_);
-  return *abort_;
-}
-
-void Engine::abort(const std::string& reason) {
-  require_own_process();
-  end(Error(ErrorCode::aborted, transport_->rank(),
-            concat("rank ", transport_->rank(), " aborted: ", reason)),
-      false);
-}
-
-// What is under way finds out by itself; where nothing is, the other ranks are told at once.
-void Engine::end(const Error& error, bool is_partners) {
-  Lock lock(mutex_);
-  if (failure_ || abort_requested_) return;
-  abort_ = error;
-  is_partners_fate_ = is_partners;
-  abort_requested_.store(true, std::memory_order_release);
-  if (busy_) return transport_->wake();
-  const Turn turn(*this, lock);
-}
-
-std::optional<Error> Engine::failure() const {
-  const Lock lock(mutex_);
-  return failure_;
 }
 
 }  // namespace rondo

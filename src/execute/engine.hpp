@@ -7,6 +7,9 @@
 // nonblocking operation starts the engine's own thread, which carries out what is queued. At any
 // time only one thread uses the transport.
 //
+// A persistent operation begins in the thread that starts it when nothing else is pending, and goes
+// on in the one that waits for it, or as soon as another operation follows it.
+//
 // Collectives are carried out one after the other. Exchanges have an engine of their own, since
 // each rank counts them for itself; those that are pending go on side by side.
 
@@ -21,44 +24,11 @@
 
 #include "execute/executor.hpp"
 #include "execute/fork.hpp"
+#include "execute/operation.hpp"
 #include "execute/posting.hpp"
-#include "plan/cache.hpp"
 #include "rondo/transport.hpp"
 
 namespace rondo {
-
-struct Operation {
-  Call call;
-  std::shared_ptr<const PreparedProgram> program = nullptr;
-  Operands operands = {};
-  std::vector<Message> messages = {};  ///< of an exchange, which has no program
-  std::chrono::milliseconds timeout{0};
-};
-
-/// An operation that was handed over; Work shows it to the user.
-class PendingOperation {
- public:
-  explicit PendingOperation(Operation operation) : operation_(std::move(operation)) {}
-
-  const Operation& operation() const { return operation_; }
-  bool done() const noexcept { return done_.load(std::memory_order_acquire); }
-  /// True when done within `patience`.
-  bool wait_for(std::chrono::milliseconds patience);
-  void wait();
-  /// Set before done() becomes true.
-  const std::optional<Error>& error() const { return error_; }
-  bool is_awaited() const { return waiters_.load(std::memory_order_relaxed) > 0; }
-
-  void complete(std::optional<Error> error);
-
- private:
-  Operation operation_;
-  std::atomic<bool> done_ = false;
-  std::atomic<int> waiters_ = 0;
-  std::mutex mutex_;
-  std::condition_variable finished_;
-  std::optional<Error> error_;
-};
 
 class Engine {
  public:
@@ -84,6 +54,13 @@ class Engine {
   Result<> run(const Operation& operation);
   std::shared_ptr<PendingOperation> start(Operation operation);
 
+  /// Hands over a collective that was completed or rearmed. It goes no further on its own than its
+  /// beginning, unless others follow it: wait(), test() and the next operation carry it on.
+  void start_here(const std::shared_ptr<PendingOperation>& pending);
+  void wait(PendingOperation& pending);
+  /// Goes on as far as that takes no waiting. True when it is done.
+  bool test(PendingOperation& pending);
+
   /// Any thread: ends the operation under way and all later ones, on all ranks.
   void abort(const std::string& reason);
   /// What ends this engine ends that one, too.
@@ -95,9 +72,10 @@ class Engine {
   template <class Task>
   auto exclusively(Task task) {
     require_own_process();
-    std::unique_lock lock(mutex_);
-    idle_.wait(lock, [this] { return !busy_ && queue_.empty(); });
+    Lock lock(mutex_);
+    await_idle(lock);
     const Turn turn(*this, lock);
+    finish_begun();
     return task(*transport_);
   }
 
@@ -105,11 +83,18 @@ class Engine {
   using Clock = Transport::Clock;
   using Lock = std::unique_lock<std::mutex>;
 
+  // Who uses the transport, in one word, so that a call that meets nobody takes its turn and ends
+  // it without the mutex: from 0 to `in_use` and back. Everything else happens under the mutex, and
+  // with `attention`, which closes the short way: somebody else is, or wants to be, concerned.
+  static constexpr unsigned in_use = 1;     // by some thread
+  static constexpr unsigned resumable = 2;  // begun_ waits for a thread to carry it on
+  static constexpr unsigned attention = 4;  // of who ends a turn or begins one
+
   // The right to use the transport, from its making to its end. The mutex is free meanwhile.
   class Turn {
    public:
     Turn(Engine& engine, Lock& lock) : engine_(engine), lock_(lock) {
-      engine_.busy_ = true;
+      engine_.gate_.store(in_use | attention, std::memory_order_relaxed);
       lock_.unlock();
     }
     Turn(const Turn&) = delete;
@@ -124,14 +109,22 @@ class Engine {
     Lock& lock_;
   };
 
-  // How long an operation has been getting nowhere, and what to do about it.
+  // How long an operation has been getting nowhere, and what to do about it. The clock is not read
+  // before something has to be waited for: most short operations end without.
   struct Pace {
-    Clock::time_point idle_since = Clock::now();
+    std::optional<Clock::time_point> deadline = {};
+    Clock::time_point idle_since = {};
     bool was_moving = true;
     unsigned moves = 0;
     std::chrono::microseconds sleep{0};
   };
 
+  bool enter(unsigned from);
+  bool take_turn();
+  void leave() noexcept;
+  bool is_free();
+  void await_idle(Lock& lock);
+  void enqueue(const std::shared_ptr<PendingOperation>& pending);
   void give_back(Lock& lock) noexcept;
   void serve() noexcept;
   void start_thread();
@@ -142,8 +135,12 @@ class Engine {
   Result<> guarded(const Operation& operation, Body body) noexcept;
   Result<> drive(const Operation& operation, const PendingOperation* pending);
   Result<> begin(const Operation& operation);
-  Result<> go_on(Pace& pace, const Operation& operation, Clock::time_point deadline,
-                 bool is_awaited);
+  bool has_ended(const Operation& operation);
+  Result<> go_on(Pace& pace, const Operation& operation, bool is_awaited);
+  Result<> go_on_to_end(Pace& pace, const Operation& operation, const PendingOperation* pending);
+  void finish_begun() noexcept;
+  template <class Body>
+  void go_on_with_begun(Body body) noexcept;
   void serve_exchanges(Lock& lock) noexcept;
   Result<> drive_exchanges();
   Result<> begin_new_exchanges();
@@ -170,11 +167,15 @@ class Engine {
   mutable std::mutex mutex_;
   std::condition_variable idle_;     // not busy and nothing queued
   std::condition_variable arrived_;  // something for the engine's thread
-  bool busy_ = false;                // somebody uses the transport
   bool stopping_ = false;
   std::deque<std::shared_ptr<PendingOperation>> queue_;
   std::thread thread_;
   std::optional<Error> failure_;
+
+  std::atomic<unsigned> gate_ = 0;
+  // Belong to whoever uses the transport.
+  std::shared_ptr<PendingOperation> begun_;  // goes before the queue
+  Pace begun_pace_;
 
   std::atomic<bool> abort_requested_ = false;
   std::optional<Error> abort_;

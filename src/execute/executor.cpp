@@ -11,10 +11,6 @@ namespace rondo {
 
 namespace {
 
-std::size_t ceil_div(std::size_t a, std::size_t b) {
-  return a / b + (a % b != 0 ? 1 : 0);
-}
-
 // The slice of a message that lies in this rank's buffers.
 Slice moved_by(const Step& message) {
   return message.op == StepOp::send ? message.source() : message.destination();
@@ -22,33 +18,19 @@ Slice moved_by(const Step& message) {
 
 }  // namespace
 
-void Executor::start(const Program& program, const Operands& operands, Transport& transport) {
+void Executor::start(const SizedProgram& sized, const std::byte* in, std::byte* out,
+                     Transport& transport) {
+  const Program& program = sized.program();
+  sized_ = &sized;
   program_ = &program;
   transport_ = &transport;
-  operands_ = operands;
-  if (operands.uneven) {
-    in_ = &operands_.uneven->in;
-    out_ = &operands_.uneven->out;
-  } else {
-    even_ = Layout::of(program.plan, program.shape, operands.count);
-    in_ = out_ = &even_;
-  }
-  const std::size_t longest = longest_ = std::max(in_->longest(), out_->longest());
-  const std::size_t wanted = operands.tile_bytes / size_of(operands.dtype);
-  const bool tiled = operands.tile_bytes > 0 && longest > 0;
-  tile_elements_ = tiled ? std::clamp<std::size_t>(wanted, 1, longest) : longest;
-  tiles_ = tile_elements_ == 0 ? 1 : ceil_div(longest, tile_elements_);
+  operands_ = {in, out, sized.amount().dtype, sized.amount().op};
   completed_ = 0;
-
-  const Shape& shape = program.shape;
-  mirror_elements_ = shape.mirror > 0 ? out_->run(shape.mirror_first, shape.mirror).count : 0;
-  const std::size_t scratch_bytes =
-      (mirror_elements_ + (shape.scratch - shape.mirror) * longest) * size_of(operands.dtype);
-  if (scratch_bytes > scratch_bytes_) {
+  if (sized.scratch_bytes() > scratch_bytes_) {
     scratch_.reset();  // never hold the old and the new one at the same time
     scratch_bytes_ = 0;
-    scratch_ = std::make_unique_for_overwrite<std::byte[]>(scratch_bytes);
-    scratch_bytes_ = scratch_bytes;
+    scratch_ = std::make_unique_for_overwrite<std::byte[]>(sized.scratch_bytes());
+    scratch_bytes_ = sized.scratch_bytes();
   }
   lane_count_ = static_cast<std::size_t>(program.lanes());
   while (lanes_.size() < lane_count_) lanes_.emplace_back();
@@ -108,7 +90,7 @@ bool Executor::advance_lane(Lane& lane) {
       lane.part = 0;
     }
     moved = true;
-    if (++lane.tile == tiles_) {
+    if (++lane.tile == sized_->tiles()) {
       lane.tile = 0;
       ++lane.step;
     }
@@ -182,12 +164,12 @@ void Executor::fold(const Step& step, std::size_t tile) {
 // vector; cut into tiles, segment by segment, since the same tile of two segments does not lie side
 // by side.
 std::uint32_t Executor::parts(const Step& step) const {
-  if (!is_whole()) return step.count;
+  if (!sized_->is_whole()) return step.count;
   return before_end(*program_, step) < step.count ? 2 : 1;
 }
 
 Executor::Piece Executor::locate_part(const Step& step, Slice slice, const Lane& lane) const {
-  if (!is_whole()) return locate(step, slice, lane.part, lane.tile);
+  if (!sized_->is_whole()) return locate(step, slice, lane.part, lane.tile);
   const std::uint32_t turn = before_end(*program_, step);
   const std::uint32_t from = lane.part == 0 ? 0 : turn;
   const std::uint32_t count = lane.part == 0 ? turn : step.count - turn;
@@ -207,15 +189,16 @@ Executor::Piece Executor::locate(const Step& step, Slice slice, std::uint32_t sk
                               : beyond                  ? skip - turn
                                                         : step.about + skip;
   const std::size_t count = layout_of(step).segment(about).count;
-  const std::size_t from = std::min(tile * tile_elements_, count);
-  const std::size_t to = std::min(from + tile_elements_, count);
+  const std::size_t from = std::min(tile * sized_->tile_elements(), count);
+  const std::size_t to = std::min(from + sized_->tile_elements(), count);
   const std::size_t segment =
       beyond && program_->is_placed(slice) ? skip - turn : std::size_t{slice.segment} + skip;
   std::size_t begin = 0;
   if (slice.buffer != Buffer::scratch || segment < program_->shape.mirror) {
     begin = begin_of(slice.buffer, segment);
   } else {
-    begin = mirror_elements_ + (segment - program_->shape.mirror) * longest_;
+    begin = sized_->mirror_elements() +
+            (segment - program_->shape.mirror) * sized_->longest();
   }
   return {address(slice.buffer, (begin + from) * size_of(operands_.dtype)), to - from};
 }
@@ -223,23 +206,24 @@ Executor::Piece Executor::locate(const Step& step, Slice slice, std::uint32_t sk
 const Layout& Executor::layout_of(const Step& step) const {
   const bool is_got =
       step.op == StepOp::recv || (step.has_destination() && step.destination_buffer == Buffer::out);
-  return is_got ? *out_ : *in_;
+  return is_got ? sized_->out() : sized_->in();
 }
 
 // Elements before a segment of `in`, `out` or the mirror. Displacements are those of whole vectors.
 std::size_t Executor::begin_of(Buffer buffer, std::size_t segment) const {
-  const Layout& layout = buffer == Buffer::in ? *in_ : *out_;
-  const std::size_t base = program_->first_segment_of(buffer);
-  if (operands_.uneven && buffer != Buffer::scratch) {
-    const std::vector<std::size_t>& displacements = buffer == Buffer::in
-                                                        ? operands_.uneven->in_displacements
-                                                        : operands_.uneven->out_displacements;
-    const std::size_t block = segment / program_->shape.segments;
+  const Layout& layout = buffer == Buffer::in ? sized_->in() : sized_->out();
+  const UnevenBlocks* uneven = sized_->amount().uneven.get();
+  if (uneven != nullptr && buffer != Buffer::scratch) {
+    const std::vector<std::size_t>& displacements =
+        buffer == Buffer::in ? uneven->in_displacements : uneven->out_displacements;
     if (!displacements.empty()) {
+      const std::size_t block = segment / program_->shape.segments;
       return displacements[block] + layout.segment(segment).begin -
              layout.segment(block * program_->shape.segments).begin;
     }
   }
+  if (segment == 0) return 0;
+  const std::size_t base = program_->first_segment_of(buffer);
   return layout.segment(base + segment).begin - layout.segment(base).begin;
 }
 

@@ -27,35 +27,10 @@
 #include <span>
 #include <vector>
 
-#include "rondo/schedule.hpp"
+#include "execute/sized_program.hpp"
 #include "rondo/transport.hpp"
-#include "schedule/layout.hpp"
 
 namespace rondo {
-
-/// Blocks of different lengths, and where they lie. The lengths of what this rank gives and of what
-/// it gets differ in alltoall only, where the size of a step is that of the side it is for: of a
-/// send what is given, of a recv what is got.
-struct UnevenBlocks {
-  Layout in;
-  Layout out;
-  std::vector<std::size_t> in_displacements = {};  ///< elements, by block; none: side by side
-  std::vector<std::size_t> out_displacements = {};
-  /// Messages travel segment by segment, since a run of them may not lie side by side. All ranks
-  /// must do so, or none.
-  bool by_segment = false;
-};
-
-/// What to carry out the program on.
-struct Operands {
-  const std::byte* in = nullptr;  ///< null where the rank has none
-  std::byte* out = nullptr;
-  std::size_t count = 0;  ///< elements a block, see Layout
-  DType dtype = DType::u8;
-  Op op = Op::sum;
-  std::size_t tile_bytes = 0;  ///< bytes of a segment moved at once; 0: whole segments
-  std::shared_ptr<const UnevenBlocks> uneven = nullptr;  ///< instead of `count`
-};
 
 class Executor {
  public:
@@ -63,9 +38,9 @@ class Executor {
   Executor(const Executor&) = delete;
   Executor& operator=(const Executor&) = delete;
 
-  /// Prepares a run; the program and the operands' memory must outlive it. The caller has called
-  /// transport.begin() with the program's links.
-  void start(const Program& program, const Operands& operands, Transport& transport);
+  /// Prepares a run from `in` to `out`, null where the rank has none. The program and both buffers
+  /// must outlive it. The caller has called transport.begin() with the program's links.
+  void start(const SizedProgram& sized, const std::byte* in, std::byte* out, Transport& transport);
 
   /// Advances all lanes as far as they go without waiting. True when the program is complete.
   /// The caller polls the transport in between.
@@ -99,9 +74,6 @@ class Executor {
   void accumulate(Lane& lane, const Step& step, bool is_rest);
   void copy(const Step& step, std::size_t tile);
   void fold(const Step& step, std::size_t tile);
-  bool is_whole() const {
-    return tiles_ == 1 && !(operands_.uneven && operands_.uneven->by_segment);
-  }
   std::uint32_t parts(const Step& step) const;
   Piece locate_part(const Step& step, Slice slice, const Lane& lane) const;
   Piece locate(const Step& step, Slice slice, std::uint32_t skip, std::size_t tile) const;
@@ -110,16 +82,18 @@ class Executor {
   std::byte* address(Buffer buffer, std::size_t offset) const;
   int divisor(const Step& step) const;
 
+  // Where the run takes place.
+  struct Operands {
+    const std::byte* in = nullptr;
+    std::byte* out = nullptr;
+    DType dtype = DType::u8;
+    Op op = Op::sum;
+  };
+
+  const SizedProgram* sized_ = nullptr;
   const Program* program_ = nullptr;
   Transport* transport_ = nullptr;
   Operands operands_;
-  Layout even_{Shape{}, 0};
-  const Layout* in_ = &even_;  // lengths of what is given, and of what is got
-  const Layout* out_ = &even_;
-  std::size_t longest_ = 0;
-  std::size_t mirror_elements_ = 0;
-  std::size_t tile_elements_ = 0;
-  std::size_t tiles_ = 1;
   std::size_t lane_count_ = 0;
   std::uint64_t completed_ = 0;
   std::deque<Lane> lanes_;  // never shrinks: transfers must stay in place

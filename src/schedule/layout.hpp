@@ -42,8 +42,9 @@ class Layout {
   /// Elements of one segment of the vector, as an extent of the vector.
   Extent segment(std::size_t index) const {
     if (!starts_.empty()) return {starts_[index], starts_[index + 1] - starts_[index]};
-    const std::size_t block = index / segments_;
-    const std::size_t i = index % segments_;
+    // Divided only where it must be: a division takes as long as ten other steps.
+    const std::size_t block = index < segments_ ? 0 : segments_ == 1 ? index : index / segments_;
+    const std::size_t i = index - block * segments_;
     const std::size_t longer = i < remainder_ ? i : remainder_;
     return {block * count_ + i * quotient_ + longer, quotient_ + (i < remainder_ ? 1 : 0)};
   }

@@ -34,7 +34,7 @@ Operation barrier(milliseconds timeout) {
   PlanCache plans(0);
   Operation operation;
   operation.call.collective = Collective::barrier;
-  operation.program = plans.get({Algorithm::one_shot, Collective::barrier, 2}).value();
+  operation.set_program(plans.get({Algorithm::one_shot, Collective::barrier, 2}).value(), {});
   operation.timeout = timeout;
   return operation;
 }

@@ -57,7 +57,8 @@ class World {
  private:
   struct Rank {
     Executor executor;
-    std::unique_ptr<Buffers> buffers;  // of the job under way
+    std::unique_ptr<Buffers> buffers;   // of the job under way
+    std::optional<SizedProgram> sized;  // of the same
     std::size_t job = 0;
   };
   void start(int rank);

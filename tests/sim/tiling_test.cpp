@@ -77,13 +77,14 @@ std::vector<std::uint64_t> transfers_of(const Task& task, const std::vector<Prog
   Network network(task.plan.ranks, false, Fault::none);
   std::deque<Executor> executors(programs.size());
   std::deque<Buffers> buffers;
+  std::deque<SizedProgram> sized;
+  const Amount amount{task.count, task.dtype, task.op, task.tile_bytes};
   for (std::size_t i = 0; i < programs.size(); ++i) {
     const int rank = programs[i].rank;
-    const Buffers& memory = buffers.emplace_back(task, rank);
-    const Operands operands{memory.in(), buffers.back().out(), task.count, task.dtype,
-                            task.op,     task.tile_bytes};
+    Buffers& memory = buffers.emplace_back(task, rank);
     EXPECT_TRUE(network.transport(rank).begin(1, Call{}, {}).ok());
-    executors[i].start(programs[i], operands, network.transport(rank));
+    executors[i].start(sized.emplace_back(programs[i], amount), memory.in(), memory.out(),
+                       network.transport(rank));
   }
   for (bool finished = false; !finished;) {
     finished = true;

@@ -19,9 +19,9 @@ void World::start(int index) {
   rank.buffers = std::make_unique<Buffers>(task, index);
   Transport& transport = network_.transport(index);
   if (!transport.begin(rank.job + 1, Call{}, {})) failure_ = "the network refuses to begin";
-  const Operands operands{rank.buffers->in(), rank.buffers->out(), task.count, task.dtype, task.op,
-                          task.tile_bytes};
-  rank.executor.start(job.programs[static_cast<std::size_t>(index)], operands, transport);
+  rank.sized.emplace(job.programs[static_cast<std::size_t>(index)],
+                     Amount{task.count, task.dtype, task.op, task.tile_bytes});
+  rank.executor.start(*rank.sized, rank.buffers->in(), rank.buffers->out(), transport);
 }
 
 void World::end_job(int index) {

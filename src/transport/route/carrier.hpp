@@ -54,9 +54,12 @@ class TransferQueue {
 struct Operation {
   Frame frame;                  ///< but for what differs from message to message
   std::uint64_t agreement = 0;  ///< the same number on ranks that carry out the same operation
+  std::uint64_t digest = 0;     ///< of the call
 };
 
 Operation make_operation(std::uint64_t context, std::uint64_t sequence, const Call& call);
+/// Makes of an operation a later one with the same call.
+void renumber(Operation& operation, std::uint64_t sequence);
 /// Whether the peer's frame is about this operation.
 bool agrees(const Frame& frame, const Operation& operation);
 

@@ -23,7 +23,7 @@ constexpr std::uint64_t endpoint_tag = 1;
 constexpr std::uint64_t first_link_tag = 2;
 
 constexpr std::size_t few_links = 2;  // asking them costs less than asking epoll
-// At what does not concern the data. A look takes as long as many polls of memory.
+// At what does not concern the data. A look takes as long as many polls of memory. Powers of two.
 constexpr unsigned polls_between_looks = 64;
 constexpr unsigned memory_polls_between_looks = 1024;
 constexpr int spins_per_poll = 8;  // with links in memory, before the caller looks at its clock
@@ -128,10 +128,15 @@ Result<> RoutedTransport::begin(std::uint64_t sequence, const Call& call,
                                 std::span<const Link> links) {
   if (error_) return *error_;
   RONDO_INVARIANT(sequence, >, sequence_);
+  const bool is_alike = sequence_ > 0 && call == call_;
   sequence_ = sequence;
-  call_ = call;
   calls_[sequence % remembered_calls] = call;
-  operation_ = make_operation(context_, sequence, call);
+  if (is_alike) {
+    renumber(operation_, sequence);
+  } else {
+    call_ = call;
+    operation_ = make_operation(context_, sequence, call);
+  }
   if (pigeonhole_->filled.load(std::memory_order_acquire)) take_news();
   // Exchanges go on side by side.
   std::erase_if(active_, [&](const DataLink* link) {
@@ -152,9 +157,7 @@ Result<> RoutedTransport::begin(std::uint64_t sequence, const Call& call,
   idle_since_.reset();
   has_claimed_ = false;
   ahead_since_.reset();
-  for (int peer = 0; peer < size(); ++peer) {
-    if (const std::optional<Frame> claim = claims_[peer]) take_claim(peer, *claim);
-  }
+  recall_claims();
   if (deferred_) take_failure(*deferred_);
   check_departures();
   if (error_) return *error_;
@@ -197,7 +200,7 @@ Result<bool> RoutedTransport::poll(std::chrono::microseconds patience) {
   }
   const bool is_idle = patience.count() > 0 && !moved;
   const unsigned between_looks = streams_ > 0 ? polls_between_looks : memory_polls_between_looks;
-  if (is_idle || stuck_since_ || endpoint_ready_ || ++polls_ % between_looks == 0) {
+  if (is_idle || stuck_since_ || endpoint_ready_ || (++polls_ & (between_looks - 1)) == 0) {
     look_around(is_idle || stuck_since_);
   }
   if (moved) idle_since_.reset();

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <initializer_list>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -74,6 +75,7 @@ class RoutedTransport final : public Transport {
   void take(const Notice& notice);
   void take_failure(const Notice& notice);
   void take_claim(int peer, Frame frame);  // by value: it replaces the one that is kept
+  void recall_claims();
   void claim_after_a_while();
   void claim();
   bool may_hear_better(const DataLink& link);
@@ -89,6 +91,8 @@ class RoutedTransport final : public Transport {
   std::string whereabouts_of(int rank) const;
   std::string whereabouts(std::initializer_list<int> ranks) const;
   std::string last_sign_of(int rank) const;
+
+  static constexpr auto never = std::numeric_limits<std::uint64_t>::max();
 
   std::shared_ptr<Endpoint> endpoint_;
   std::vector<int> members_;  // ranks of the world
@@ -129,11 +133,13 @@ class RoutedTransport final : public Transport {
   std::optional<Loss> loss_;                        // the first member whose process is gone
   std::vector<bool> is_lost_;                       // by rank
   std::vector<std::optional<std::uint64_t>> left_;  // by rank: its last operation
+  std::uint64_t first_departure_ = never;           // the smallest of these
   std::vector<Testimony> testimonies_;
   std::optional<Clock::time_point> idle_since_;  // in the current operation
   bool has_claimed_ = false;
   std::optional<Clock::time_point> ahead_since_;  // when a peer was found in a later operation
   std::vector<std::optional<Frame>> claims_;  // by rank: of an operation that has not begun here
+  std::uint64_t first_claim_ = never;         // the smallest of these
   std::vector<std::uint64_t> heard_;          // by rank: the last operation it testified about
 };
 

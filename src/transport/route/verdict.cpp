@@ -54,7 +54,7 @@ void RoutedTransport::fail(Error error) {
 // exchange only the links tell who is needed. A failure that was heard of is why it left: its word
 // of that came on the same ways as its goodbye, and before it.
 void RoutedTransport::check_departures() {
-  if (call_.form == Form::exchange) return;
+  if (call_.form == Form::exchange || sequence_ <= first_departure_) return;
   for (int peer = 0; peer < size(); ++peer) {
     if (!left_[peer] || *left_[peer] >= sequence_) continue;
     if (loss_ || deferred_) return adopt_loss();
@@ -215,6 +215,7 @@ void RoutedTransport::take(const Notice& notice) {
     case Notice::Kind::leave:
       if (origin < 0) return;
       left_[origin] = notice.sequence;
+      first_departure_ = std::min(first_departure_, notice.sequence);
       check_departures();
       return;
     case Notice::Kind::farewell:
@@ -257,9 +258,19 @@ void RoutedTransport::take_claim(int peer, Frame frame) {
   if (kept && kept->sequence <= sequence_) kept.reset();
   if (frame.sequence > sequence_) {
     if (!kept || kept->sequence < frame.sequence) kept = frame;
+    first_claim_ = std::min(first_claim_, kept->sequence);
   } else if (sequence_ - frame.sequence < remembered_calls &&
              calls_[frame.sequence % remembered_calls] != frame.call()) {
     fail(disagreement(peer, frame));
+  }
+}
+
+// What others have said of the operation that begins now.
+void RoutedTransport::recall_claims() {
+  if (sequence_ < first_claim_) return;
+  first_claim_ = never;
+  for (int peer = 0; peer < size(); ++peer) {
+    if (const std::optional<Frame> claim = claims_[peer]) take_claim(peer, *claim);
   }
 }
 

@@ -1,0 +1,45 @@
+#include "execute/operation.hpp"
+
+#include <utility>
+
+namespace rondo {
+
+void Operation::set_program(std::shared_ptr<const PreparedProgram> prepared, Amount amount) {
+  sized = std::make_shared<const SizedProgram>(prepared->program, std::move(amount));
+  program = std::move(prepared);
+}
+
+// Who waits says so, and then looks; who completes it says so, and then looks: one of the two sees
+// the other. So it takes no mutex where nobody waits.
+void PendingOperation::wait() {
+  if (done()) return;
+  waiters_.fetch_add(1, std::memory_order_seq_cst);
+  std::unique_lock lock(mutex_);
+  finished_.wait(lock, [this] { return done_.load(std::memory_order_seq_cst); });
+  waiters_.fetch_sub(1, std::memory_order_relaxed);
+}
+
+bool PendingOperation::wait_for(std::chrono::milliseconds patience) {
+  if (done()) return true;
+  waiters_.fetch_add(1, std::memory_order_seq_cst);
+  std::unique_lock lock(mutex_);
+  const bool in_time = finished_.wait_for(
+      lock, patience, [this] { return done_.load(std::memory_order_seq_cst); });
+  waiters_.fetch_sub(1, std::memory_order_relaxed);
+  return in_time;
+}
+
+void PendingOperation::complete(std::optional<Error> error) {
+  error_ = std::move(error);
+  done_.store(true, std::memory_order_seq_cst);
+  if (waiters_.load(std::memory_order_seq_cst) == 0) return;
+  const std::lock_guard lock(mutex_);
+  finished_.notify_all();
+}
+
+void PendingOperation::rearm() {
+  error_.reset();
+  done_.store(false, std::memory_order_relaxed);
+}
+
+}  // namespace rondo

@@ -1,0 +1,61 @@
+#pragma once
+
+// What an engine carries out, and what becomes of it.
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+#include "execute/sized_program.hpp"
+#include "plan/cache.hpp"
+#include "rondo/erased_call.hpp"
+#include "rondo/transport.hpp"
+
+namespace rondo {
+
+/// A collective is prepared once for all calls that differ in their buffers only.
+struct Operation {
+  Call call;
+  std::shared_ptr<const PreparedProgram> program = nullptr;  ///< none in an exchange
+  std::shared_ptr<const SizedProgram> sized = nullptr;       ///< the same one
+  const std::byte* in = nullptr;                             ///< null where the rank has none
+  std::byte* out = nullptr;
+  std::vector<Message> messages = {};  ///< of an exchange
+  std::chrono::milliseconds timeout{0};
+
+  void set_program(std::shared_ptr<const PreparedProgram> prepared, Amount amount);
+};
+
+/// An operation that was handed over; Work and Persistent show it to the user.
+class PendingOperation {
+ public:
+  explicit PendingOperation(Operation operation) : operation_(std::move(operation)) {}
+
+  const Operation& operation() const { return operation_; }
+  bool done() const noexcept { return done_.load(std::memory_order_acquire); }
+  /// True when done within `patience`.
+  bool wait_for(std::chrono::milliseconds patience);
+  void wait();
+  /// Set before done() becomes true.
+  const std::optional<Error>& error() const { return error_; }
+  bool is_awaited() const { return waiters_.load(std::memory_order_relaxed) > 0; }
+
+  void complete(std::optional<Error> error);
+  /// Before it is handed over, each time. Nobody waits for it.
+  void rearm();
+
+ private:
+  Operation operation_;
+  std::atomic<bool> done_ = false;
+  std::atomic<int> waiters_ = 0;
+  std::mutex mutex_;
+  std::condition_variable finished_;
+  std::optional<Error> error_;
+};
+
+}  // namespace rondo

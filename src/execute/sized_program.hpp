@@ -1,0 +1,67 @@
+#pragma once
+
+// A program for so many elements: what only the sizes of a run decide, worked out once for all
+// calls that are alike.
+
+#include <cstddef>
+#include <memory>
+#include <vector>
+
+#include "rondo/schedule.hpp"
+#include "schedule/layout.hpp"
+
+namespace rondo {
+
+/// Blocks of different lengths, and where they lie. The lengths of what this rank gives and of what
+/// it gets differ in alltoall only, where the size of a step is that of the side it is for: of a
+/// send what is given, of a recv what is got.
+struct UnevenBlocks {
+  Layout in;
+  Layout out;
+  std::vector<std::size_t> in_displacements = {};  ///< elements, by block; none: side by side
+  std::vector<std::size_t> out_displacements = {};
+  /// Messages travel segment by segment, since a run of them may not lie side by side. All ranks
+  /// must do so, or none.
+  bool by_segment = false;
+};
+
+/// How much of what a program is carried out on.
+struct Amount {
+  std::size_t count = 0;  ///< elements a block, see Layout
+  DType dtype = DType::u8;
+  Op op = Op::sum;
+  std::size_t tile_bytes = 0;  ///< bytes of a segment moved at once; 0: whole segments
+  std::shared_ptr<const UnevenBlocks> uneven = nullptr;  ///< instead of `count`
+};
+
+class SizedProgram {
+ public:
+  /// The program must outlive it.
+  SizedProgram(const Program& program, Amount amount);
+
+  const Program& program() const { return program_; }
+  const Amount& amount() const { return amount_; }
+  /// Lengths of what is given, and of what is got.
+  const Layout& in() const { return amount_.uneven ? amount_.uneven->in : even_; }
+  const Layout& out() const { return amount_.uneven ? amount_.uneven->out : even_; }
+  std::size_t longest() const { return longest_; }  ///< elements of the longest segment
+  std::size_t mirror_elements() const { return mirror_elements_; }
+  std::size_t scratch_bytes() const { return scratch_bytes_; }
+  std::size_t tile_elements() const { return tile_elements_; }
+  std::size_t tiles() const { return tiles_; }
+  /// A run of segments travels as one message.
+  bool is_whole() const { return is_whole_; }
+
+ private:
+  const Program& program_;
+  Amount amount_;
+  Layout even_;
+  std::size_t longest_ = 0;
+  std::size_t mirror_elements_ = 0;
+  std::size_t scratch_bytes_ = 0;
+  std::size_t tile_elements_ = 0;
+  std::size_t tiles_ = 1;
+  bool is_whole_ = true;
+};
+
+}  // namespace rondo
