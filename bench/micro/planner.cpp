@@ -32,6 +32,15 @@ Topology a_host_each(int ranks) {
   return topology;
 }
 
+Topology eight_a_host(int ranks) {
+  Topology topology = one_host(ranks);
+  topology.hosts.resize((topology.ranks.size() + 7) / 8);
+  for (std::size_t i = 0; i < topology.ranks.size(); ++i) {
+    topology.ranks[i].host = static_cast<int>(i / 8);
+  }
+  return topology;
+}
+
 void plan(benchmark::State& state, Collective collective, Topology (*topology_of)(int ranks)) {
   const Topology topology = topology_of(static_cast<int>(state.range(0)));
   for (auto _ : state) {
@@ -47,7 +56,7 @@ void plan(benchmark::State& state, Collective collective, Topology (*topology_of
 }
 
 void make(benchmark::State& state) {
-  const Topology topology = one_host(static_cast<int>(state.range(0)));
+  const Topology topology = eight_a_host(static_cast<int>(state.range(0)));
   for (auto _ : state) benchmark::DoNotOptimize(Planner::make(topology, default_costs("tcp")));
 }
 
@@ -74,11 +83,18 @@ int main(int argc, char** argv) {
     };
     add("plan/", one_host);
     add("plan_between_hosts/", a_host_each);
+    // Making a planner for so many takes longer than to plan: hence few repetitions.
+    benchmark::RegisterBenchmark(concat("plan_for_many/", name(collective)).c_str(), plan,
+                                 collective, eight_a_host)
+        ->ArgsProduct({{16, 64, 256, 4096, 65536}, {64, 64 << 10, 1 << 20, 64 << 20}})
+        ->Iterations(5)
+        ->Unit(benchmark::kMicrosecond);
   }
   benchmark::RegisterBenchmark("make", make)
       ->Arg(2)
       ->Arg(8)
       ->Arg(64)
+      ->Arg(65536)
       ->Unit(benchmark::kMicrosecond);
   benchmark::RegisterBenchmark("lookup", lookup);
   benchmark::RunSpecifiedBenchmarks();

@@ -100,6 +100,7 @@ class RONDO_API Arrangement {
   int size_of(int group) const { return begin_of(group + 1) - begin_of(group); }
   std::span<const int> order() const { return order_; }
   std::span<const std::uint32_t> weights() const { return weights_; }
+  bool is_in_rank_order() const;
   bool is_plain() const;  ///< rank order, one group, equal segments
   friend bool operator==(const Arrangement& a, const Arrangement& b) {
     return a.order_ == b.order_ && a.begins_ == b.begins_ && a.weights_ == b.weights_;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "schedule/generators.hpp"
+
 namespace rondo {
 
 namespace {
@@ -104,15 +106,15 @@ std::vector<std::vector<int>> group_shapes(int ranks) {
 
 std::vector<Plan> arranged_plans(Algorithm algorithm, Collective collective, int ranks, int root) {
   const Plan plain{algorithm, collective, ranks, root};
-  switch (algorithm) {
-    case Algorithm::ring:
-      return ring_plans(plain);
-    case Algorithm::two_level:
-    case Algorithm::chain_tree:
-      return group_plans(plain);
-    default:
+  switch (arranged(algorithm, collective)) {
+    case Arranged::never:
       return {};
+    case Arranged::along_line:
+      return {arranged(plain, interleaved(ranks), growing_groups(ranks), 1)};
+    case Arranged::by_itself:
+      break;
   }
+  return algorithm == Algorithm::ring ? ring_plans(plain) : group_plans(plain);
 }
 
 }  // namespace rondo

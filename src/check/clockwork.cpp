@@ -18,6 +18,8 @@ using LaneId = std::uint32_t;
 using WireId = std::uint32_t;
 constexpr std::uint32_t nobody = UINT32_MAX;
 constexpr double picoseconds = 1e12;
+// About 26 days. Times stop here, so that sums of them stay within 64 bits.
+constexpr Time eternity = Time{1} << 61;
 
 // What an event touches lies in one place: large worlds spend their time waiting for memory.
 struct Lane {
@@ -76,7 +78,12 @@ struct Event {
 };
 
 Time scaled(std::uint64_t bytes, double rate) {
-  return static_cast<Time>(std::llround(static_cast<double>(bytes) * rate));
+  constexpr auto most = static_cast<double>(eternity / 4);
+  return static_cast<Time>(std::llround(std::min(static_cast<double>(bytes) * rate, most)));
+}
+
+Time capped(Time time) {
+  return std::min(time, eternity);
 }
 
 class Clockwork {
@@ -103,6 +110,10 @@ class Clockwork {
     start_all();
     Time now = 0;
     for (;;) {
+      if (now >= eternity) {
+        return Error(ErrorCode::invalid_argument,
+                     "the call takes longer than 26 days on this machine: it is not simulated");
+      }
       const bool moves_on = events_.empty() || events_.top().time > now;
       if (flows_ != nullptr && moves_on) flows_->settle(now);
       const Time left = flows_ != nullptr ? flows_->next_end() : Flows::never;
@@ -180,7 +191,8 @@ class Clockwork {
   void end_flows(Time now) {
     for (WireId id = 0; flows_->take_ended(now, id);) {
       events_.push({now, Event::Kind::lane_done, std::exchange(wires_[id].leaving, nobody)});
-      events_.push({now + costs_[wires_[id].cost].latency, Event::Kind::message_arrived, id});
+      events_.push(
+          {capped(now + costs_[wires_[id].cost].latency), Event::Kind::message_arrived, id});
     }
   }
 
@@ -321,12 +333,12 @@ class Clockwork {
     Time& way_out = ways_out_[wire.port_out];
     Time& way_in = ways_in_[wire.port_in];
     const Time begin = std::max({ready, way_out, way_in - cost.latency});
-    way_out = begin + scaled(bytes, wire.byte_out);
-    way_in = begin + cost.latency + scaled(bytes, wire.byte_in);
+    way_out = capped(begin + scaled(bytes, wire.byte_out));
+    way_in = capped(begin + cost.latency + scaled(bytes, wire.byte_in));
     // The faster port has time for others meanwhile.
     const Time left = std::max(way_out, way_in - cost.latency);
     events_.push({left, Event::Kind::lane_done, wire.sending});
-    events_.push({left + cost.latency, Event::Kind::message_arrived, id});
+    events_.push({capped(left + cost.latency), Event::Kind::message_arrived, id});
     wire.sending = nobody;
   }
 
@@ -379,7 +391,7 @@ class Clockwork {
     Processor& processor = processors_[processor_of_[rank]];
     const std::uint32_t before = std::exchange(processor.owner, rank);
     const bool turns = before != rank && before != nobody;
-    processor.free = std::max(processor.free, now) + work + (turns ? switch_ : 0);
+    processor.free = capped(std::max(processor.free, now) + work + (turns ? switch_ : 0));
     return processor.free;
   }
 
@@ -394,8 +406,8 @@ class Clockwork {
   // goes round the end of the vector counts once, though the executor makes two messages of it: so
   // ranks are alike that do the same from different segments on.
   Time handling(const Cost& cost, const Lane& lane, std::uint64_t bytes) const {
-    const Time messages = tiling_.tiles == 1 ? 1 : step(lane).count;
-    return messages * cost.overhead + scaled(bytes, cost.overhead_byte);
+    const std::uint64_t messages = tiling_.tiles == 1 ? 1 : step(lane).count;
+    return scaled(messages, static_cast<double>(cost.overhead)) + scaled(bytes, cost.overhead_byte);
   }
 
   std::uint64_t bytes_of(const Lane& lane) const { return tiling_.bytes(step(lane), lane.tile); }

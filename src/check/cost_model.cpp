@@ -5,6 +5,7 @@
 #include <iterator>
 
 #include "base/text.hpp"
+#include "check/nic_ports.hpp"
 
 namespace rondo {
 
@@ -14,6 +15,12 @@ constexpr int inner_class = 0;
 constexpr int outer_class = 1;
 // As many as a plan can have.
 constexpr int most_ranks = 1 << 20;
+
+bool are_within(std::initializer_list<double> values, double most) {
+  return std::all_of(values.begin(), values.end(), [most](double value) {
+    return std::isfinite(value) && value >= 0 && value <= most;
+  });
+}
 
 }  // namespace
 
@@ -30,14 +37,16 @@ double byte_s_between(const CostModel& model, int from, int to) {
 }
 
 bool make_sense(std::initializer_list<double> seconds) {
-  for (const double value : seconds) {
-    if (!std::isfinite(value) || value < 0 || value > most_cost_seconds) return false;
-  }
-  return true;
+  return are_within(seconds, most_cost_seconds);
+}
+
+bool are_rates(std::initializer_list<double> byte_seconds) {
+  return are_within(byte_seconds, most_byte_seconds);
 }
 
 bool makes_sense(const LinkCost& link) {
-  return make_sense({link.latency_s, link.overhead_s, link.byte_s, link.overhead_byte_s});
+  return make_sense({link.latency_s, link.overhead_s}) &&
+         are_rates({link.byte_s, link.overhead_byte_s});
 }
 
 PathClass known_class(const CostTable& costs, PathClass path) {
@@ -77,9 +86,10 @@ Result<CostModel> make_cost_model(const TwoLevel& hosts) {
     return refuse(concat("a host has one rank or more and no negative number of ports, not ",
                          hosts.ranks_per_host, " ranks and ", hosts.ports_per_host, " ports"));
   }
-  if (!makes_sense(hosts.inner) || !makes_sense(hosts.outer) ||
-      !make_sense({hosts.start_s, hosts.reduce_byte_s, hosts.copy_byte_s})) {
-    return refuse(concat("each cost of a machine is from 0 to ", most_cost_seconds, " s"));
+  if (!makes_sense(hosts.inner) || !makes_sense(hosts.outer) || !make_sense({hosts.start_s}) ||
+      !are_rates({hosts.reduce_byte_s, hosts.copy_byte_s})) {
+    return refuse(concat("each cost of a machine is from 0 to ", most_cost_seconds,
+                         " s, and of a byte to ", most_byte_seconds, " s"));
   }
   const int group = hosts.ranks_per_host;
   const int ports = hosts.ports_per_host == 0 ? group : hosts.ports_per_host;
@@ -92,8 +102,7 @@ Result<CostModel> make_cost_model(const TwoLevel& hosts) {
   // One for each rank inside its host, then those to the network.
   model.port_of = [group, ports, ranks = hosts.ranks](int rank, int link_class) {
     if (link_class == inner_class) return rank;
-    const std::int64_t local = rank % group;
-    return static_cast<int>(ranks + std::int64_t{rank / group} * ports + local * ports / group);
+    return ranks + rank / group * ports + port_of_member(rank % group, group, ports);
   };
   model.start_s = hosts.start_s;
   model.reduce_byte_s = hosts.reduce_byte_s;

@@ -12,12 +12,16 @@ namespace rondo {
 /// Longer than any message or call takes; keeps all times within 64 bits of picoseconds.
 inline constexpr double most_cost_seconds = 1000;
 
+/// Of any rate: a kilobyte a second. The planner asks for times of gibibytes.
+inline constexpr double most_byte_seconds = 1e-3;
+
 /// Seconds a byte of a class of links at a port.
 double byte_s_at(const CostModel& model, int link_class, int port);
 /// Of a message between two ranks.
 double byte_s_between(const CostModel& model, int from, int to);
 
 bool make_sense(std::initializer_list<double> seconds);
+bool are_rates(std::initializer_list<double> byte_seconds);
 bool makes_sense(const LinkCost& link);
 
 /// Of what class the costs stand for this one: its own where the table has them, else those of the

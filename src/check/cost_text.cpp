@@ -146,8 +146,9 @@ class Line : public Words {
     if (read) read = 1 / *read;
     if (!read) read = scaled(std::array{per_byte});
     if (word() == unlimited) read = 0;
-    return accept(read && *read <= most_cost_seconds ? read : std::nullopt,
-                  "a rate such as 5.1GB/s or 800MB/s, a time a byte such as 0.2ns/B, or unlimited");
+    return accept(read && *read <= most_byte_seconds ? read : std::nullopt,
+                  "a rate such as 5.1GB/s or 800MB/s, a time a byte such as 0.2ns/B, or unlimited; "
+                  "1kB/s is the slowest");
   }
   std::uint64_t amount() {
     return accept(amount_in(word()), "a number of bytes such as 512KiB, 1MiB or 0B");

@@ -190,7 +190,8 @@ void Flows::settle(Time now) {
 void Flows::queue_end(PathId id) {
   Path& path = paths_[id];
   const double left = path.endings.top().given - path.given;
-  const Time after = std::max<Time>(std::llround(left / path.rate), 0);
+  constexpr double most = 0x1p60;  // the clockwork gives up long before
+  const Time after = std::max<Time>(std::llround(std::min(left / path.rate, most)), 0);
   ends_.push({path.since + after, id, ++path.version});
 }
 

@@ -4,16 +4,26 @@
 #include <map>
 #include <string_view>
 
+#include "topology/seats.hpp"
+
 namespace rondo {
 
 namespace {
+
+// Those of one package after those of another, as ranks come by their seats.
+std::vector<Device> by_place(std::vector<Device> nics) {
+  std::stable_sort(nics.begin(), nics.end(), [](const Device& a, const Device& b) {
+    return std::pair(a.package, a.numa) < std::pair(b.package, b.numa);
+  });
+  return nics;
+}
 
 // The speeds of the ports in use, by host; 0 where unknown.
 std::vector<std::vector<std::uint32_t>> speeds_by_host(const Topology& topology,
                                                        const std::vector<std::vector<int>>& ranks) {
   std::vector<std::vector<std::uint32_t>> speeds;
   for (std::size_t host = 0; host < ranks.size(); ++host) {
-    const std::vector<Device>& nics = machine_of(topology, host).nics;
+    const std::vector<Device> nics = by_place(machine_of(topology, host).nics);
     const std::size_t ports = std::min(std::max<std::size_t>(nics.size(), 1), ranks[host].size());
     std::vector<std::uint32_t>& of_host = speeds.emplace_back(ports, 0);
     for (std::size_t i = 0; i < nics.size() && i < ports; ++i) {
@@ -56,7 +66,7 @@ NicPorts place_nics(const Topology& topology, std::span<const PortCost> costs,
                     double fastest_byte_s) {
   std::map<std::string_view, double> known;
   for (const PortCost& cost : costs) known[cost.host] = cost.byte_s;
-  const std::vector<std::vector<int>> ranks = ranks_by_host(topology);
+  std::vector<std::vector<int>> ranks = ranks_by_host(topology);
   const std::vector<std::vector<std::uint32_t>> speeds = speeds_by_host(topology, ranks);
   const double fastest = fastest_of(speeds);
   // A host whose port could not be measured is no faster than the slowest that could.
@@ -75,13 +85,20 @@ NicPorts place_nics(const Topology& topology, std::span<const PortCost> costs,
         ports.byte_s.push_back(fastest_byte_s > 0 ? byte_s : unknown_byte_s);
       }
     }
-    const std::size_t own_ports = ports.byte_s.size() - first;
+    const auto own_ports = static_cast<int>(ports.byte_s.size() - first);
+    const auto own_ranks = static_cast<int>(ranks[host].size());
+    sort_by_seat(topology, ranks[host]);
     for (std::size_t i = 0; i < ranks[host].size(); ++i) {
-      const std::size_t port = first + i * own_ports / ranks[host].size();
-      ports.of_rank[static_cast<std::size_t>(ranks[host][i])] = static_cast<int>(port);
+      const int port =
+          static_cast<int>(first) + port_of_member(static_cast<int>(i), own_ranks, own_ports);
+      ports.of_rank[static_cast<std::size_t>(ranks[host][i])] = port;
     }
   }
   return ports;
+}
+
+int port_of_member(int member, int members, int ports) {
+  return static_cast<int>((std::int64_t{member + 1} * ports - 1) / members);
 }
 
 std::uint32_t fastest_nic_mbits_per_s(const Topology& topology) {

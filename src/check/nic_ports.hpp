@@ -16,8 +16,12 @@ bool is_between_hosts(PathClass path);
 std::vector<std::vector<int>> ranks_by_host(const Topology& topology);
 const Machine& machine_of(const Topology& topology, std::size_t host);
 
-/// Counted over the whole world. The NICs of a host are dealt out evenly to its ranks, in their
-/// order; a host of which none is known has one.
+/// Which of the ports of a host a member uses: port i begins with member ⌊i · members / ports⌋, as
+/// rings and stripes do (RingOrder, two_level), so that each of these has a port of its own.
+int port_of_member(int member, int members, int ports);
+
+/// Counted over the whole world. The NICs of a host are dealt out evenly to its ranks, in the order
+/// of their seats; a host of which none is known has one.
 struct NicPorts {
   std::vector<int> of_rank;
   std::vector<double> byte_s;  ///< by port; 0: as fast as links are

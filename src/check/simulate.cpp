@@ -20,10 +20,11 @@ constexpr std::uint64_t most_bytes = std::uint64_t{1} << 50;
 // Fewer say little about the pace of many.
 constexpr std::uint32_t least_tiles = 4;
 
-Result<> check_arguments(const Plan& plan, const CostModel& model, const Workload& workload) {
-  const auto refuse = [](std::string text) {
-    return Error(ErrorCode::invalid_argument, std::move(text));
-  };
+Error refuse(std::string text) {
+  return Error(ErrorCode::invalid_argument, std::move(text));
+}
+
+Result<> check_machine(const Plan& plan, const CostModel& model) {
   if (model.ranks != plan.ranks) {
     return refuse(
         concat("a plan for ", plan.ranks, " ranks does not fit a machine of ", model.ranks));
@@ -31,6 +32,10 @@ Result<> check_arguments(const Plan& plan, const CostModel& model, const Workloa
   if (model.links.empty() || !model.class_of || !model.port_of) {
     return refuse("a machine needs classes of links, class_of and port_of");
   }
+  return {};
+}
+
+Result<> check_load(const Workload& workload) {
   if (workload.element_bytes == 0 || workload.bytes > most_bytes) {
     return refuse(concat("elements have a byte or more and a vector up to ", most_bytes,
                          " of them, not ", workload.element_bytes, " and ", workload.bytes));
@@ -119,21 +124,9 @@ Result<Simulation> run(const FoldedWorld& world, const CostModel& model, Flows* 
 
 }  // namespace
 
-Result<Simulation> simulate_over(const Schedule& schedule, const CostModel& model, Flows* flows,
-                                 const Workload& workload, const SimulateOptions& options) {
-  if (Result<> checked = check_arguments(schedule.plan, model, workload); !checked) {
-    return checked.error();
-  }
-  if (options.folding == Folding::always) {
-    return Error(ErrorCode::unsupported, "a schedule is folded only when it is made from its plan");
-  }
-  return run({schedule.programs, schedule.plan.ranks}, model, flows, workload, options);
-}
-
-Result<Simulation> simulate_over(const Plan& plan, const CostModel& model, Flows* flows,
-                                 const Workload& workload, const SimulateOptions& options) {
+Result<Cast> make_cast(const Plan& plan, const CostModel& model, const SimulateOptions& options) {
   if (Result<> checked = check_plan(plan); !checked) return checked.error();
-  if (Result<> checked = check_arguments(plan, model, workload); !checked) return checked.error();
+  if (Result<> checked = check_machine(plan, model); !checked) return checked.error();
   const std::uint64_t steps = theory(plan).steps;
   const auto ranks = static_cast<std::uint64_t>(plan.ranks);
   const auto period = static_cast<std::uint64_t>(std::max(model.period, 0));
@@ -141,9 +134,7 @@ Result<Simulation> simulate_over(const Plan& plan, const CostModel& model, Flows
   const bool foldable = !weighted && options.folding != Folding::never && !options.record &&
                         steps / ranks * period <= most_steps;
   if (foldable) {
-    if (const auto programs = fold(plan, model.period)) {
-      return run({*programs, plan.ranks}, model, flows, workload, options);
-    }
+    if (auto programs = fold(plan, model.period)) return Cast{*std::move(programs), plan.ranks};
   }
   if (options.folding == Folding::always) {
     return Error(
@@ -158,9 +149,33 @@ Result<Simulation> simulate_over(const Plan& plan, const CostModel& model, Flows
                         " are simulated where ranks are not alike, as on hosts with equally many "
                         "of them"));
   }
-  const Result<Schedule> schedule = make_schedule(plan);
+  Result<Schedule> schedule = make_schedule(plan);
   if (!schedule) return schedule.error();
-  return simulate_over(schedule.value(), model, flows, workload, options);
+  return Cast{std::move(schedule.value().programs), plan.ranks};
+}
+
+Result<Simulation> simulate_over(const Cast& cast, const CostModel& model, Flows* flows,
+                                 const Workload& workload, const SimulateOptions& options) {
+  if (Result<> checked = check_load(workload); !checked) return checked.error();
+  return run({cast.programs, cast.ranks}, model, flows, workload, options);
+}
+
+Result<Simulation> simulate_over(const Schedule& schedule, const CostModel& model, Flows* flows,
+                                 const Workload& workload, const SimulateOptions& options) {
+  if (Result<> checked = check_machine(schedule.plan, model); !checked) return checked.error();
+  if (Result<> checked = check_load(workload); !checked) return checked.error();
+  if (options.folding == Folding::always) {
+    return Error(ErrorCode::unsupported, "a schedule is folded only when it is made from its plan");
+  }
+  return run({schedule.programs, schedule.plan.ranks}, model, flows, workload, options);
+}
+
+Result<Simulation> simulate_over(const Plan& plan, const CostModel& model, Flows* flows,
+                                 const Workload& workload, const SimulateOptions& options) {
+  if (Result<> checked = check_load(workload); !checked) return checked.error();
+  const Result<Cast> cast = make_cast(plan, model, options);
+  if (!cast) return cast.error();
+  return simulate_over(cast.value(), model, flows, workload, options);
 }
 
 Result<Simulation> simulate(const Schedule& schedule, const CostModel& model,

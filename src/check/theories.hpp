@@ -9,6 +9,7 @@ namespace rondo {
 struct Promise {
   Theory (*figures)(const Plan& plan) = nullptr;  ///< for two ranks or more
   Formula (*formula)(const Plan& plan) = nullptr;
+  /// Of algorithms that are arranged along a line, for the numbers on it: the root is 0.
   bool (*has_link)(const Plan& plan, int from, int to, int channel) = nullptr;
 };
 

@@ -6,14 +6,6 @@ namespace rondo {
 
 namespace {
 
-// Place of a rank, counted from the root in rank order or in that of the arrangement.
-int node_of(const Plan& plan, int rank) {
-  if (!plan.arrangement) return (rank - plan.root + plan.ranks) % plan.ranks;
-  const Arrangement& arrangement = *plan.arrangement;
-  return (arrangement.position_of(rank) - arrangement.position_of(plan.root) + plan.ranks) %
-         plan.ranks;
-}
-
 Theory chain_figures(const Plan& plan) {
   const auto p = static_cast<std::uint32_t>(plan.ranks);
   const std::uint64_t links = p - 1;
@@ -33,15 +25,8 @@ Formula chain_formula(const Plan&) {
 }
 
 bool has_chain_link(const Plan& plan, int from, int to, int channel) {
-  if (channel != 0) return false;
-  switch (plan.collective) {
-    case Collective::broadcast:
-      return node_of(plan, to) == node_of(plan, from) + 1;
-    case Collective::reduce:
-      return node_of(plan, from) == node_of(plan, to) + 1;
-    default:
-      return to == from + 1;
-  }
+  const bool comes_in = plan.collective == Collective::reduce;
+  return channel == 0 && to == from + (comes_in ? -1 : 1);
 }
 
 // A node of the binomial tree is as many levels down as bits are set in its number, and belongs to
@@ -62,11 +47,9 @@ Formula spread_formula(const Plan&) {
   return {"ceil(log2 p) + p-1", "2(p-1)/p n"};
 }
 
-bool has_spread_link(const Plan& plan, int from, int to, int channel) {
-  const int a = node_of(plan, from);
-  const int b = node_of(plan, to);
-  const bool to_child = b != 0 && (b & (b - 1)) == a;
-  return channel == 0 && (to_child || b == a + 1);
+bool has_spread_link(const Plan&, int from, int to, int channel) {
+  const bool to_child = to != 0 && (to & (to - 1)) == from;
+  return channel == 0 && (to_child || to == from + 1);
 }
 
 }  // namespace

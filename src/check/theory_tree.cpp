@@ -147,8 +147,8 @@ bool has_double_tree_link(const Plan& plan, int from, int to, int tree) {
   // The root of a rooted collective stands above node 0; no other rank gets this number.
   const int above = count;
   const auto node_of = [&](int rank) {
-    if (rooted && rank == plan.root) return above;
-    const int i = rooted ? (rank - plan.root - 1 + plan.ranks) % plan.ranks : rank;
+    if (rooted && rank == 0) return above;
+    const int i = rooted ? rank - 1 : rank;
     if (tree == 0) return i;
     return count % 2 == 0 ? count - 1 - i : (i + count - 1) % count;
   };

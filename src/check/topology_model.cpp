@@ -223,17 +223,19 @@ Result<> check(const Topology& topology, const CostTable& costs) {
     any = true;
     if (makes_sense(*costs.links[i])) continue;
     return refuse(concat("the costs of paths of class ", name(static_cast<PathClass>(i)),
-                         " make no sense: each is from 0 to ", most_cost_seconds, " s"));
+                         " make no sense: each is from 0 to ", most_cost_seconds,
+                         " s, and of a byte to ", most_byte_seconds, " s"));
   }
   if (!any) return refuse("a table of costs needs those of one class of paths at least");
-  if (!make_sense({costs.start_s, costs.reduce_byte_s, costs.copy_byte_s, costs.switch_s})) {
-    return refuse(
-        concat("the costs of a rank make no sense: each is from 0 to ", most_cost_seconds, " s"));
+  if (!make_sense({costs.start_s, costs.switch_s}) ||
+      !are_rates({costs.reduce_byte_s, costs.copy_byte_s})) {
+    return refuse(concat("the costs of a rank make no sense: each is from 0 to ", most_cost_seconds,
+                         " s, and of a byte to ", most_byte_seconds, " s"));
   }
   for (const PortCost& port : costs.ports) {
-    if (make_sense({port.byte_s})) continue;
+    if (are_rates({port.byte_s})) continue;
     return refuse(concat("the cost of a port of host ", port.host,
-                         " makes no sense: a byte takes from 0 to ", most_cost_seconds, " s"));
+                         " makes no sense: a byte takes from 0 to ", most_byte_seconds, " s"));
   }
   return {};
 }

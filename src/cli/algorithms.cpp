@@ -1,10 +1,10 @@
 #include "cli/algorithms.hpp"
 
 #include <algorithm>
-#include <set>
 #include <sstream>
 
 #include "base/text.hpp"
+#include "plan/candidates.hpp"
 #include "schedule/text.hpp"
 
 namespace rondo::cli {
@@ -26,23 +26,6 @@ std::string listed(const std::string& head, const std::string& words, std::size_
     line += word + " ";
   }
   return text + line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
-}
-
-// Ports to other hosts of the host that has the fewest.
-int ports_of_hosts(const Arrangement& hosts, const CostModel& model) {
-  int fewest = max_channels;
-  for (int group = 0; group < hosts.groups(); ++group) {
-    const int begin = hosts.begin_of(group);
-    const int end = hosts.begin_of(group + 1);
-    const int elsewhere = hosts.rank_at(end % hosts.ranks());
-    const int link_class = model.class_of(hosts.rank_at(begin), elsewhere);
-    std::set<int> ports;
-    for (int position = begin; position < end; ++position) {
-      ports.insert(model.port_of(hosts.rank_at(position), link_class));
-    }
-    fewest = std::min(fewest, static_cast<int>(ports.size()));
-  }
-  return fewest;
 }
 
 }  // namespace
@@ -68,7 +51,7 @@ void require_supported(Algorithm algorithm, Collective collective) {
 
 PlanMaker::PlanMaker(std::shared_ptr<const Arrangement> hosts, const CostModel& model)
     : ranks_(model.ranks), hosts_(std::move(hosts)) {
-  if (hosts_ && hosts_->groups() > 1) stripes_ = ports_of_hosts(*hosts_, model);
+  if (hosts_) stripes_ = nics_of_groups(*hosts_, model);
 }
 
 Plan PlanMaker::make(Algorithm algorithm, Collective collective, int radix) const {

@@ -4,68 +4,14 @@
 #include <climits>
 #include <map>
 #include <set>
-#include <string>
 #include <tuple>
 
 #include "plan/cycle.hpp"
+#include "topology/seats.hpp"
 
 namespace rondo {
 
 namespace {
-
-// Where a rank is inside its host, from the outside to the inside.
-struct Seat {
-  Place place;
-  std::vector<std::string> via;  // PCI bridges to its GPU
-};
-
-Seat seat_of(const Topology& topology, const Rank& rank) {
-  const Host& host = topology.hosts.at(static_cast<std::size_t>(rank.host));
-  const Machine& machine = topology.machines.at(static_cast<std::size_t>(host.machine));
-  if (rank.gpu == unknown) return {place_of(machine, rank.pus), {}};
-  const Device& gpu = machine.gpus.at(static_cast<std::size_t>(rank.gpu));
-  return {{.package = gpu.package, .numa = gpu.numa}, gpu.via};
-}
-
-// A machine may have several packages in a NUMA node, or several NUMA nodes in a package.
-bool numa_holds_packages(const Machine& machine) {
-  std::map<int, int> package_of;
-  for (const Core& core : machine.cores) {
-    if (core.numa == unknown) continue;
-    const auto [known, added] = package_of.emplace(core.numa, core.package);
-    if (!added && known->second != core.package) return true;
-  }
-  return false;
-}
-
-/// The ranks of one host, depth-first.
-class HostOrder {
- public:
-  HostOrder(const Topology& topology, int host)
-      : topology_(topology),
-        machine_(topology.machines.at(
-            static_cast<std::size_t>(topology.hosts.at(static_cast<std::size_t>(host)).machine))) {}
-
-  void sort(std::vector<int>& ranks) const {
-    using Key = std::tuple<int, int, int, int, std::vector<std::string>, int, int, int>;
-    const bool numa_first = numa_holds_packages(machine_);
-    std::vector<Key> keys;
-    for (const int index : ranks) {
-      const Rank& rank = topology_.ranks[static_cast<std::size_t>(index)];
-      const auto [place, via] = seat_of(topology_, rank);
-      const int outer = numa_first ? place.numa : place.package;
-      const int inner = numa_first ? place.package : place.numa;
-      keys.emplace_back(outer, inner, place.l3, place.l2, via, place.core, rank.gpu, index);
-    }
-    std::sort(keys.begin(), keys.end());
-    std::transform(keys.begin(), keys.end(), ranks.begin(),
-                   [](const Key& key) { return std::get<7>(key); });
-  }
-
- private:
-  const Topology& topology_;
-  const Machine& machine_;
-};
 
 std::uint64_t rate_between(const Machine& machine, Object left, Object right) {
   std::uint64_t rate = 0;
@@ -135,9 +81,10 @@ class GpuRings {
   std::map<std::pair<int, std::vector<int>>, std::vector<int>> cycles_;
 };
 
-// Hosts with ranks, depth-first through the network: whatever holds the lowest rank comes first.
-std::vector<int> host_order(const Topology& topology,
-                            const std::vector<std::vector<int>>& ranks_of) {
+// Hosts with ranks, depth-first through the network: whatever holds the lowest rank comes first,
+// of the hosts of a group the fastest, if that is known.
+std::vector<int> host_order(const Topology& topology, const std::vector<std::vector<int>>& ranks_of,
+                            std::span<const double> byte_s) {
   std::map<std::vector<int>, int> lowest;  // of each group of the network, named by its path
   for (std::size_t host = 0; host < ranks_of.size(); ++host) {
     if (ranks_of[host].empty()) continue;
@@ -148,7 +95,7 @@ std::vector<int> host_order(const Topology& topology,
       rank = std::min(rank, ranks_of[host].front());
     }
   }
-  std::vector<std::pair<std::vector<int>, int>> keys;
+  std::vector<std::tuple<std::vector<int>, double, int, int>> keys;
   for (std::size_t host = 0; host < ranks_of.size(); ++host) {
     if (ranks_of[host].empty()) continue;
     std::vector<int> path;
@@ -157,12 +104,12 @@ std::vector<int> host_order(const Topology& topology,
       path.push_back(group);
       key.push_back(lowest.at(path));
     }
-    key.push_back(ranks_of[host].front());
-    keys.emplace_back(std::move(key), static_cast<int>(host));
+    keys.emplace_back(std::move(key), byte_s.empty() ? 0 : byte_s[host], ranks_of[host].front(),
+                      static_cast<int>(host));
   }
   std::sort(keys.begin(), keys.end());
   std::vector<int> hosts;
-  for (const auto& [key, host] : keys) hosts.push_back(host);
+  for (const auto& key : keys) hosts.push_back(std::get<3>(key));
   return hosts;
 }
 
@@ -227,14 +174,15 @@ Crossings for_each_kind(const Topology& topology, Count count) {
 
 }  // namespace
 
-Result<std::shared_ptr<const Arrangement>> arrangement_for(const Topology& topology) {
+Result<std::shared_ptr<const Arrangement>> arrangement_for(const Topology& topology,
+                                                           std::span<const double> byte_s) {
   std::vector<std::vector<int>> ranks_of = ranks_of_hosts(topology);
   GpuRings rings(topology);
   std::vector<int> order;
   std::vector<int> groups;
-  for (const int host : host_order(topology, ranks_of)) {
+  for (const int host : host_order(topology, ranks_of, byte_s)) {
     std::vector<int>& ranks = ranks_of[static_cast<std::size_t>(host)];
-    HostOrder(topology, host).sort(ranks);
+    sort_by_seat(topology, ranks);
     rings.apply(host, ranks);
     order.insert(order.end(), ranks.begin(), ranks.end());
     groups.push_back(static_cast<int>(ranks.size()));

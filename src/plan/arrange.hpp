@@ -20,7 +20,12 @@ namespace rondo {
 /// that a ring enters and leaves each of them once; those with the lowest rank come first. Where a
 /// host links its GPUs (NVLink, xGMI), the ring inside it is the one whose slowest link is fastest.
 /// Fails with invalid_argument where the topology has no ranks.
-Result<std::shared_ptr<const Arrangement>> arrangement_for(const Topology& topology);
+///
+/// With `byte_s`, what a byte takes at the port of each host, hosts of the same group of the
+/// network come in the order of that: a ring cannot avoid a slow host, but two slow ones beside
+/// each other spoil three of its links, not four, and weights can spare these more.
+Result<std::shared_ptr<const Arrangement>> arrangement_for(const Topology& topology,
+                                                           std::span<const double> byte_s = {});
 
 /// How long the segments of a ring allreduce should be, in the order of positions, where the link
 /// from position i to i + 1 has the rate rates[i] (of any unit, above 0). That link carries

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <limits>
+#include <set>
 
 #include "base/text.hpp"
 #include "base/units.hpp"
@@ -24,23 +25,17 @@ constexpr int few_ranks = 4;
 constexpr std::array<std::size_t, 3> tiles = {64 << 10, 256 << 10, 1 << 20};
 // Of a segment. Many more small tiles than these are never better than fewer large ones.
 constexpr std::uint64_t most_tiles = 128;
-// In pieces below this, channels cost more than they gain.
+// In pieces below this, channels cost more than they gain: where they only keep a processor busy
+// while another part is on the wire, and where each has a NIC of its own.
 constexpr std::uint64_t least_channel_bytes = 256 << 10;
-
-enum class Needs : std::uint8_t {
-  nothing,   // the order of the ranks does not matter to it, or it knows only that of ranks
-  an_order,  // neighbours matter
-  groups,    // several hosts
-};
+constexpr std::uint64_t least_stripe_bytes = 64 << 10;
 
 // When an algorithm can be the fastest.
 struct Habit {
   Algorithm algorithm;
-  Needs needs = Needs::nothing;
   std::uint64_t most_bytes = any_size;  // beyond few_ranks
   int most_ranks = any_ranks;
   std::uint64_t least_bytes = 0;
-  bool channels = false;
 };
 
 constexpr std::uint64_t kib = 1024;
@@ -49,20 +44,20 @@ constexpr std::uint64_t mib = 1024 * kib;
 // The simplest first: of equally fast ones the first is taken. Sizes leave out what moves the whole
 // vector in every round where it is long, and what cuts it into p pieces where it is short.
 constexpr std::array habits = {
-    Habit{Algorithm::one_shot, Needs::nothing, 256 * kib, 64},
-    Habit{Algorithm::recursive_doubling, Needs::nothing, 4 * mib},
-    Habit{Algorithm::knomial, Needs::nothing, 4 * mib},
-    Habit{Algorithm::two_shot, Needs::nothing, 16 * mib, 64},
-    Habit{Algorithm::bruck, Needs::nothing, 256 * kib},
+    Habit{Algorithm::one_shot, 256 * kib, 64},
+    Habit{Algorithm::recursive_doubling, 4 * mib},
+    Habit{Algorithm::knomial, 4 * mib},
+    Habit{Algorithm::two_shot, 16 * mib, 64},
+    Habit{Algorithm::bruck, 256 * kib},
     Habit{Algorithm::pairwise},
     Habit{Algorithm::circulant},
     Habit{Algorithm::halving_doubling},
-    Habit{Algorithm::scatter_allgather, Needs::nothing, any_size, any_ranks, 4 * kib},
+    Habit{Algorithm::scatter_allgather, any_size, any_ranks, 4 * kib},
     Habit{Algorithm::double_tree},
     Habit{Algorithm::chain},
-    Habit{Algorithm::ring, Needs::an_order, any_size, any_ranks, 0, true},
-    Habit{Algorithm::two_level, Needs::groups},
-    Habit{Algorithm::chain_tree, Needs::groups},
+    Habit{Algorithm::ring},
+    Habit{Algorithm::two_level},
+    Habit{Algorithm::chain_tree},
 };
 
 constexpr std::array radixes = {2, 4, 8};
@@ -76,24 +71,49 @@ bool makes_sense(const Habit& habit, Collective collective, int ranks, std::uint
   return bytes <= habit.most_bytes && bytes >= habit.least_bytes && ranks <= habit.most_ranks;
 }
 
-std::vector<Order> orders(const Site& site, Collective collective, const Habit& habit,
+bool needs_groups(Algorithm algorithm) {
+  return algorithm == Algorithm::two_level || algorithm == Algorithm::chain_tree;
+}
+
+// Those that make a difference, if none is asked for.
+std::vector<Order> orders(const Site& site, Collective collective, Algorithm algorithm,
                           const Pins& pins) {
+  const Arranged kind = arranged(algorithm, collective);
+  const bool grouped = needs_groups(algorithm);
   // Blocks are equally long whatever the links.
-  const bool weights_go = habit.needs == Needs::an_order && collective == Collective::allreduce;
-  if (pins.order) {
-    const Order order = *pins.order;
-    const bool fits = site.has(order) && (order != Order::weighted || weights_go) &&
-                      (habit.needs != Needs::groups || (site.has_groups && order == Order::near)) &&
-                      (habit.needs != Needs::nothing || order == Order::ranks);
-    return fits ? std::vector{*pins.order} : std::vector<Order>{};
+  const bool weights_go = algorithm == Algorithm::ring && collective == Collective::allreduce;
+  const auto suits = [&](Order order) {
+    if (!site.has(order) || (order == Order::weighted && !weights_go)) return false;
+    if (grouped) return site.has_groups && order == Order::near;
+    return kind != Arranged::never || order == Order::ranks;
+  };
+  if (pins.order) return suits(*pins.order) ? std::vector{*pins.order} : std::vector<Order>{};
+  // A root in the midst of its host goes first round that, where hosts are known.
+  const bool near_differs = algorithm == Algorithm::ring || grouped || is_rooted(collective) ||
+                            (site.near && !site.near->is_in_rank_order());
+  std::vector<Order> found;
+  for (const Order order : {Order::near, Order::ranks}) {
+    if (found.empty() && suits(order) && (order == Order::ranks || near_differs)) {
+      found.push_back(order);
+    }
   }
-  if (habit.needs == Needs::nothing) return {Order::ranks};
-  if (habit.needs == Needs::groups) {
-    return site.has_groups ? std::vector{Order::near} : std::vector<Order>{};
-  }
-  std::vector<Order> found = {site.near ? Order::near : Order::ranks};
-  if (weights_go && site.weighted) found.push_back(Order::weighted);
+  if (suits(Order::weighted)) found.push_back(Order::weighted);
   return found;
+}
+
+// One, and as many as have NICs of their own; rings also in pairs, so that processors and wires
+// take turns.
+std::vector<int> channel_counts(const Site& site, Algorithm algorithm, std::uint64_t bytes,
+                                const Pins& pins) {
+  if (pins.channels) return {*pins.channels};
+  std::vector<int> counts = {1};
+  const bool rings = algorithm == Algorithm::ring && site.ranks > 2;
+  if (rings && bytes / 2 >= least_channel_bytes) counts.push_back(2);
+  if (!rings && algorithm != Algorithm::two_level) return counts;
+  const int nics = site.nics;
+  const bool are_worth_it = bytes / static_cast<std::uint64_t>(nics) >= least_stripe_bytes;
+  if (nics > counts.back() && are_worth_it) counts.push_back(nics);
+  return counts;
 }
 
 std::shared_ptr<const Arrangement> arrangement(const Site& site, Order order) {
@@ -138,6 +158,31 @@ std::vector<int> group_sizes(const Arrangement& arrangement) {
   return sizes;
 }
 
+// Of a byte that leaves a host, by host.
+std::vector<double> port_costs(const Topology& topology, const CostModel& model) {
+  constexpr auto network = static_cast<int>(PathClass::network);
+  std::vector<double> byte_s(topology.hosts.size());
+  for (std::size_t i = 0; i < topology.ranks.size(); ++i) {
+    double& slowest = byte_s[static_cast<std::size_t>(topology.ranks[i].host)];
+    const int port = model.port_of(static_cast<int>(i), network);
+    slowest = std::max(slowest, byte_s_at(model, network, port));
+  }
+  return byte_s;
+}
+
+// The order in which weights spare slow links most. Inside hosts the links of a class are alike,
+// and depth-first order meets the slowest classes as seldom as can be, so that costs could change
+// nothing there.
+Result<std::shared_ptr<const Arrangement>> weighted_arrangement(const Topology& topology,
+                                                                const CostModel& model) {
+  const auto ordered = arrangement_for(topology, port_costs(topology, model));
+  if (!ordered) return ordered.error();
+  const Arrangement& arrangement = *ordered.value();
+  return Arrangement::make({arrangement.order().begin(), arrangement.order().end()},
+                           group_sizes(arrangement),
+                           ring_weights(certain(ring_rates(arrangement, model))));
+}
+
 // Whether there is a program for every rank: a plan may have more lanes than can be named.
 bool is_possible(const Plan& plan) {
   return check_plan(plan).ok();
@@ -155,14 +200,9 @@ std::vector<Plan> plans(const Site& site, Collective collective, const Habit& ha
     }
     if (pins.radix) radix_list = {*pins.radix};
   }
-  std::vector<int> channel_list = {1};
-  if (habit.channels && site.ranks > 2 && bytes / 2 >= least_channel_bytes) {
-    channel_list.push_back(2);
-  }
-  if (pins.channels) channel_list = {*pins.channels};
   std::vector<Plan> found;
-  for (const Order order : orders(site, collective, habit, pins)) {
-    for (const int channels : channel_list) {
+  for (const Order order : orders(site, collective, habit.algorithm, pins)) {
+    for (const int channels : channel_counts(site, habit.algorithm, bytes, pins)) {
       for (const int radix : radix_list) {
         Plan plan{habit.algorithm,         collective, site.ranks, 0, radix, channels,
                   arrangement(site, order)};
@@ -203,6 +243,23 @@ std::string describe(const Candidate& candidate) {
   return text;
 }
 
+int nics_of_groups(const Arrangement& hosts, const CostModel& model) {
+  if (hosts.groups() == 1) return 1;
+  int fewest = max_channels;
+  for (int group = 0; group < hosts.groups(); ++group) {
+    const int begin = hosts.begin_of(group);
+    const int end = hosts.begin_of(group + 1);
+    const int elsewhere = hosts.rank_at(end % hosts.ranks());
+    const int link_class = model.class_of(hosts.rank_at(begin), elsewhere);
+    std::set<int> ports;
+    for (int position = begin; position < end; ++position) {
+      ports.insert(model.port_of(hosts.rank_at(position), link_class));
+    }
+    fewest = std::min(fewest, static_cast<int>(ports.size()));
+  }
+  return fewest;
+}
+
 Result<Site> make_site(const Topology& topology, const CostModel& model) {
   Site site{.ranks = static_cast<int>(topology.ranks.size())};
   Result<std::shared_ptr<const Arrangement>> found = arrangement_for(topology);
@@ -210,11 +267,9 @@ Result<Site> make_site(const Topology& topology, const CostModel& model) {
   if (!found.value() || found.value()->is_plain()) return site;
   const Arrangement& arrangement = *found.value();
   site.has_groups = arrangement.groups() > 1;
-  const std::vector<double> rates = ring_rates(arrangement, model);
-  if (are_unequal(rates)) {
-    Result<std::shared_ptr<const Arrangement>> weighted =
-        Arrangement::make({arrangement.order().begin(), arrangement.order().end()},
-                          group_sizes(arrangement), ring_weights(certain(rates)));
+  site.nics = nics_of_groups(arrangement, model);
+  if (are_unequal(ring_rates(arrangement, model))) {
+    Result<std::shared_ptr<const Arrangement>> weighted = weighted_arrangement(topology, model);
     if (!weighted) return weighted.error();
     site.weighted = std::move(weighted).value();
   }
@@ -238,6 +293,7 @@ std::vector<Candidate> candidates(const Site& site, Collective collective, std::
         continue;
       }
       found.push_back({plan, 0});
+      if (bytes <= tiles.front()) continue;
       const std::uint64_t segment_bytes = bytes / std::max(theory(plan).segments, 1u);
       for (const std::size_t tile : tiles) {
         if (tile < segment_bytes && segment_bytes / tile <= most_tiles)

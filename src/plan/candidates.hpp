@@ -42,11 +42,14 @@ struct Site {
   std::shared_ptr<const Arrangement> near = nullptr;      ///< null where that is rank order
   std::shared_ptr<const Arrangement> weighted = nullptr;  ///< null where all links are equal
   bool has_groups = false;                                ///< near has several
+  int nics = 1;  ///< that each host has for its ranks, counted where they are fewest
 
   bool has(Order order) const {
     return order == Order::ranks || (order == Order::near ? near : weighted) != nullptr;
   }
 };
+/// Of the group that has the fewest; 1 where there is no other group to reach.
+int nics_of_groups(const Arrangement& hosts, const CostModel& model);
 Result<Site> make_site(const Topology& topology, const CostModel& model);
 
 /// What somebody decided already; nothing where the planner is to decide.

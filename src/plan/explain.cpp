@@ -66,20 +66,40 @@ std::vector<Prediction> best_of_plans(const std::vector<Prediction>& all) {
   return best;
 }
 
-// All sizes of a class have the choice for the smallest one; at this size another may be faster.
-// And not all candidates are simulated for a choice.
-std::string class_reason(const Prediction& best, const Choice& choice, std::uint64_t bytes) {
-  const int size_class = SizeClass::of(bytes);
-  if (bytes == SizeClass::first_of(size_class)) {
-    return concat("it is predicted to be the fastest of those that the closed form leaves; ",
-                  describe(best.candidate),
-                  ", which that takes for slower, is simulated to be faster");
+std::string longer_than(std::int64_t one, std::int64_t other) {
+  return percent_text(static_cast<double>(one) /
+                      static_cast<double>(std::max<std::int64_t>(other, 1)));
+}
+
+// Why the planner, which was free to choose, did so.
+std::string merit(const Choice& choice) {
+  switch (choice.cause) {
+    case Cause::simplest:
+      return concat("it is as fast as ", describe(choice.fastest.candidate), " within ",
+                    longer_than(choice.picoseconds, choice.fastest.picoseconds), ", and simpler");
+    case Cause::few_streams:
+      return concat("in it ranks receive from fewer ranks of other hosts than in ",
+                    describe(choice.fastest.candidate), ", which is predicted to be ",
+                    longer_than(choice.picoseconds, choice.fastest.picoseconds), " faster");
+    default:
+      return "it is predicted to be the fastest";
   }
-  return concat("sizes from ", bytes_text(SizeClass::first_of(size_class)), " to before ",
-                bytes_text(SizeClass::first_of(size_class + 1)),
-                " are treated alike, and for the first of them ", describe(choice.candidate()),
-                " is predicted to be the fastest; at this very size it is ",
-                describe(best.candidate));
+}
+
+// What comes first among all candidates at this very size is not what was chosen: all sizes of a
+// class have the choice for the smallest one, and not all candidates are simulated for a choice.
+std::string class_reason(const Prediction& first, const Choice& choice, std::uint64_t bytes) {
+  const int size_class = SizeClass::of(bytes);
+  if (bytes != SizeClass::first_of(size_class)) {
+    return concat("sizes from ", bytes_text(SizeClass::first_of(size_class)), " to before ",
+                  bytes_text(SizeClass::first_of(size_class + 1)),
+                  " are treated alike, and for the first of them ", merit(choice),
+                  "; at this very size the choice would be ", describe(first.candidate));
+  }
+  const bool faster = first.picoseconds < choice.picoseconds;
+  return concat("of those that the closed form leaves, ", merit(choice), "; ",
+                describe(first.candidate), ", which it takes for slower, is simulated to be ",
+                faster ? "faster" : "as good");
 }
 
 // What is chosen, and from what.
@@ -126,15 +146,11 @@ std::string reason(const Answer& answer, std::uint64_t bytes) {
   const std::vector<Prediction> plans = best_of_plans(all);
   if (plans.size() < 2) return "it is the only candidate";
   if (!(best.candidate.plan == choice.plan)) return class_reason(best, choice, bytes);
-  std::string text = concat("of ", all.size(), " candidates it is predicted to be the fastest");
-  const double lead = static_cast<double>(plans[1].picoseconds) /
-                      static_cast<double>(std::max<std::int64_t>(best.picoseconds, 1));
-  if (lead > 1.0005 && best.picoseconds > 0) {
-    text += concat(", the next takes ", percent_text(lead), " longer");
-  } else {
-    text += ", as good as the next, and simpler or with fewer streams into a port";
-  }
-  return text;
+  std::string text = concat("of ", all.size(), " candidates ", merit(choice));
+  if (choice.cause != Cause::fastest) return text;
+  if (plans[1].picoseconds <= best.picoseconds) return text + ", with others, and the simplest";
+  return text + concat(", the next takes ", longer_than(plans[1].picoseconds, best.picoseconds),
+                       " longer");
 }
 
 std::string candidates_text(const Planner& planner, const Choice& choice,
@@ -168,7 +184,8 @@ std::string candidate_json(const Candidate& candidate, std::int64_t picoseconds)
 }
 
 std::string_view word_of(Cause cause) {
-  constexpr std::array<std::string_view, 3> words = {"fastest", "wish", "rule"};
+  constexpr std::array<std::string_view, 5> words = {"fastest", "simplest", "few_streams", "wish",
+                                                     "rule"};
   return words[static_cast<std::size_t>(cause)];
 }
 
@@ -190,7 +207,7 @@ Result<std::string> ranges_text(Planner& planner, Collective collective) {
     text += concat("  ", padded(bounds_text(range), 22),
                    padded(describe(choice.candidate()), plan_column),
                    padded(seconds_text(static_cast<double>(choice.picoseconds) * 1e-12), 12),
-                   choice.cause == Cause::fastest ? "" : word_of(choice.cause));
+                   is_planned(choice.cause) ? "" : word_of(choice.cause));
     while (text.back() == ' ') text.pop_back();
     text += "\n";
   }

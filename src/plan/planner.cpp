@@ -5,12 +5,13 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <optional>
 #include <span>
 
 #include "base/hash.hpp"
 #include "base/text.hpp"
 #include "check/nic_ports.hpp"
-#include "plan/estimate.hpp"
+#include "check/simulation.hpp"
 
 namespace rondo {
 
@@ -26,6 +27,10 @@ constexpr std::uint64_t simulated_tile_steps = 1 << 10;
 constexpr std::size_t most_simulated = 10;
 // and only such as are not estimated to take so many times as long as the first of them.
 constexpr double not_worth_while = 4;
+// As soon as so many steps have been simulated, a millisecond or two, no further plan is, unless
+// these are too few to compare.
+constexpr std::uint64_t most_simulated_steps = 1 << 14;
+constexpr std::size_t least_simulated = 3;
 // Predictions are not exact enough to tell such times from each other.
 constexpr double as_fast = 1.02;
 // Streams that meet at one port lose time that no prediction knows of: the network's queues run
@@ -59,16 +64,21 @@ std::size_t most_senders(const Plan& plan, const CostModel& model, std::size_t e
   return most;
 }
 
+bool takes_less_time(const Prediction& a, const Prediction& b) {
+  return a.picoseconds < b.picoseconds;
+}
+
 using Places = std::vector<std::size_t>;  // of predictions, in their order
 
-// Those that take no more than so many times as long as the fastest of `some`.
+// Those that take no more than so many times as long as the fastest of `some`, itself among them.
 Places nearly_fastest(const std::vector<Prediction>& all, const Places& some, double times) {
   auto fastest = std::numeric_limits<std::int64_t>::max();
   for (const std::size_t place : some) fastest = std::min(fastest, all[place].picoseconds);
   Places found;
   for (const std::size_t place : some) {
-    const auto time = static_cast<double>(all[place].picoseconds);
-    if (time <= times * static_cast<double>(fastest)) found.push_back(place);
+    const std::int64_t time = all[place].picoseconds;
+    const bool near = static_cast<double>(time) <= times * static_cast<double>(fastest);
+    if (near || time == fastest) found.push_back(place);
   }
   return found;
 }
@@ -93,21 +103,25 @@ Places with_fewest_senders(const std::vector<Prediction>& all, const Places& som
 }
 
 // The fastest first; but before them the simplest of those that are as fast, where there are
-// several hosts as the fastest with few senders.
-void rank(std::vector<Prediction>& simplest_first, const CostModel& model) {
+// several hosts as the fastest with few senders. Says why that one is the first.
+Cause rank(std::vector<Prediction>& simplest_first, const CostModel& model) {
   std::vector<Prediction>& all = simplest_first;
-  if (all.empty()) return;
-  Places best(all.size());
-  std::iota(best.begin(), best.end(), std::size_t{0});
+  if (all.empty()) return Cause::fastest;
+  Places places(all.size());
+  std::iota(places.begin(), places.end(), std::size_t{0});
+  const std::size_t simplest = nearly_fastest(all, places, as_fast).front();
+  const std::int64_t fastest =
+      std::min_element(all.begin(), all.end(), takes_less_time)->picoseconds;
   if (is_simulated(model.ranks) && spans_hosts(model)) {
-    best = with_fewest_senders(all, nearly_fastest(all, best, worth_few_senders), model);
+    places = with_fewest_senders(all, nearly_fastest(all, places, worth_few_senders), model);
   }
-  const auto simplest =
-      all.begin() + static_cast<std::ptrdiff_t>(nearly_fastest(all, best, as_fast).front());
-  std::rotate(all.begin(), simplest, simplest + 1);
-  std::stable_sort(all.begin() + 1, all.end(), [](const Prediction& a, const Prediction& b) {
-    return a.picoseconds < b.picoseconds;
-  });
+  const std::size_t chosen = nearly_fastest(all, places, as_fast).front();
+  Cause cause = chosen == simplest ? Cause::simplest : Cause::few_streams;
+  if (all[chosen].picoseconds == fastest) cause = Cause::fastest;
+  const auto first = all.begin() + static_cast<std::ptrdiff_t>(chosen);
+  std::rotate(all.begin(), first, first + 1);
+  std::stable_sort(all.begin() + 1, all.end(), takes_less_time);
+  return cause;
 }
 
 }  // namespace
@@ -124,7 +138,10 @@ std::uint64_t SizeClass::first_of(int size_class) {
 }
 
 Planner::Planner(Site site, CostModel model, Wishes wishes)
-    : site_(std::move(site)), model_(std::move(model)), wishes_(std::move(wishes)) {
+    : site_(std::move(site)),
+      model_(std::make_unique<const CostModel>(std::move(model))),
+      wishes_(std::move(wishes)),
+      estimates_(site_, *model_) {
   for (int i = 0; i < collective_count; ++i) tables_.push_back(std::make_unique<Table>());
 }
 
@@ -136,72 +153,133 @@ Result<Planner> Planner::make(const Topology& topology, const CostTable& costs, 
   return Planner(std::move(site).value(), std::move(model).value(), std::move(wishes));
 }
 
+bool is_planned(Cause cause) {
+  return cause != Cause::wish && cause != Cause::rule;
+}
+
 bool is_simulated(int ranks) {
   return ranks <= most_simulated_ranks;
 }
 
+namespace {
+
+Result<std::int64_t> estimated_time(const Candidate& candidate, const CostModel& model,
+                                    std::uint64_t bytes) {
+  const Plan& plan = candidate.plan;
+  const Result<Estimate> estimate =
+      Estimate::make(plan, theory(plan), model, tellers(model, plan.arrangement.get()));
+  if (!estimate) return estimate.error();
+  return in_picoseconds(estimate.value().seconds(bytes, candidate.tile_bytes));
+}
+
+// Of a candidate whose programs these are. What takes longer than can be simulated is estimated.
+Result<std::int64_t> simulated_time(const Cast& cast, const Candidate& candidate,
+                                    const CostModel& model, std::uint64_t bytes,
+                                    std::uint64_t& steps) {
+  const Workload workload{.bytes = bytes, .element_bytes = 1, .tile_bytes = candidate.tile_bytes};
+  const Result<Simulation> simulation =
+      simulate_over(cast, model, nullptr, workload,
+                    {.most_tiles = simulated_tiles, .most_tile_steps = simulated_tile_steps});
+  if (!simulation) return estimated_time(candidate, model, bytes);
+  steps += simulation.value().simulated_steps;
+  return in_picoseconds(simulation.value().seconds);
+}
+
+// Candidates that have one plan stand side by side.
+struct SamePlan {
+  std::size_t begin = 0;
+  std::size_t end = 0;
+  std::int64_t shortest = 0;  // of their times
+};
+
+std::vector<SamePlan> by_plan(const std::vector<Prediction>& some) {
+  std::vector<SamePlan> found;
+  for (std::size_t i = 0; i < some.size(); ++i) {
+    if (i == 0 || !(some[i].candidate.plan == some[i - 1].candidate.plan)) {
+      found.push_back({i, i, some[i].picoseconds});
+    }
+    found.back().end = i + 1;
+    found.back().shortest = std::min(found.back().shortest, some[i].picoseconds);
+  }
+  return found;
+}
+
+// Those with the shortest times first, as many as there is time for; in the order given.
+Result<std::vector<Prediction>> simulate_some(const std::vector<Prediction>& some,
+                                              const CostModel& model, std::uint64_t bytes,
+                                              std::uint64_t most_steps) {
+  std::vector<SamePlan> plans = by_plan(some);
+  std::stable_sort(plans.begin(), plans.end(),
+                   [](const SamePlan& a, const SamePlan& b) { return a.shortest < b.shortest; });
+  std::vector<std::optional<std::int64_t>> times(some.size());
+  std::uint64_t steps = 0;
+  for (std::size_t i = 0; i < plans.size() && (i < least_simulated || steps < most_steps); ++i) {
+    const Result<Cast> cast = make_cast(some[plans[i].begin].candidate.plan, model);
+    if (!cast) return cast.error();
+    for (std::size_t place = plans[i].begin; place < plans[i].end; ++place) {
+      const Result<std::int64_t> time =
+          simulated_time(cast.value(), some[place].candidate, model, bytes, steps);
+      if (!time) return time.error();
+      times[place] = time.value();
+    }
+  }
+  std::vector<Prediction> predictions;
+  for (std::size_t i = 0; i < some.size(); ++i) {
+    if (times[i]) predictions.push_back({some[i].candidate, *times[i]});
+  }
+  return predictions;
+}
+
+// Those worth simulating.
+void keep_the_shortest(std::vector<Prediction>& estimated) {
+  std::vector<std::int64_t> times;
+  for (const Prediction& one : estimated) times.push_back(one.picoseconds);
+  std::sort(times.begin(), times.end());
+  const std::int64_t most = times[std::min(most_simulated, times.size()) - 1];
+  const double limit =
+      std::min(static_cast<double>(most), not_worth_while * static_cast<double>(times[0]));
+  std::erase_if(estimated, [limit](const Prediction& one) {
+    return static_cast<double>(one.picoseconds) > limit;
+  });
+}
+
+}  // namespace
+
 Result<std::int64_t> predicted_time(const Candidate& candidate, const CostModel& model,
                                     std::uint64_t bytes) {
-  double seconds = 0;
-  if (is_simulated(model.ranks)) {
-    const Workload workload{.bytes = bytes, .element_bytes = 1, .tile_bytes = candidate.tile_bytes};
-    const Result<Simulation> simulation =
-        simulate(candidate.plan, model, workload,
-                 {.most_tiles = simulated_tiles, .most_tile_steps = simulated_tile_steps});
-    if (!simulation) return simulation.error();
-    seconds = simulation.value().seconds;
-  } else {
-    const Result<Estimate> estimate = Estimate::make(candidate.plan, model);
-    if (!estimate) return estimate.error();
-    seconds = estimate.value().seconds(bytes, candidate.tile_bytes);
-  }
-  return static_cast<std::int64_t>(std::llround(seconds * 1e12));
+  if (!is_simulated(model.ranks)) return estimated_time(candidate, model, bytes);
+  const Result<Cast> cast = make_cast(candidate.plan, model);
+  if (!cast) return cast.error();
+  std::uint64_t steps = 0;
+  return simulated_time(cast.value(), candidate, model, bytes, steps);
 }
 
 Result<std::vector<Prediction>> Planner::predict(Collective collective, std::uint64_t bytes,
                                                  const Pins& pins) const {
-  return predict(candidates(site_, collective, bytes, pins), bytes);
-}
-
-Result<std::vector<Prediction>> Planner::predict(std::vector<Candidate> some,
-                                                 std::uint64_t bytes) const {
-  std::vector<Prediction> predictions;
-  std::optional<Error> reason;
-  for (Candidate& candidate : some) {
-    const Result<std::int64_t> time = predicted_time(candidate, model_, bytes);
-    if (time) {
-      predictions.push_back({std::move(candidate), time.value()});
-    } else {
-      reason = time.error();
-    }
-  }
-  if (predictions.empty() && reason) return *reason;
-  rank(predictions, model_);
+  const std::vector<Candidate> all = candidates(site_, collective, bytes, pins);
+  Result<std::vector<Prediction>> predictions = predictions_of(all, bytes);
+  if (predictions) rank(predictions.value(), *model_);
   return predictions;
 }
 
-// Those that are worth simulating.
-std::vector<Candidate> Planner::shortlist(std::vector<Candidate> all, std::uint64_t bytes) const {
-  if (!is_simulated(site_.ranks) || all.size() < 2) return all;
-  std::vector<double> seconds;
-  std::optional<Estimate> estimate;
-  for (const Candidate& one : all) {
-    if (!estimate || !(estimate->plan() == one.plan)) {
-      Result<Estimate> made = Estimate::make(one.plan, model_);
-      if (!made) return all;  // the simulation says why
-      estimate.emplace(std::move(made).value());
-    }
-    seconds.push_back(estimate->seconds(bytes, one.tile_bytes));
-  }
-  std::vector<double> sorted = seconds;
-  std::sort(sorted.begin(), sorted.end());
-  const double limit =
-      std::min(sorted[std::min(most_simulated, sorted.size()) - 1], not_worth_while * sorted[0]);
-  std::vector<Candidate> kept;
-  for (std::size_t i = 0; i < all.size(); ++i) {
-    if (seconds[i] <= limit) kept.push_back(std::move(all[i]));
-  }
-  return kept;
+Result<std::vector<Prediction>> Planner::predictions_of(const std::vector<Candidate>& all,
+                                                        std::uint64_t bytes) const {
+  if (!is_simulated(site_.ranks)) return Estimates(site_, *model_).of(all, bytes, HUGE_VAL);
+  std::vector<Prediction> some;
+  for (const Candidate& candidate : all) some.push_back({candidate});
+  return simulate_some(some, *model_, bytes, UINT64_MAX);
+}
+
+// Of those that the closed form finds worth while; above so many ranks, as that says.
+Result<std::vector<Prediction>> Planner::predict_few(const std::vector<Candidate>& all,
+                                                     std::uint64_t bytes) {
+  const bool will_simulate = is_simulated(site_.ranks);
+  if (will_simulate && all.size() < 2) return predictions_of(all, bytes);
+  Result<std::vector<Prediction>> estimated =
+      estimates_.of(all, bytes, will_simulate ? not_worth_while : as_fast);
+  if (!estimated || !will_simulate || estimated.value().empty()) return estimated;
+  keep_the_shortest(estimated.value());
+  return simulate_some(estimated.value(), *model_, bytes, most_simulated_steps);
 }
 
 // What may decide, the strongest first; the last one always can.
@@ -239,8 +317,9 @@ Result<Choice> Planner::decide(Collective collective, std::uint64_t bytes) {
   bool passed_over = false;
   for (const Pinned& pinned : asked_for(collective, bytes)) {
     Result<std::vector<Prediction>> predictions =
-        predict(shortlist(candidates(site_, collective, bytes, pinned.pins), bytes), bytes);
+        predict_few(candidates(site_, collective, bytes, pinned.pins), bytes);
     if (!predictions) return predictions.error();
+    const Cause cause = rank(predictions.value(), *model_);
     if (predictions.value().empty()) {
       passed_over = true;
       if (!pinned.about.empty()) {
@@ -249,14 +328,16 @@ Result<Choice> Planner::decide(Collective collective, std::uint64_t bytes) {
       }
       continue;
     }
-    Prediction& best = predictions.value().front();
-    Choice choice{std::move(best.candidate.plan),
-                  best.candidate.tile_bytes,
-                  pinned.cause,
-                  pinned.rule_line,
-                  passed_over,
-                  best.picoseconds,
-                  0};
+    const Prediction& best = predictions.value().front();
+    const Prediction& fastest =
+        *std::min_element(predictions.value().begin(), predictions.value().end(), takes_less_time);
+    Choice choice{.plan = best.candidate.plan,
+                  .tile_bytes = best.candidate.tile_bytes,
+                  .cause = is_planned(pinned.cause) ? cause : pinned.cause,
+                  .rule_line = pinned.rule_line,
+                  .wish_passed_over = passed_over,
+                  .picoseconds = best.picoseconds,
+                  .fastest = fastest};
     choice.hash = plan_hash(choice.plan, choice.tile_bytes);
     return choice;
   }
@@ -279,7 +360,8 @@ Result<std::vector<Planner::Range>> Planner::ranges(Collective collective, std::
   const int last = collective == Collective::barrier ? 0 : SizeClass::of(most);
   std::vector<Range> found;
   const auto same = [](const Choice& a, const Choice& b) {
-    return a.candidate() == b.candidate() && a.cause == b.cause && a.rule_line == b.rule_line;
+    const bool same_cause = a.cause == b.cause || (is_planned(a.cause) && is_planned(b.cause));
+    return same_cause && a.candidate() == b.candidate() && a.rule_line == b.rule_line;
   };
   for (int next = 0; next <= last;) {
     const Result<const Choice*> choice = choose(collective, SizeClass::first_of(next));

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "plan/candidates.hpp"
+#include "plan/estimates.hpp"
 #include "plan/rules.hpp"
 #include "rondo/simulate.hpp"
 
@@ -30,18 +31,15 @@ struct Wishes {
   std::vector<Rule> rules = {};
 };
 
-/// A candidate and its time in integers, so that comparing means the same on all ranks.
-struct Prediction {
-  Candidate candidate;
-  std::int64_t picoseconds = 0;
-  double seconds() const { return static_cast<double>(picoseconds) * 1e-12; }
-};
-
 enum class Cause : std::uint8_t {
-  fastest,  ///< of all candidates
-  wish,     ///< the algorithm was asked for
-  rule,     ///< a rule is about it
+  fastest,      ///< of the candidates
+  simplest,     ///< of those that are as good as the fastest
+  few_streams,  ///< into a port from other hosts; nearly as fast as the fastest
+  wish,         ///< the algorithm was asked for
+  rule,         ///< a rule is about it
 };
+/// Whether the planner was free to choose.
+bool is_planned(Cause cause);
 
 struct Choice {
   Plan plan;
@@ -50,6 +48,7 @@ struct Choice {
   int rule_line = 0;              ///< with Cause::rule
   bool wish_passed_over = false;  ///< something asked for cannot be had
   std::int64_t picoseconds = 0;   ///< predicted for the smallest size of the class
+  Prediction fastest = {};        ///< of those that it was chosen from
   std::uint64_t hash = 0;         ///< of plan and tiles, the same for every root
   Candidate candidate() const { return {plan, tile_bytes}; }
 };
@@ -68,7 +67,7 @@ class Planner {
 
   int ranks() const { return site_.ranks; }
   const Site& site() const { return site_; }
-  const CostModel& model() const { return model_; }
+  const CostModel& model() const { return *model_; }
 
   /// `bytes` is the size of the vector of the collective: what one rank contributes, times the
   /// ranks for collectives with blocks. The plan is for root 0. Valid as long as the planner.
@@ -107,16 +106,19 @@ class Planner {
   };
 
   std::vector<Pinned> asked_for(Collective collective, std::uint64_t bytes) const;
-  Result<std::vector<Prediction>> predict(std::vector<Candidate> some, std::uint64_t bytes) const;
-  std::vector<Candidate> shortlist(std::vector<Candidate> all, std::uint64_t bytes) const;
+  Result<std::vector<Prediction>> predictions_of(const std::vector<Candidate>& all,
+                                                 std::uint64_t bytes) const;
+  Result<std::vector<Prediction>> predict_few(const std::vector<Candidate>& all,
+                                              std::uint64_t bytes);
   Result<Choice> decide(Collective collective, std::uint64_t bytes);
   void note(std::string text);
 
   using Table = std::array<std::unique_ptr<const Choice>, SizeClass::count>;
 
   Site site_;
-  CostModel model_;
+  std::unique_ptr<const CostModel> model_;
   Wishes wishes_;
+  Estimates estimates_;
   std::vector<std::unique_ptr<Table>> tables_;  // by collective
   std::vector<std::string> notes_;
   std::vector<std::string> noted_;

@@ -35,12 +35,13 @@ std::vector<PortRates::Pair> PortRates::pairs(int round) const {
     if (!is_fast[host]) slow.push_back(static_cast<int>(host));
   }
   // Those first that have had no fast partner yet.
-  std::stable_partition(slow.begin(), slow.end(), [&](int host) {
-    return std::none_of(measured_.begin(), measured_.end(), [&](const Pair& pair) {
-      return (pair.first == host && is_fast[static_cast<std::size_t>(pair.second)]) ||
-             (pair.second == host && is_fast[static_cast<std::size_t>(pair.first)]);
-    });
-  });
+  std::vector<bool> met_fast(best_.size());
+  for (const auto& [first, second] : measured_) {
+    if (is_fast[static_cast<std::size_t>(second)]) met_fast[static_cast<std::size_t>(first)] = true;
+    if (is_fast[static_cast<std::size_t>(first)]) met_fast[static_cast<std::size_t>(second)] = true;
+  }
+  std::stable_partition(slow.begin(), slow.end(),
+                        [&](int host) { return !met_fast[static_cast<std::size_t>(host)]; });
   std::vector<int> order;  // slow ones, each before a fast one, then the rest
   std::size_t used = 0;
   for (const int host : slow) {

@@ -16,7 +16,7 @@ Result<Choice> choose_uneven(Planner& planner, Collective collective, std::size_
                                    ? Algorithm::pairwise
                                    : Algorithm::one_shot;
     choice.plan = {straight, collective, planner.ranks()};
-    choice.wish_passed_over = choice.cause != Cause::fastest;
+    choice.wish_passed_over = !is_planned(choice.cause);
   }
   if (!all_know_lengths(collective)) choice.tile_bytes = 0;
   choice.hash = plan_hash(choice.plan, choice.tile_bytes);

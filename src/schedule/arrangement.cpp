@@ -54,8 +54,12 @@ Result<std::shared_ptr<const Arrangement>> Arrangement::make(std::vector<int> or
   return std::make_shared<const Arrangement>(std::move(made));
 }
 
+bool Arrangement::is_in_rank_order() const {
+  return std::is_sorted(order_.begin(), order_.end());
+}
+
 bool Arrangement::is_plain() const {
-  return groups() == 1 && weights_.empty() && std::is_sorted(order_.begin(), order_.end());
+  return groups() == 1 && weights_.empty() && is_in_rank_order();
 }
 
 }  // namespace rondo

@@ -9,13 +9,8 @@ namespace rondo {
 
 namespace {
 
-std::uint32_t clock_entry(const std::vector<std::uint32_t>& clock, int lane) {
+std::uint32_t clock_entry(std::span<const std::uint32_t> clock, int lane) {
   return lane < static_cast<int>(clock.size()) ? clock[lane] : 0;
-}
-
-void join(std::vector<std::uint32_t>& into, const std::vector<std::uint32_t>& other) {
-  if (into.size() < other.size()) into.resize(other.size());
-  for (std::size_t i = 0; i < other.size(); ++i) into[i] = std::max(into[i], other[i]);
 }
 
 }  // namespace
@@ -120,12 +115,12 @@ ProgramBuilder::Cell& ProgramBuilder::cell(Buffer buffer, std::uint32_t segment)
   return vector_cells_[program_.first_segment_of(buffer) + segment];
 }
 
-std::vector<ProgramBuilder::Access> ProgramBuilder::dependencies(int lane, const Step& step) {
-  std::vector<Access> needed;
+void ProgramBuilder::find_dependencies(int lane, const Step& step) {
+  needed_.clear();
   // Segments of a run mostly have the same past.
   const auto need = [&](Access access) {
     if (access.lane < 0 || access.lane == lane) return;
-    if (needed.empty() || needed.back() != access) needed.push_back(access);
+    if (needed_.empty() || needed_.back() != access) needed_.push_back(access);
   };
   for (const Step& part : StepParts(program_, step)) {
     if (part.has_source()) {
@@ -143,25 +138,42 @@ std::vector<ProgramBuilder::Access> ProgramBuilder::dependencies(int lane, const
       for (const Access& read : target.other_reads) need(read);
     }
   }
-  prune(lane, needed);
-  return needed;
+  prune(lane);
 }
 
 // Keeps only the accesses that neither the lane's own past nor another needed access implies.
-void ProgramBuilder::prune(int lane, std::vector<Access>& needed) const {
-  const Clock own = clocks_[lane].empty() ? Clock{} : clocks_[lane].back();
-  std::erase_if(needed, [&](Access a) { return clock_entry(own, a.lane) >= a.count; });
-  std::sort(needed.begin(), needed.end(), [](Access a, Access b) {
+void ProgramBuilder::prune(int lane) {
+  const Clock own = clock_of(lane);
+  std::erase_if(needed_, [&](Access a) { return clock_entry(own, a.lane) >= a.count; });
+  if (needed_.size() < 2) return;
+  std::sort(needed_.begin(), needed_.end(), [](Access a, Access b) {
     return a.lane != b.lane ? a.lane < b.lane : a.count > b.count;
   });
   const auto same_lane = [](Access a, Access b) { return a.lane == b.lane; };
-  needed.erase(std::unique(needed.begin(), needed.end(), same_lane), needed.end());
-  const std::vector<Access> all = needed;
-  std::erase_if(needed, [&](Access a) {
-    return std::any_of(all.begin(), all.end(), [&](Access b) {
+  needed_.erase(std::unique(needed_.begin(), needed_.end(), same_lane), needed_.end());
+  unpruned_ = needed_;
+  std::erase_if(needed_, [&](Access a) {
+    return std::any_of(unpruned_.begin(), unpruned_.end(), [&](Access b) {
       return b.lane != a.lane && clock_entry(clock_at(b), a.lane) >= a.count;
     });
   });
+}
+
+// What is known after the next step of the lane: what it waits for has happened, and itself.
+void ProgramBuilder::advance_clock(int lane) {
+  const std::size_t before = clock_of(lane).size();
+  ClockPlace place{clock_counts_.size(), std::max(before, static_cast<std::size_t>(lane) + 1)};
+  for (const Access& access : needed_) place.size = std::max(place.size, clock_at(access).size());
+  clock_counts_.resize(place.begin + place.size);
+  const std::span<std::uint32_t> clock(clock_counts_.data() + place.begin, place.size);
+  const Clock own = clock_of(lane);
+  std::copy(own.begin(), own.end(), clock.begin());
+  for (const Access& access : needed_) {
+    const Clock other = clock_at(access);
+    for (std::size_t i = 0; i < other.size(); ++i) clock[i] = std::max(clock[i], other[i]);
+  }
+  clock[lane] = static_cast<std::uint32_t>(clocks_[lane].size()) + 1;
+  clocks_[lane].push_back(place);
 }
 
 void ProgramBuilder::append(int lane, Step step) {
@@ -169,20 +181,16 @@ void ProgramBuilder::append(int lane, Step step) {
     lanes_.resize(lane + 1);
     clocks_.resize(lane + 1);
   }
-  const std::vector<Access> needed = dependencies(lane, step);
-  RONDO_INVARIANT(needed.size(), <=, step.waits.size());
-  Clock clock = clocks_[lane].empty() ? Clock{} : clocks_[lane].back();
-  for (std::size_t i = 0; i < needed.size(); ++i) {
-    RONDO_INVARIANT(static_cast<std::uint32_t>(needed[i].lane), <=, Wait::max_lane);
-    RONDO_INVARIANT(needed[i].count, <=, Wait::max_count);
-    step.waits[i].lane = static_cast<std::uint32_t>(needed[i].lane) & Wait::max_lane;
-    step.waits[i].count = needed[i].count & Wait::max_count;
-    join(clock, clock_at(needed[i]));
+  find_dependencies(lane, step);
+  RONDO_INVARIANT(needed_.size(), <=, step.waits.size());
+  for (std::size_t i = 0; i < needed_.size(); ++i) {
+    RONDO_INVARIANT(static_cast<std::uint32_t>(needed_[i].lane), <=, Wait::max_lane);
+    RONDO_INVARIANT(needed_[i].count, <=, Wait::max_count);
+    step.waits[i].lane = static_cast<std::uint32_t>(needed_[i].lane) & Wait::max_lane;
+    step.waits[i].count = needed_[i].count & Wait::max_count;
   }
-  if (static_cast<int>(clock.size()) <= lane) clock.resize(lane + 1);
-  clock[lane] = static_cast<std::uint32_t>(lanes_[lane].size()) + 1;
+  advance_clock(lane);
   lanes_[lane].push_back(step);
-  clocks_[lane].push_back(std::move(clock));
   record(lane, step);
 }
 

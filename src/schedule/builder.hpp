@@ -10,6 +10,7 @@
 // whom about what.
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "rondo/schedule.hpp"
@@ -58,7 +59,11 @@ class ProgramBuilder {
   Program finish() &&;
 
  private:
-  using Clock = std::vector<std::uint32_t>;  // steps of each lane known to have completed
+  using Clock = std::span<const std::uint32_t>;  // steps of each lane known to have completed
+  struct ClockPlace {
+    std::size_t begin = 0;
+    std::size_t size = 0;
+  };
   struct Access {
     int lane = -1;
     std::uint32_t count = 0;
@@ -74,15 +79,26 @@ class ProgramBuilder {
   void append(int lane, Step step);
   std::uint32_t about(Slice slice);
   Cell& cell(Buffer buffer, std::uint32_t segment);
-  std::vector<Access> dependencies(int lane, const Step& step);
-  void prune(int lane, std::vector<Access>& needed) const;
-  const Clock& clock_at(Access access) const { return clocks_[access.lane][access.count - 1]; }
+  void find_dependencies(int lane, const Step& step);
+  void prune(int lane);
+  Clock clock_at(Access access) const {
+    const ClockPlace place = clocks_[access.lane][access.count - 1];
+    return {clock_counts_.data() + place.begin, place.size};
+  }
+  Clock clock_of(int lane) const {
+    const auto steps = static_cast<std::uint32_t>(clocks_[lane].size());
+    return steps == 0 ? Clock{} : clock_at({lane, steps});
+  }
+  void advance_clock(int lane);
   void record(int lane, const Step& step);
 
   Program program_;
   std::vector<std::vector<Step>> lanes_;
-  std::vector<std::vector<Clock>> clocks_;  // per lane, after each step
-  std::vector<Cell> vector_cells_;          // `in` and `out`, by index in the vector
+  std::vector<std::vector<ClockPlace>> clocks_;  // per lane, after each step
+  std::vector<std::uint32_t> clock_counts_;      // of all of them
+  std::vector<Access> needed_;                   // by the step at hand
+  std::vector<Access> unpruned_;
+  std::vector<Cell> vector_cells_;  // `in` and `out`, by index in the vector
   std::vector<Cell> scratch_cells_;
 };
 

@@ -8,7 +8,6 @@
 
 #include "schedule/builder.hpp"
 #include "schedule/generators.hpp"
-#include "schedule/line.hpp"
 
 namespace rondo {
 
@@ -22,27 +21,26 @@ constexpr int channel = 0;
 
 using Final = ProgramBuilder::Final;
 
-void broadcast(ProgramBuilder& build, const Line& line) {
-  const int node = line.node_of(build.rank());
-  if (node == 0) {
-    build.send(0, line.rank_of(1), channel, in(0));
+void broadcast(ProgramBuilder& build) {
+  const int rank = build.rank();
+  if (rank == 0) {
+    build.send(0, 1, channel, in(0));
     build.copy(1, in(0), out(0));
     return;
   }
-  build.recv(rx, line.rank_of(node - 1), channel, out(0));
-  if (node + 1 < build.ranks()) build.send(tx, line.rank_of(node + 1), channel, out(0));
+  build.recv(rx, rank - 1, channel, out(0));
+  if (rank + 1 < build.ranks()) build.send(tx, rank + 1, channel, out(0));
 }
 
-void reduce(ProgramBuilder& build, const Line& line) {
-  const int node = line.node_of(build.rank());
-  const bool last = node + 1 == build.ranks();
+void reduce(ProgramBuilder& build) {
+  const int rank = build.rank();
+  const bool last = rank + 1 == build.ranks();
   Slice sum = in(0);
   if (!last) {
-    sum = node == 0 ? out(0) : build.new_scratch();
-    build.recv_reduce(rx, line.rank_of(node + 1), channel, in(0), sum,
-                      node == 0 ? Final::yes : Final::no);
+    sum = rank == 0 ? out(0) : build.new_scratch();
+    build.recv_reduce(rx, rank + 1, channel, in(0), sum, rank == 0 ? Final::yes : Final::no);
   }
-  if (node > 0) build.send(build.new_lane(), line.rank_of(node - 1), channel, sum);
+  if (rank > 0) build.send(build.new_lane(), rank - 1, channel, sum);
 }
 
 void scan(ProgramBuilder& build) {
@@ -83,10 +81,10 @@ Program chain(const Plan& plan, int rank) {
   ProgramBuilder build(plan, rank, Shape{});
   switch (plan.collective) {
     case Collective::broadcast:
-      broadcast(build, Line(plan));
+      broadcast(build);
       break;
     case Collective::reduce:
-      reduce(build, Line(plan));
+      reduce(build);
       break;
     case Collective::scan:
       scan(build);

@@ -1,7 +1,8 @@
 #pragma once
 
 // One generator a file. Each says what its rank does and nothing else; make_program() dispatches.
-// The arguments have been checked: ranks >= 1, rank and root in range, radix >= 2.
+// The arguments have been checked: ranks >= 1, rank and root in range, radix >= 2. Generators that
+// are arranged along a line see the numbers on it: no arrangement, and 0 for the root.
 
 #include "rondo/schedule.hpp"
 
@@ -23,6 +24,14 @@ Program pairwise(const Plan& plan, int rank);
 Program bruck(const Plan& plan, int rank);
 Program two_level(const Plan& plan, int rank);
 Program chain_tree(const Plan& plan, int rank);
+
+/// What an arrangement is to a schedule.
+enum class Arranged : std::uint8_t {
+  never,       ///< nothing: it knows the ranks by their own numbers
+  along_line,  ///< only who stands where on a Line
+  by_itself,   ///< its generator looks at it
+};
+Arranged arranged(Algorithm algorithm, Collective collective);
 
 /// Whether make_program() has a program for each rank of this plan.
 Result<> check_plan(const Plan& plan);

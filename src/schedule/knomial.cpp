@@ -2,7 +2,7 @@
 // "Optimization of collective communication operations in MPICH", Int. J. High Perform. Comput.
 // Appl. 19 (2005); for radix 2 it is the binomial tree.
 //
-//   Write a rank, counted from the root, in base k. Its parent has the lowest non-zero digit
+//   Write the number of a rank in base k. Its parent has the lowest non-zero digit
 //   cleared; its children set one of the zeros below that digit. Radix 2, eight ranks:
 //
 //                  000
@@ -25,15 +25,6 @@ namespace rondo {
 namespace {
 
 constexpr int channel = 0;
-
-// The same tree with its root at `root`.
-TreePlace place_below(int root, const Plan& plan, int rank) {
-  const auto from_root = [&](int node) { return (node + root) % plan.ranks; };
-  TreePlace place = knomial_place(plan.radix, (rank - root + plan.ranks) % plan.ranks, plan.ranks);
-  if (place.parent) place.parent = from_root(*place.parent);
-  for (int& child : place.children) child = from_root(child);
-  return place;
-}
 
 }  // namespace
 
@@ -60,7 +51,7 @@ Program knomial(const Plan& plan, int rank) {
   if (plan.collective == Collective::gather) return knomial_gather(plan, rank);
   if (plan.collective == Collective::scatter) return knomial_scatter(plan, rank);
   ProgramBuilder build(plan, rank, Shape{});
-  const TreePlace place = place_below(plan.root, plan, rank);
+  const TreePlace place = knomial_place(plan.radix, rank, plan.ranks);
   if (plan.collective == Collective::broadcast && !place.parent) {
     build.copy(build.new_lane(), in(0), out(0));
   }

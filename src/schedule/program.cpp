@@ -7,6 +7,7 @@
 #include "rondo/schedule.hpp"
 #include "schedule/builder.hpp"
 #include "schedule/generators.hpp"
+#include "schedule/line.hpp"
 #include "schedule/text.hpp"
 
 namespace rondo {
@@ -54,27 +55,29 @@ namespace {
 struct Generator {
   Program (*make)(const Plan& plan, int rank) = nullptr;
   std::vector<Collective> collectives = {};
+  Arranged arranged =
+      Arranged::never;  // where blocks and prefixes do not tie ranks to their numbers
 };
 
 const Generator& generator_of(Algorithm algorithm) {
   using enum Collective;
   static const std::array<Generator, algorithm_count> generators = {{
       {},  // automatic
-      {&ring, {allreduce, allgather, reduce_scatter}},
-      {&double_tree, {allreduce, broadcast, reduce, barrier}},
+      {&ring, {allreduce, allgather, reduce_scatter}, Arranged::by_itself},
+      {&double_tree, {allreduce, broadcast, reduce, barrier}, Arranged::along_line},
       {&direct,
        {allreduce, allgather, reduce_scatter, barrier, gather, scatter, alltoall}},  // one_shot
       {&direct, {allreduce}},                                                        // two_shot
-      {&knomial, {allreduce, broadcast, reduce, barrier, gather, scatter}},
-      {&circulant, {allreduce, allgather, reduce_scatter}},
-      {&recursive_doubling, {allreduce, barrier, scan, exscan}},
-      {&halving_doubling, {allreduce}},
-      {&chain, {broadcast, reduce, scan, exscan}},
-      {&scatter_allgather, {broadcast}},
+      {&knomial, {allreduce, broadcast, reduce, barrier, gather, scatter}, Arranged::along_line},
+      {&circulant, {allreduce, allgather, reduce_scatter}, Arranged::along_line},
+      {&recursive_doubling, {allreduce, barrier, scan, exscan}, Arranged::along_line},
+      {&halving_doubling, {allreduce}, Arranged::along_line},
+      {&chain, {broadcast, reduce, scan, exscan}, Arranged::along_line},
+      {&scatter_allgather, {broadcast}, Arranged::along_line},
       {&pairwise, {alltoall}},
       {&bruck, {alltoall}},
-      {&two_level, {allreduce}},
-      {&chain_tree, {allreduce, broadcast, reduce}},
+      {&two_level, {allreduce}, Arranged::by_itself},
+      {&chain_tree, {allreduce, broadcast, reduce}, Arranged::by_itself},
   }};
   return generators[static_cast<std::size_t>(algorithm)];
 }
@@ -84,6 +87,12 @@ const Generator& generator_of(Algorithm algorithm) {
 bool is_supported(Algorithm algorithm, Collective collective) {
   const std::vector<Collective>& collectives = generator_of(algorithm).collectives;
   return std::find(collectives.begin(), collectives.end(), collective) != collectives.end();
+}
+
+Arranged arranged(Algorithm algorithm, Collective collective) {
+  const Arranged any = generator_of(algorithm).arranged;
+  const bool numbers_matter = has_blocks(collective) || reduces_prefix(collective);
+  return any == Arranged::along_line && numbers_matter ? Arranged::never : any;
 }
 
 bool is_supported_uneven(Algorithm algorithm, Collective collective) {
@@ -180,6 +189,22 @@ Program alone(const Plan& plan) {
   return std::move(build).finish();
 }
 
+namespace {
+
+Program make_along_line(const Plan& plan, int rank) {
+  const Line line(plan);
+  const Plan numbered{plan.algorithm, plan.collective, plan.ranks, 0, plan.radix, plan.channels};
+  Program program = generator_of(plan.algorithm).make(numbered, line.number_of(rank));
+  program.plan = plan;
+  program.rank = rank;
+  for (Step& step : program.steps) {
+    if (step.is_message()) step.peer = line.rank_at(step.peer);
+  }
+  return program;
+}
+
+}  // namespace
+
 Result<Program> make_program(const Plan& plan, int rank) {
   if (Result<> checked = check_plan(plan); !checked) return checked.error();
   if (rank < 0 || rank >= plan.ranks) {
@@ -187,6 +212,9 @@ Result<Program> make_program(const Plan& plan, int rank) {
                  concat("rank ", rank, " is outside 0…", plan.ranks - 1));
   }
   if (plan.ranks == 1) return alone(plan);
+  if (arranged(plan.algorithm, plan.collective) == Arranged::along_line) {
+    return make_along_line(plan, rank);
+  }
   return generator_of(plan.algorithm).make(plan, rank);
 }
 

@@ -4,12 +4,11 @@
 //
 //   The root scatters the vector down a binomial tree, one segment a rank; then the segments go
 //   round a ring. A rank inside the tree keeps the segments that it has passed on, so that the ring
-//   brings each rank only what it lacks: every segment comes to every rank once. Ranks and segments
-//   are counted from the root, and subtrees are runs of segments.
+//   brings each rank only what it lacks: every segment comes to every rank once. Subtrees are runs
+//   of segments.
 
 #include "schedule/builder.hpp"
 #include "schedule/generators.hpp"
-#include "schedule/line.hpp"
 #include "schedule/tree.hpp"
 
 namespace rondo {
@@ -26,35 +25,33 @@ std::uint32_t segments_of(int node, int count) {
 }  // namespace
 
 Program scatter_allgather(const Plan& plan, int rank) {
-  const Line line(plan);
-  const int node = line.node_of(rank);
   const auto ranks = static_cast<std::uint32_t>(plan.ranks);
-  const auto own = static_cast<std::uint32_t>(node);
+  const auto own = static_cast<std::uint32_t>(rank);
   ProgramBuilder build(plan, rank, Shape{.blocks = 1, .segments = ranks});
   LateLane tx(build);
   LateLane rx(build);
-  const auto vector = node == 0 ? &in : &out;
-  const TreePlace place = knomial_place(binomial, node, plan.ranks);
+  const auto vector = rank == 0 ? &in : &out;
+  const TreePlace place = knomial_place(binomial, rank, plan.ranks);
   if (place.parent) {
-    build.recv(rx, line.rank_of(*place.parent), channel, out(own, segments_of(node, plan.ranks)));
+    build.recv(rx, *place.parent, channel, out(own, segments_of(rank, plan.ranks)));
   }
   for (const int child : place.children) {
-    build.send(tx, line.rank_of(child), channel,
+    build.send(tx, child, channel,
                vector(static_cast<std::uint32_t>(child), segments_of(child, plan.ranks)));
   }
-  // Round the ring come the segments of the nodes before, the nearest first.
+  // Round the ring come the segments of the ranks before, the nearest first.
   const auto before = [&](std::uint32_t distance) { return (own + ranks - distance) % ranks; };
-  const std::uint32_t next_has = node + 1 < plan.ranks ? segments_of(node + 1, plan.ranks) : ranks;
-  const std::uint32_t has = segments_of(node, plan.ranks);
+  const std::uint32_t next_has = rank + 1 < plan.ranks ? segments_of(rank + 1, plan.ranks) : ranks;
+  const std::uint32_t has = segments_of(rank, plan.ranks);
   for (std::uint32_t distance = 0; distance < ranks; ++distance) {
     if (distance < ranks - next_has) {
-      build.send(tx, line.rank_of(node + 1), channel, vector(before(distance), 1));
+      build.send(tx, rank + 1, channel, vector(before(distance), 1));
     }
     if (distance < ranks - has) {
-      build.recv(rx, line.rank_of(node - 1), channel, out(before(distance + 1)));
+      build.recv(rx, rank - 1, channel, out(before(distance + 1)));
     }
   }
-  if (node == 0) build.copy(build.new_lane(), in(0, ranks), out(0, ranks));
+  if (rank == 0) build.copy(build.new_lane(), in(0, ranks), out(0, ranks));
   return std::move(build).finish();
 }
 

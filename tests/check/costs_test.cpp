@@ -65,16 +65,17 @@ TEST(CostText, AnyTableComesBackBitByBit) {
   for (int round = 0; round < 500; ++round) {
     CostTable table;
     const auto number = [&] { return random() % 8 == 0 ? 0 : std::pow(10, exponent(random)); };
+    const auto rate = [&] { return std::min(number(), 1e-3); };
     table.start_s = number();
-    table.reduce_byte_s = number();
-    table.copy_byte_s = number();
+    table.reduce_byte_s = rate();
+    table.copy_byte_s = rate();
     table.switch_s = number();
     for (auto& link : table.links) {
       if (random() % 2 == 0) continue;
-      link = LinkCost{number(), number(), number(), number(), random() >> (random() % 64)};
+      link = LinkCost{number(), number(), rate(), rate(), random() >> (random() % 64)};
     }
     for (std::size_t host = random() % 4; host > 0; --host) {
-      table.ports.push_back({"host-" + std::to_string(host), number()});
+      table.ports.push_back({"host-" + std::to_string(host), rate()});
     }
     EXPECT_EQ(table_of(to_text(table)), table) << to_text(table);
   }
@@ -105,6 +106,12 @@ TEST(CostText, ErrorsNameTheLineAndWhatIsRight) {
   EXPECT_EQ(refusal(header + "port"),
             "cost text: line 2: expected the id of a host, as `rondo topo --text` shows it, found "
             "the end of the line");
+  EXPECT_EQ(refusal(header + "l3 latency 1us\nnet wire 999B/s"),
+            "cost text: line 3: expected a rate such as 5.1GB/s or 800MB/s, a time a byte such as "
+            "0.2ns/B, or unlimited; 1kB/s is the slowest, found '999B/s'");
+  EXPECT_EQ(refusal(header + "rank reduce 1000001ns/B").substr(0, 41),
+            "cost text: line 2: expected a rate such a");
+  EXPECT_EQ(refusal(header + "net wire 1kB/s"), "none");
   EXPECT_EQ(refusal(header + "port h1"),
             "cost text: line 2: expected one of wire, found the end of the line");
   EXPECT_EQ(refusal(header + "port h1 wire 1GB/s\nport h1 wire 2GB/s"),
@@ -232,7 +239,7 @@ TEST(TopologyModel, PortsHaveTheRatesOfTheirHosts) {
   const Result<CostModel> refused = make_cost_model(topology, table);
   ASSERT_FALSE(refused.ok());
   EXPECT_EQ(refused.error().text(), "the cost of a port of host " + topology.hosts[1].id +
-                                        " makes no sense: a byte takes from 0 to 1000 s");
+                                        " makes no sense: a byte takes from 0 to 0.001 s");
 }
 
 TEST(TopologyModel, APortIsOneForAllClasses) {
@@ -255,7 +262,8 @@ TEST(TopologyModel, RefusesWhatIsNoWorldOrNoCost) {
   CostTable negative = some_costs();
   link_of(negative, PathClass::l3)->latency_s = -1;
   EXPECT_EQ(refusal(make_cost_model(topology, negative)),
-            "the costs of paths of class L3 make no sense: each is from 0 to 1000 s");
+            "the costs of paths of class L3 make no sense: each is from 0 to 1000 s, and of a byte "
+            "to 0.001 s");
   CostTable endless = some_costs();
   endless.start_s = HUGE_VAL;
   EXPECT_FALSE(make_cost_model(topology, endless).ok());

@@ -39,6 +39,20 @@ double seconds(const Plan& plan, const CostModel& model, const Workload& workloa
   return simulation ? simulation.value().seconds : -1;
 }
 
+TEST(Simulate, WhatTakesForEverIsRefusedNotMiscounted) {
+  const LinkCost slow{.latency_s = 1000, .overhead_s = 1000, .byte_s = 1e-3};
+  for (const auto& [plan, bytes] :
+       {std::pair(plan_of(Algorithm::ring, 4096), std::uint64_t{8}),
+        std::pair(plan_of(Algorithm::chain, 4, Collective::broadcast), std::uint64_t{1} << 50)}) {
+    const auto refused = simulate(plan, uniform(plan.ranks, slow), {.bytes = bytes});
+    ASSERT_FALSE(refused.ok());
+    EXPECT_EQ(refused.error().text(),
+              "the call takes longer than 26 days on this machine: it is not simulated");
+  }
+  const Plan two = plan_of(Algorithm::ring, 2);
+  EXPECT_NEAR(seconds(two, uniform(2, slow), {.bytes = 1 << 20}), 2 * (3000 + 524.288), 1e-3);
+}
+
 TEST(Simulate, RingTakesWhatLogGopsimSays) {
   const Workload small{.bytes = 8};
   for (const Folding folding : {Folding::never, Folding::always}) {

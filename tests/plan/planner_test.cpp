@@ -337,7 +337,10 @@ TEST(Planner, AvoidsStreamsThatMeetAtOnePort) {
   };
   EXPECT_LE(first(Algorithm::two_shot).picoseconds, first(Algorithm::ring).picoseconds);
   EXPECT_EQ(all.front().candidate, first(Algorithm::ring).candidate);
-  EXPECT_EQ(choice_of(planner, Collective::allreduce, 16 * mib).plan.algorithm, Algorithm::ring);
+  const Choice& choice = choice_of(planner, Collective::allreduce, 16 * mib);
+  EXPECT_EQ(choice.plan.algorithm, Algorithm::ring);
+  EXPECT_EQ(choice.cause,
+            choice.picoseconds == choice.fastest.picoseconds ? Cause::fastest : Cause::few_streams);
 }
 
 TEST(Planner, AWeightedRingComesNearToTheTimeOfItsLinks) {
@@ -374,6 +377,51 @@ TEST(Rules, GoBeforeThePlannerAndBehindWishes) {
   wishes.algorithm = Algorithm::two_shot;
   Planner wished = planner_of(one_host(4), wishes);
   EXPECT_EQ(choice_of(wished, Collective::allreduce, 4096).plan.algorithm, Algorithm::two_shot);
+}
+
+// The cause is what really decided, and both forms of the explanation say so.
+TEST(Explain, SaysWhichRuleDecided) {
+  std::set<Cause> causes;
+  for (const Topology& topology :
+       {one_host(5), hosts_in_turns(2, 4), synthetic_topology("4 hosts x 1 cores").value()}) {
+    Planner planner = planner_of(topology, {}, costs_with_slow_port(topology, 1));
+    for (const Collective collective : {Collective::allreduce, Collective::broadcast}) {
+      for (std::uint64_t bytes = 4; bytes <= 64 * mib; bytes *= 2) {
+        const Choice& choice = choice_of(planner, collective, bytes);
+        causes.insert(choice.cause);
+        const bool fastest = choice.picoseconds == choice.fastest.picoseconds;
+        EXPECT_EQ(choice.cause == Cause::fastest, fastest);
+        EXPECT_LE(choice.fastest.picoseconds, choice.picoseconds);
+        const double excess = static_cast<double>(choice.picoseconds) /
+                              static_cast<double>(choice.fastest.picoseconds);
+        EXPECT_LE(excess, choice.cause == Cause::simplest ? 1.02 : 1.05 * 1.02);
+        const Question question{collective, bytes, "about"};
+        const std::string text = explain(planner, question).value();
+        const std::string json = explain_json(planner, question).value();
+        const auto says = [&](const char* words, const char* word) {
+          EXPECT_NE(text.find(words), std::string::npos) << words << "\n" << text;
+          EXPECT_NE(json.find(std::string("\"because\":\"") + word + "\",\"passed_over"),
+                    std::string::npos)
+              << json;
+        };
+        if (choice.cause == Cause::fastest) says("it is predicted to be the fastest", "fastest");
+        if (choice.cause == Cause::simplest) says(", and simpler", "simplest");
+        if (choice.cause == Cause::few_streams) says("from fewer ranks of other", "few_streams");
+      }
+    }
+  }
+  EXPECT_EQ(causes, (std::set{Cause::fastest, Cause::simplest, Cause::few_streams}));
+}
+
+TEST(Planner, PlansWhatTakesForEver) {
+  CostTable costs = default_costs("tcp");
+  for (auto& link : costs.links) {
+    if (link) link->byte_s = 1e-3;
+  }
+  Planner planner = planner_of(one_host(4), {}, costs);
+  for (std::uint64_t bytes = 1; bytes < std::uint64_t{1} << 62; bytes *= 8) {
+    EXPECT_GT(choice_of(planner, Collective::allreduce, bytes).picoseconds, 0) << bytes;
+  }
 }
 
 TEST(Explain, SaysWhatAndWhy) {

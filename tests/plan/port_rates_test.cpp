@@ -50,6 +50,12 @@ TEST(PortRates, SeveralMayBeSlow) {
   }
 }
 
+TEST(PortRates, OfThousandsOfHostsAnyFewMayBeSlow) {
+  std::vector<double> byte_s(4099, 1);
+  for (std::size_t slow = 5; slow < byte_s.size(); slow += 37) byte_s[slow] = slow % 2 == 0 ? 2 : 3;
+  EXPECT_EQ(found(byte_s), byte_s);
+}
+
 TEST(PortRates, OneGoodRoundIsEnough) {
   EXPECT_EQ(found({1, 1, 1, 1}, {1.5, 1, 2}), std::vector<double>(4, 1));
   EXPECT_EQ(found({1, 1, 1, 2}, {1, 1.5, 1}), (std::vector<double>{1, 1, 1, 2}));

@@ -6,6 +6,7 @@
 
 #include "golden.hpp"
 #include "rondo/schedule.hpp"
+#include "schedule/generators.hpp"
 #include "schedule/tree.hpp"
 
 namespace rondo::testing {
@@ -238,6 +239,41 @@ TEST(Chain, FollowsTheOrderOfAnArrangement) {
         EXPECT_EQ(step.peer, next);
       }
       rank = next;
+    }
+  }
+}
+
+TEST(Chain, GoesRoundTheGroupOfTheRootFirst) {
+  Plan plan{Algorithm::chain, Collective::broadcast, 9, 1};
+  plan.arrangement = Arrangement::make({8, 7, 6, 5, 4, 3, 2, 1, 0}, {2, 3, 4}).value();
+  std::vector<int> line = {1};
+  for (;;) {
+    const Program program = make_program(plan, line.back()).value();
+    const auto sent = std::find_if(program.steps.begin(), program.steps.end(),
+                                   [](const Step& step) { return step.op == StepOp::send; });
+    if (sent == program.steps.end()) break;
+    line.push_back(sent->peer);
+  }
+  EXPECT_EQ(line, (std::vector<int>{1, 0, 3, 2, 8, 7, 6, 5, 4}));
+}
+
+// Blocks and prefixes are tied to the numbers of ranks, and who talks to everybody has no order.
+TEST(Generators, OnlyTheOrderOfTheOthersCanBeArranged) {
+  for (int a = 1; a < algorithm_count; ++a) {
+    for (int c = 0; c < collective_count; ++c) {
+      const auto algorithm = static_cast<Algorithm>(a);
+      const auto collective = static_cast<Collective>(c);
+      if (!is_supported(algorithm, collective)) continue;
+      Plan plan{algorithm, collective, 8};
+      const Schedule plain = make_schedule(plan).value();
+      plan.arrangement = Arrangement::make({7, 2, 5, 0, 3, 6, 1, 4}, {4, 4}).value();
+      const Schedule other = make_schedule(plan).value();
+      bool differs = false;
+      for (std::size_t rank = 0; rank < 8; ++rank) {
+        differs |= plain.programs[rank].steps != other.programs[rank].steps;
+      }
+      EXPECT_EQ(differs, arranged(algorithm, collective) != Arranged::never)
+          << name(algorithm) << " " << name(collective);
     }
   }
 }
