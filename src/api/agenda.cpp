@@ -78,19 +78,26 @@ std::optional<std::size_t> Agenda::next_look(double used_s) {
   return std::nullopt;
 }
 
-void Agenda::choose_list() {
+bool Agenda::usual_suits() const {
   double usual_s = 0;
   for (std::size_t i = small_; i < std::min(small_ + fewest, sizes_.size()); ++i) {
     usual_s += warm_ups * expected(i);
   }
-  const bool suits = usual_s <= share_of_usual * budget_s_;
+  return usual_s <= share_of_usual * budget_s_;
+}
+
+void Agenda::choose_list() {
+  const bool suits = usual_suits();
   first_ = suits ? small_ : 0;
   length_ = suits ? sizes_.size() - small_ : small_;
+  fitting_ = 0;
   place_ = 0;
   taken_ = 0;
 }
 
 std::optional<std::size_t> Agenda::next_of_warm_up(double used_s) {
+  // Links may pass a few bytes at once, and be slow with more: that shows only now.
+  if (first_ > 0 && place_ > 0 && place_ < fewest && !usual_suits()) choose_list();
   for (; place_ < length_; ++place_, taken_ = 0) {
     const std::size_t index = at(place_);
     const bool is_needed = place_ < fewest && times_[index].empty();

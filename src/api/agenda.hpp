@@ -42,6 +42,7 @@ class Agenda {
   std::optional<std::size_t> next_look(double used_s);
   std::optional<std::size_t> next_of_warm_up(double used_s);
   std::optional<std::size_t> next_in_turn(double used_s);
+  bool usual_suits() const;
   void choose_list();
   /// Seconds that a sample will take, with what the two ranks say to each other before.
   double expected(std::size_t index) const;

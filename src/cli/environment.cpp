@@ -2,6 +2,7 @@
 
 #include <iostream>
 
+#include "base/text.hpp"
 #include "cli/arguments.hpp"
 #include "cli/verbs.hpp"
 
@@ -10,11 +11,18 @@ namespace rondo::cli {
 int env_verb(std::span<char* const> args) {
   Arguments arguments(args);
   if (arguments.help()) {
-    std::cout << "usage: rondo env\n\nPrints the environment variables that rondo reads.\n";
+    std::cout
+        << "usage: rondo env [--json]\n\nPrints the environment variables that rondo reads.\n";
     return success;
   }
+  const bool json = arguments.flag("--json");
   arguments.finish();
-  std::cout << environment_text();
+  const auto variable_json = [](const Variable& variable) {
+    return concat("{\"name\":", json_text(variable.name),
+                  ",\"meaning\":", json_text(variable.meaning), "}");
+  };
+  std::cout << (json ? json_list(environment_variables(), variable_json) + "\n"
+                     : environment_text());
   return success;
 }
 

@@ -78,6 +78,25 @@ TEST(Agenda, SlowLinksAreMeasuredWithFewBytes) {
   }
 }
 
+// As a token bucket does.
+TEST(Agenda, ALinkThatPassesAFewBytesAtOnceIsFoundSlow) {
+  for (const double rate : {1.0, 10.0, 20.0}) {
+    Agenda agenda(small, usual, budget_s);
+    double used_s = 0;
+    while (const auto index = agenda.next(used_s)) {
+      const SampleSize size = *index < small.size() ? small[*index] : usual[*index - small.size()];
+      const double slow_bytes = size.bytes <= 1024 ? 0 : static_cast<double>(size.bytes);
+      const double call_s = 100e-6 + slow_bytes / (rate * mbit);
+      used_s += 200e-6 + call_s * size.calls;
+      agenda.note(*index, call_s);
+    }
+    EXPECT_EQ(agenda.measured().front(), 0u);
+    EXPECT_GE(agenda.measured().size(), Agenda::fewest);
+    // One call of 32 KiB there and back, twice, before that is known.
+    EXPECT_LE(used_s, class_s + 4 * (32 << 10) / (rate * mbit));
+  }
+}
+
 TEST(Agenda, FewCallsAreMeasuredHoweverLongTheyTake) {
   const Outcome outcome = carry_out({0.1, 1000});
   EXPECT_EQ(outcome.measured, (std::vector<std::size_t>{0, 1, 2}));

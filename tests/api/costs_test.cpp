@@ -36,7 +36,13 @@ class Costs : public ::testing::TestWithParam<const char*> {
   // The tables that the ranks of a world find, by rank.
   static std::vector<CostTable> find(int ranks, const Topology& topology,
                                      const std::vector<std::optional<CostTable>>& given = {}) {
-    auto world = testing::make_world(GetParam(), ranks);
+    return find_in(testing::make_world(GetParam(), ranks), topology, given);
+  }
+
+  static std::vector<CostTable> find_in(std::vector<std::unique_ptr<Transport>> world,
+                                        const Topology& topology,
+                                        const std::vector<std::optional<CostTable>>& given = {}) {
+    const auto ranks = static_cast<int>(world.size());
     std::vector<CostTable> tables(static_cast<std::size_t>(ranks));
     on_threads(ranks, [&](int rank) {
       const auto index = static_cast<std::size_t>(rank);
@@ -53,6 +59,38 @@ class Costs : public ::testing::TestWithParam<const char*> {
 
   Folder cache_;
 };
+// A transport from which no part of two certain ranks can be made, so that these measure nothing.
+class Unsplittable : public Transport {
+ public:
+  Unsplittable(std::unique_ptr<Transport> inner, std::vector<int> pair)
+      : Transport(inner->name(), inner->rank(), inner->size()),
+        inner_(std::move(inner)),
+        pair_(std::move(pair)) {}
+
+  Result<> begin(std::uint64_t sequence, const Call& call, std::span<const Link> links) override {
+    return inner_->begin(sequence, call, links);
+  }
+  void post(Transfer& transfer) override { inner_->post(transfer); }
+  Result<bool> poll(std::chrono::microseconds patience) override { return inner_->poll(patience); }
+  void release(Transfer& transfer) override { inner_->release(transfer); }
+  void cancel() override { inner_->cancel(); }
+  void wake() override { inner_->wake(); }
+  Error conclude(const Error& finding, std::span<const int> waiting_for) override {
+    return inner_->conclude(finding, waiting_for);
+  }
+  Result<std::unique_ptr<Transport>> split(std::span<const int> members,
+                                           std::uint64_t context) override {
+    if (std::equal(members.begin(), members.end(), pair_.begin(), pair_.end())) {
+      return Error(ErrorCode::resource, "no memory for the two of you");
+    }
+    return inner_->split(members, context);
+  }
+
+ private:
+  std::unique_ptr<Transport> inner_;
+  std::vector<int> pair_;
+};
+
 using LocalCosts = Costs;
 INSTANTIATE_TEST_SUITE_P(Over, Costs, ::testing::Values("inproc", "shm", "tcp"));
 
@@ -112,6 +150,36 @@ TEST_P(Costs, ABrokenTextIsReplacedAndNamed) {
   if (!warning.empty()) {
     EXPECT_THAT(warning, HasSubstr(cache_.path(name) + ": cost text: line 2: expected a time"));
   }
+}
+
+TEST_P(Costs, OfAClassThatCannotBeMeasuredAreNamed) {
+  const Topology topology = synthetic_topology("2 hosts x 1 l3s x 2 cores, 2 ranks").value();
+  auto world = testing::make_world(GetParam(), 4);
+  for (std::unique_ptr<Transport>& rank : world) {
+    rank = std::make_unique<Unsplittable>(std::move(rank), std::vector{0, 2});
+  }
+  ::testing::internal::CaptureStderr();
+  const std::vector<CostTable> tables = find_in(std::move(world), topology);
+  const std::string warning = ::testing::internal::GetCapturedStderr();
+  EXPECT_THAT(warning, HasSubstr("rondo: what paths of class NET cost could not be measured, "
+                                 "between ranks 0 and 2: resource; those of class L3 are used"));
+  EXPECT_EQ(warning.find("rondo: "), warning.rfind("rondo: "));  // one rank speaks for all
+  for (const CostTable& table : tables) {
+    EXPECT_EQ(table, tables[0]);
+    EXPECT_TRUE(table.links[static_cast<std::size_t>(PathClass::l3)]);
+    EXPECT_FALSE(table.links[static_cast<std::size_t>(PathClass::network)]);
+  }
+}
+
+TEST(Unmeasured, SaysWhatIsUsedInstead) {
+  const Unmeasured one{{PathClass::host, 1, 5}, ErrorCode::timeout};
+  CostTable table;
+  EXPECT_THAT(describe(one, table), HasSubstr("class HOST cost could not be measured, between "
+                                              "ranks 1 and 5: timeout; plain defaults are used"));
+  table.links[static_cast<std::size_t>(PathClass::numa)] = LinkCost{};
+  EXPECT_THAT(describe(one, table), HasSubstr("those of class NUMA are used instead"));
+  table.links[static_cast<std::size_t>(PathClass::network)] = LinkCost{};
+  EXPECT_THAT(describe(one, table), HasSubstr("those of class NET are used instead"));
 }
 
 TEST_P(Costs, WithoutAFolderTheyAreMeasuredAnew) {

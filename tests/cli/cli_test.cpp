@@ -225,6 +225,7 @@ TEST(Command, ProgramsGetWhatPeopleSee) {
   expect("export --format dot ring allreduce 2 --json", 0,
          "{\"format\":\"dot\",\"plan\":{\"algorithm\":\"ring\",");
   expect("export --format chrome ring allreduce 2 --json", 0, "\"text\":\"{\\\"displayTimeUnit");
+  expect("env --json", 0, "[{\"name\":\"RONDO_RANK\",\"meaning\":\"rank of this process");
   expect("draw ring allreduce 2 --json --svg -", 2, "give one of --json and --svg");
 }
 

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 #include "base/hash.hpp"
 #include "base/text.hpp"
@@ -47,7 +48,8 @@ std::size_t draw_count(Random& random, int ranks) {
 }  // namespace
 
 std::uint64_t Random::next() {
-  return splitmix(state_++);
+  // The seeds that follow each other must not have the same numbers one after the other.
+  return splitmix(std::exchange(state_, state_ + 0x9e3779b97f4a7c15u));
 }
 
 Scenario draw_scenario(std::uint64_t seed) {
