@@ -407,7 +407,9 @@ class Clockwork {
   // ranks are alike that do the same from different segments on.
   Time handling(const Cost& cost, const Lane& lane, std::uint64_t bytes) const {
     const std::uint64_t messages = tiling_.tiles == 1 ? 1 : step(lane).count;
-    return scaled(messages, static_cast<double>(cost.overhead)) + scaled(bytes, cost.overhead_byte);
+    const Time overheads =
+        messages == 1 ? cost.overhead : scaled(messages, static_cast<double>(cost.overhead));
+    return overheads + scaled(bytes, cost.overhead_byte);
   }
 
   std::uint64_t bytes_of(const Lane& lane) const { return tiling_.bytes(step(lane), lane.tile); }

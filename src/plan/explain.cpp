@@ -94,7 +94,7 @@ std::string class_reason(const Prediction& first, const Choice& choice, std::uin
     return concat("sizes from ", bytes_text(SizeClass::first_of(size_class)), " to before ",
                   bytes_text(SizeClass::first_of(size_class + 1)),
                   " are treated alike, and for the first of them ", merit(choice),
-                  "; at this very size the choice would be ", describe(first.candidate));
+                  "; at this very size it is ", describe(first.candidate));
   }
   const bool faster = first.picoseconds < choice.picoseconds;
   return concat("of those that the closed form leaves, ", merit(choice), "; ",

@@ -388,13 +388,14 @@ TEST(Explain, SaysWhichRuleDecided) {
     for (const Collective collective : {Collective::allreduce, Collective::broadcast}) {
       for (std::uint64_t bytes = 4; bytes <= 64 * mib; bytes *= 2) {
         const Choice& choice = choice_of(planner, collective, bytes);
-        causes.insert(choice.cause);
+        const bool is_new = causes.insert(choice.cause).second;
         const bool fastest = choice.picoseconds == choice.fastest.picoseconds;
         EXPECT_EQ(choice.cause == Cause::fastest, fastest);
         EXPECT_LE(choice.fastest.picoseconds, choice.picoseconds);
         const double excess = static_cast<double>(choice.picoseconds) /
                               static_cast<double>(choice.fastest.picoseconds);
         EXPECT_LE(excess, choice.cause == Cause::simplest ? 1.02 : 1.05 * 1.02);
+        if (!is_new) continue;
         const Question question{collective, bytes, "about"};
         const std::string text = explain(planner, question).value();
         const std::string json = explain_json(planner, question).value();
