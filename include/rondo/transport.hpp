@@ -58,7 +58,8 @@ struct Transfer {
   enum class State : std::uint8_t {
     idle,
     posted,
-    part,  ///< borrow: a part of the bytes is there, and the next one comes after its release()
+    part,  ///< borrow: a part of the bytes is there, and the next one comes after its release();
+           ///< of a send: there is room for the bytes
     done,
   };
 
@@ -73,7 +74,13 @@ struct Transfer {
   std::size_t offset = 0;   ///< borrow: where in the message `data` begins
   std::size_t part = 0;     ///< borrow: bytes at `data` in state `part`; when done, all the rest
   DType dtype = DType::u8;  ///< of an exchange: sender and receiver agree on it, too
-  bool borrow = false;      ///< recv: read the bytes where they are, instead of having them copied
+  /// recv: read the bytes where they are, instead of having them copied. send: make the bytes in
+  /// memory of the transport. Then post() either sets `data` to room for all of them, and the state
+  /// to `part`: the message goes with release(), and nothing else may be posted to send on the link
+  /// until then. Room lies in lines of 64 bytes as `data` did, where the same bytes go, too. Or it
+  /// leaves the state `idle`, and has done nothing: there is no such room now.
+  bool borrow = false;
+  bool past_cache = false;  ///< set by the transport: the room is best written past the cache
   std::atomic<State> state = State::idle;
 };
 
@@ -113,8 +120,10 @@ class RONDO_API Transport {
   virtual Result<bool> poll(std::chrono::microseconds patience) = 0;
 
   /// Ends the borrow of a completed recv, or of a part of it, which makes it `posted` again; the
-  /// sender's bytes are its own again.
-  virtual void release(Transfer& transfer) = 0;
+  /// sender's bytes are its own again. Of a send: the bytes are made, and the send is `done`.
+  /// False where the sender took its bytes back while they were lent: nobody knows what was read.
+  /// The transfer is not done then, and will never be; poll() says why.
+  [[nodiscard]] virtual bool release(Transfer& transfer) = 0;
 
   /// Takes back all transfers that are posted. When it returns, no byte of theirs is touched any
   /// more. The operation is over, and so is the use of the links it used: begin() fails from now

@@ -31,7 +31,8 @@ struct Lane {
   std::uint32_t first = 0;      // index of the rank's first step in those of all ranks
   std::uint32_t wire = nobody;  // of the next step
   std::uint32_t tile = 0;
-  bool busy = false;  // the next step has started
+  std::uint32_t window = 0;  // its first tile
+  bool busy = false;         // the next step has started
 };
 
 struct Wire {
@@ -276,11 +277,11 @@ class Clockwork {
     for (const Wait& wait : step(lane).waits) {
       if (wait.count == 0) continue;
       const Lane& other = lanes_[first_lane_[lane.rank] + wait.lane];
+      if (other.window > lane.window) continue;
       const std::uint32_t done = other.next - other.begin;
       const std::uint32_t needed = wait.count - 1u;
-      if (done < needed || (done == needed && other.tile <= lane.tile)) {
-        return false;
-      }
+      const bool is_done = done > needed || (done == needed && other.tile > lane.tile);
+      if (other.window < lane.window || !is_done) return false;
     }
     return true;
   }
@@ -364,16 +365,28 @@ class Clockwork {
       launch(wire, now);
     }
     lane.busy = false;
-    if (++lane.tile == tiling_.tiles) {
-      if (record_) note_end(id, now);
-      lane.tile = 0;
-      ++lane.next;
-      ++lane.step;
-      if (lane.next < lane.end) lane.wire = wire_of_step_[step_id(lane)];
+    if (++lane.tile >= std::min(lane.window + tiling_.window_tiles, tiling_.tiles)) {
+      end_step(id, now);
     }
     for (LaneId other = first_lane_[lane.rank]; other < first_lane_[lane.rank + 1]; ++other) {
       try_start(other, now);
     }
+  }
+
+  // The tiles of a window have gone through a step.
+  void end_step(LaneId id, Time now) {
+    Lane& lane = lanes_[id];
+    const std::uint32_t end = std::exchange(lane.tile, lane.window);
+    const bool is_last = end == tiling_.tiles;
+    if (record_ && is_last) note_end(id, now);
+    ++lane.next;
+    ++lane.step;
+    if (lane.next == lane.end && !is_last) {
+      lane.step -= lane.end - lane.begin;
+      lane.next = lane.begin;
+      lane.tile = lane.window = end;
+    }
+    if (lane.next < lane.end) lane.wire = wire_of_step_[step_id(lane)];
   }
 
   void note_end(LaneId id, Time now) {

@@ -23,7 +23,8 @@ struct Tiling {
   std::uint32_t element_bytes = 1;
   std::size_t tile_elements = 0;
   std::size_t tiles = 1;
-  bool all_longest = false;  ///< take every segment to be as long as the longest
+  std::size_t window_tiles = 1;  ///< see schedule/window.hpp
+  bool all_longest = false;      ///< take every segment to be as long as the longest
 
   /// What a step moves in a tile.
   std::uint64_t bytes(const Step& step, std::size_t tile) const {

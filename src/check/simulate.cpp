@@ -8,6 +8,7 @@
 #include "check/simulation.hpp"
 #include "check/theory.hpp"
 #include "schedule/generators.hpp"
+#include "schedule/window.hpp"
 
 namespace rondo {
 
@@ -61,6 +62,7 @@ Tiling make_tiling(const Program& program, const Workload& workload, bool folded
   if (longest > 0) {
     tiling.tiles = (tiling.layout.longest() + tiling.tile_elements - 1) / tiling.tile_elements;
   }
+  tiling.window_tiles = std::min(tiling.tiles, window_tiles(program.plan, workload.tile_bytes));
   return tiling;
 }
 

@@ -6,6 +6,7 @@
 #include "base/invariant.hpp"
 #include "execute/reduction.hpp"
 #include "schedule/runs.hpp"
+#include "schedule/window.hpp"
 
 namespace rondo {
 
@@ -39,8 +40,10 @@ void Executor::start(const SizedProgram& sized, const std::byte* in, std::byte* 
     lane.steps = program.lane(static_cast<int>(i));
     lane.step = 0;
     lane.tile = 0;
+    lane.window = 0;
     lane.part = 0;
     lane.in_flight = false;
+    lane.passes_on_by = nullptr;
     lane.transfer.state.store(Transfer::State::idle, std::memory_order_relaxed);
   }
 }
@@ -81,31 +84,42 @@ bool Executor::advance_lane(Lane& lane) {
     if (lane.in_flight) {
       const Transfer::State state = lane.transfer.state.load(std::memory_order_acquire);
       const bool is_done = state == Transfer::State::done;
-      if (!is_done && state != Transfer::State::part) break;
-      if (step.accumulates()) accumulate(lane, step, is_done);
+      const bool is_part = state == Transfer::State::part && step.accumulates();
+      if (!is_done && !is_part) break;
+      if (step.accumulates() && !accumulate(lane, step, is_done)) break;
       if (!is_done) continue;
       lane.in_flight = false;
       ++completed_;
     }
-    if (step.is_message()) {
-      if (++lane.part < parts(step)) continue;
-      lane.part = 0;
-    }
-    moved = true;
-    if (++lane.tile == sized_->tiles()) {
-      lane.tile = 0;
-      ++lane.step;
-    }
+    if (complete_part(lane, step)) moved = true;
   }
   return moved;
 }
 
-bool Executor::may_start(const Lane& lane) const {
+// Goes on to the next part, tile, step or window; true when a tile of the step is completed.
+bool Executor::complete_part(Lane& lane, const Step& step) {
+  if (step.is_message() && ++lane.part < parts(step)) return false;
+  lane.part = 0;
+  const std::size_t end = std::min(lane.window + sized_->window_tiles(), sized_->tiles());
+  if (++lane.tile < end) return true;
+  if (++lane.step == lane.steps.size() && end < sized_->tiles()) {
+    lane.step = 0;
+    lane.window = end;
+  }
+  lane.tile = lane.window;
+  return true;
+}
+
+// `without`: as if the lane had completed what it is at.
+bool Executor::may_start(const Lane& lane, const Lane* without) const {
   for (const Wait& wait : lane.steps[lane.step].waits) {
     if (wait.count == 0) continue;
     const Lane& other = lanes_[wait.lane];
+    if (other.window > lane.window) continue;
     const std::size_t needed = wait.count - 1;
-    if (other.step < needed || (other.step == needed && other.tile <= lane.tile)) return false;
+    if (other.window < lane.window || other.step < needed) return false;
+    if (other.step > needed || other.tile > lane.tile) continue;
+    if (&other != without || other.tile < lane.tile) return false;
   }
   return true;
 }
@@ -121,25 +135,99 @@ void Executor::post(Lane& lane, const Step& step) {
   Transfer& transfer = lane.transfer;
   transfer.kind = step.op == StepOp::send ? Transfer::Kind::send : Transfer::Kind::recv;
   transfer.link = {step.peer, step.channel};
-  transfer.borrow = step.accumulates();
+  transfer.borrow = step.accumulates();  // a recv, then
   transfer.data = transfer.borrow ? nullptr : piece.data;
   transfer.offset = 0;
   transfer.size = piece.count * size_of(operands_.dtype);
   transport_->post(transfer);
 }
 
-// What has come of a message is reduced where the transport has it.
-void Executor::accumulate(Lane& lane, const Step& step, bool is_rest) {
-  const Transfer& transfer = lane.transfer;
-  const std::size_t bytes = is_rest ? transfer.size - transfer.offset : transfer.part;
+// What has come of a message is reduced where the transport has it. False where its sender took it
+// back meanwhile: the lane waits then for what never comes, and the transport says why.
+bool Executor::accumulate(Lane& lane, const Step& step, bool is_rest) {
+  const Transfer& incoming = lane.transfer;
+  const std::size_t offset = incoming.offset;
+  const std::size_t bytes = is_rest ? incoming.size - offset : incoming.part;
+  if (offset == 0) lane.passes_on_by = borrow_room(lane, step);
+  Lane* const next = lane.passes_on_by;
   const Piece own = locate_part(step, step.source(), lane);
   const Piece destination = locate_part(step, step.destination(), lane);
-  const std::array<const void*, 2> sources = {transfer.data, own.data + transfer.offset};
-  if (bytes > 0) {
-    reduce(operands_.dtype, operands_.op, destination.data + transfer.offset, sources,
+  const std::array<const std::byte*, 2> sources = {incoming.data, own.data + offset};
+  if (next != nullptr) {
+    reduce_twice(destination.data + offset, next->transfer.data + offset, next->transfer.past_cache,
+                 sources, bytes, divisor(step));
+  } else if (bytes > 0) {
+    const std::array<const void*, 2> both = {sources[0], sources[1]};
+    reduce(operands_.dtype, operands_.op, destination.data + offset, both,
            bytes / size_of(operands_.dtype), divisor(step));
   }
-  transport_->release(lane.transfer);
+  if (!transport_->release(lane.transfer)) {
+    lane.transfer.state.store(Transfer::State::posted, std::memory_order_relaxed);
+    return false;
+  }
+  if (next != nullptr && is_rest) {
+    if (!transport_->release(next->transfer)) return false;
+    next->in_flight = false;
+    ++completed_;
+    complete_part(*next, next->steps[next->step]);
+  }
+  return true;
+}
+
+// A lane that sends next what this recv makes, and waits for nothing else.
+Executor::Lane* Executor::successor_of(const Lane& lane, const Step& step) {
+  if (parts(step) > 1) return nullptr;
+  for (std::size_t i = 0; i < lane_count_; ++i) {
+    Lane& other = lanes_[i];
+    const bool is_between_steps = &other != &lane && !other.in_flight && other.part == 0 &&
+                                  other.tile == lane.tile && other.window == lane.window &&
+                                  other.step < other.steps.size();
+    if (!is_between_steps) continue;
+    const Step& send = other.steps[other.step];
+    if (send.op == StepOp::send && send.source() == step.destination() &&
+        send.about == step.about && may_start(other, &lane)) {
+      return &other;
+    }
+  }
+  return nullptr;
+}
+
+// The same, where the transport has room for the message, which is made there.
+Executor::Lane* Executor::borrow_room(const Lane& lane, const Step& step) {
+  Lane* const next = successor_of(lane, step);
+  if (next == nullptr) return nullptr;
+  const Step& send = next->steps[next->step];
+  Transfer& outgoing = next->transfer;
+  outgoing.kind = Transfer::Kind::send;
+  outgoing.link = {send.peer, send.channel};
+  outgoing.borrow = true;
+  outgoing.data = locate_part(step, step.destination(), lane).data;
+  outgoing.size = lane.transfer.size;
+  transport_->post(outgoing);
+  if (outgoing.state.load(std::memory_order_relaxed) != Transfer::State::part) return nullptr;
+  next->in_flight = true;
+  return next;
+}
+
+// Small results in blocks that stay in the first cache from one store to the other.
+void Executor::reduce_twice(std::byte* destination, std::byte* passed_on, bool past_cache,
+                            std::array<const std::byte*, 2> sources, std::size_t bytes,
+                            int divisor) const {
+  const std::size_t element = size_of(operands_.dtype);
+  const Store store = past_cache ? Store::streaming : Store::cached;
+  if (sized_->is_streamed()) {
+    const std::array<const void*, 2> both = {sources[0], sources[1]};
+    return rondo::reduce_twice(operands_.dtype, operands_.op, destination, passed_on, store, both,
+                               bytes / element, divisor);
+  }
+  constexpr std::size_t block_bytes = 8192;
+  for (std::size_t done = 0; done < bytes; done += block_bytes) {
+    const std::size_t count = std::min(block_bytes, bytes - done);
+    const std::array<const void*, 2> both = {sources[0] + done, sources[1] + done};
+    const std::array<const void*, 1> result = {destination + done};
+    reduce(operands_.dtype, operands_.op, destination + done, both, count / element, divisor);
+    reduce(DType::u8, Op::sum, passed_on + done, result, count, 1, store);
+  }
 }
 
 void Executor::copy(const Step& step, std::size_t tile) {
@@ -248,8 +336,8 @@ std::vector<int> Executor::waiting_for() const {
   std::vector<int> peers;
   for (std::size_t i = 0; i < lane_count_; ++i) {
     const Lane& lane = lanes_[i];
-    if (lane.in_flight &&
-        lane.transfer.state.load(std::memory_order_acquire) != Transfer::State::done) {
+    const Transfer::State state = lane.transfer.state.load(std::memory_order_acquire);
+    if (lane.in_flight && state != Transfer::State::done && state != Transfer::State::part) {
       peers.push_back(lane.transfer.link.peer);
     }
   }

@@ -3,9 +3,10 @@
 // Carries out one rank's program over a transport: a polled state machine that owns no thread, no
 // clock and no socket, so that the same code runs in production and in the simulated network.
 //
-// Tiling: a step on n elements is carried out in `tiles` pieces, one after the other; lane l counts
-// (step, tile) pairs. A wait {lane, count} of tile t holds when that lane has completed tile t of
-// its step count-1, and says nothing of other tiles.
+// Tiling: a step on n elements is carried out in `tiles` pieces, one after the other. A lane goes
+// through a window of tiles (schedule/window.hpp) step by step, then through the next window. A
+// wait {lane, count} of tile t holds when that lane has completed tile t of its step count-1, and
+// says nothing of other tiles.
 //
 // A message of several segments is one transfer untiled, two where its run goes round the end of
 // the vector, and one transfer for each segment tiled, or where blocks may lie apart.
@@ -16,8 +17,12 @@
 //   Matching: all sends on one (peer, channel) stand in one lane, and so do all recvs, so both
 //     sides go through the same pairs (message, tile) in the same order. In two lanes, tile 0 of
 //     the second message could overtake tile 1 of the first: a wait does not forbid that.
-//   Progress: take any order of completion of the untiled steps and replace each step by all its
-//     tiles; that is a tiled run that comes to its end, and with matching fixed, so does every run.
+//   Progress: take any order of completion of the untiled steps, replace each step by its tiles of
+//     a window, and put windows one after the other; that is a tiled run that comes to its end, and
+//     with matching fixed, so does every run.
+//
+// What a recv sums up and the next send of some lane passes on is written to the transport's memory
+// at the same time, where the transport has room for it (a send with Transfer::borrow).
 
 #include <array>
 #include <cstddef>
@@ -57,8 +62,10 @@ class Executor {
     std::span<const Step> steps;
     std::size_t step = 0;
     std::size_t tile = 0;
+    std::size_t window = 0;  // its first tile
     std::uint32_t part = 0;  // of the tile: messages done
     bool in_flight = false;
+    Lane* passes_on_by = nullptr;  // a lane whose send takes what this recv sums up
     Transfer transfer;
 
     bool is_done() const { return step == steps.size(); }
@@ -74,10 +81,15 @@ class Executor {
   };
 
   bool advance_lane(Lane& lane);
-  bool may_start(const Lane& lane) const;
+  bool complete_part(Lane& lane, const Step& step);
+  bool may_start(const Lane& lane, const Lane* without = nullptr) const;
   bool has_message(const Lane& lane, const Step& step) const;
   void post(Lane& lane, const Step& step);
-  void accumulate(Lane& lane, const Step& step, bool is_rest);
+  bool accumulate(Lane& lane, const Step& step, bool is_rest);
+  Lane* successor_of(const Lane& lane, const Step& step);
+  Lane* borrow_room(const Lane& lane, const Step& step);
+  void reduce_twice(std::byte* destination, std::byte* passed_on, bool past_cache,
+                    std::array<const std::byte*, 2> sources, std::size_t bytes, int divisor) const;
   void copy(const Step& step, std::size_t tile);
   void fold(const Step& step, std::size_t tile);
   std::uint32_t parts(const Step& step) const;

@@ -20,4 +20,13 @@ void reduce(DType dtype, Op op, void* destination, std::span<const void* const> 
   if (count > 0) kernel(destination, sources.data(), sources.size(), count, divisor);
 }
 
+void reduce_twice(DType dtype, Op op, void* destination, void* other, Store other_store,
+                  std::span<const void* const, 2> sources, std::size_t count, int divisor) {
+  const KernelTable& table = kernels_in_use();
+  const TwinKernelsByOp& kernels =
+      other_store == Store::streaming ? table.twin_streaming : table.twin;
+  const TwinKernel kernel = kernels[static_cast<std::size_t>(dtype)][static_cast<std::size_t>(op)];
+  if (count > 0) kernel(destination, other, sources.data(), count, divisor);
+}
+
 }  // namespace rondo

@@ -26,6 +26,11 @@ enum class Store : std::uint8_t { cached, streaming };
 void reduce(DType dtype, Op op, void* destination, std::span<const void* const> sources,
             std::size_t count, int divisor = 1, Store store = Store::cached);
 
+/// The same of two sources, with the result in two places, of which only the first may be a source.
+/// Stores to the first are streaming, as above, where both places lie alike in lines of 64 bytes.
+void reduce_twice(DType dtype, Op op, void* destination, void* other, Store other_store,
+                  std::span<const void* const, 2> sources, std::size_t count, int divisor = 1);
+
 /// What reduce() calls for so many sources, for those who call it again and again. At least one
 /// source; the kernel wants as many as it was looked up for, and at least one element.
 Kernel find_kernel(DType dtype, Op op, std::size_t source_count, Store store = Store::cached);

@@ -3,9 +3,14 @@
 #include <algorithm>
 #include <utility>
 
+#include "schedule/window.hpp"
+
 namespace rondo {
 
 namespace {
+
+// Of the vector. Results of so many bytes have left the second cache when they are looked at.
+constexpr std::size_t least_streamed = 256 << 10;
 
 std::size_t ceil_div(std::size_t a, std::size_t b) {
   return a / b + (a % b != 0 ? 1 : 0);
@@ -24,9 +29,11 @@ SizedProgram::SizedProgram(const Program& program, Amount amount)
   tile_elements_ =
       tiled ? std::clamp<std::size_t>(amount_.tile_bytes / element, 1, longest_) : longest_;
   tiles_ = tile_elements_ == 0 ? 1 : ceil_div(longest_, tile_elements_);
+  window_tiles_ = std::min(tiles_, rondo::window_tiles(program.plan, amount_.tile_bytes));
   is_whole_ = tiles_ == 1 && !(amount_.uneven && amount_.uneven->by_segment);
 
   const Shape& shape = program.shape;
+  is_streamed_ = longest_ * shape.segments * shape.blocks * element >= least_streamed;
   mirror_elements_ = shape.mirror > 0 ? out().run(shape.mirror_first, shape.mirror).count : 0;
   scratch_bytes_ = (mirror_elements_ + (shape.scratch - shape.mirror) * longest_) * element;
 }

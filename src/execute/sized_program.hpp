@@ -49,6 +49,9 @@ class SizedProgram {
   std::size_t scratch_bytes() const { return scratch_bytes_; }
   std::size_t tile_elements() const { return tile_elements_; }
   std::size_t tiles() const { return tiles_; }
+  std::size_t window_tiles() const { return window_tiles_; }  ///< see schedule/window.hpp
+  /// Results are stored past the cache, where nobody needs them soon.
+  bool is_streamed() const { return is_streamed_; }
   /// A run of segments travels as one message.
   bool is_whole() const { return is_whole_; }
 
@@ -61,6 +64,8 @@ class SizedProgram {
   std::size_t scratch_bytes_ = 0;
   std::size_t tile_elements_ = 0;
   std::size_t tiles_ = 1;
+  std::size_t window_tiles_ = 1;
+  bool is_streamed_ = false;
   bool is_whole_ = true;
 };
 

@@ -11,6 +11,7 @@
 #include "check/theory.hpp"
 #include "plan/arrange.hpp"
 #include "schedule/generators.hpp"
+#include "schedule/window.hpp"
 
 namespace rondo {
 
@@ -23,6 +24,9 @@ constexpr int few_ranks = 4;
 // A tile is reduced while the next one is on its way, and stays in the cache meanwhile. Larger ones
 // gain nothing, smaller ones cost messages.
 constexpr std::array<std::size_t, 3> tiles = {64 << 10, 256 << 10, 1 << 20};
+// Inside a host long vectors are summed up window after window: what one step makes the next one
+// finds in the cache. Plans without windows take it from memory again.
+constexpr std::size_t cached_tile = 128 << 10;
 // Of a segment. Many more small tiles than these are never better than fewer large ones.
 constexpr std::uint64_t most_tiles = 128;
 // In pieces below this, channels cost more than they gain: where they only keep a processor busy
@@ -183,6 +187,19 @@ Result<std::shared_ptr<const Arrangement>> weighted_arrangement(const Topology& 
                            ring_weights(certain(ring_rates(arrangement, model))));
 }
 
+bool share_processors(const CostModel& model) {
+  std::vector<int> processors;
+  for (int rank = 0; model.processor_of && rank < model.ranks; ++rank) {
+    processors.push_back(model.processor_of(rank));
+  }
+  std::sort(processors.begin(), processors.end());
+  return std::adjacent_find(processors.begin(), processors.end()) != processors.end();
+}
+
+bool has_windows(const Plan& plan) {
+  return window_tiles(plan, cached_tile) < all_tiles;
+}
+
 // Whether there is a program for every rank: a plan may have more lanes than can be named.
 bool is_possible(const Plan& plan) {
   return check_plan(plan).ok();
@@ -261,7 +278,8 @@ int nics_of_groups(const Arrangement& hosts, const CostModel& model) {
 }
 
 Result<Site> make_site(const Topology& topology, const CostModel& model) {
-  Site site{.ranks = static_cast<int>(topology.ranks.size())};
+  Site site{.ranks = static_cast<int>(topology.ranks.size()),
+            .has_own_caches = topology.hosts.size() == 1 && !share_processors(model)};
   Result<std::shared_ptr<const Arrangement>> found = arrangement_for(topology);
   if (!found) return found.error();
   if (!found.value() || found.value()->is_plain()) return site;
@@ -280,6 +298,9 @@ Result<Site> make_site(const Topology& topology, const CostModel& model) {
 std::vector<Candidate> candidates(const Site& site, Collective collective, std::uint64_t bytes,
                                   const Pins& pins) {
   std::vector<Candidate> found;
+  // The costs know of no caches.
+  const bool stays_in_cache = site.has_own_caches && collective == Collective::allreduce &&
+                              bytes / static_cast<std::uint64_t>(site.ranks) > 2 * cached_tile;
   for (const Habit& habit : habits) {
     if (!is_supported(habit.algorithm, collective)) continue;
     const bool pinned = pins.algorithm == habit.algorithm;
@@ -292,9 +313,13 @@ std::vector<Candidate> candidates(const Site& site, Collective collective, std::
         found.push_back({plan, *pins.tile_bytes});
         continue;
       }
+      const std::uint64_t segment_bytes = bytes / std::max(theory(plan).segments, 1u);
+      if (stays_in_cache) {
+        if (has_windows(plan)) found.push_back({plan, cached_tile});
+        if (has_windows(plan) || !pinned) continue;
+      }
       found.push_back({plan, 0});
       if (bytes <= tiles.front()) continue;
-      const std::uint64_t segment_bytes = bytes / std::max(theory(plan).segments, 1u);
       for (const std::size_t tile : tiles) {
         if (tile < segment_bytes && segment_bytes / tile <= most_tiles)
           found.push_back({plan, tile});

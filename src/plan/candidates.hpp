@@ -42,7 +42,8 @@ struct Site {
   std::shared_ptr<const Arrangement> near = nullptr;      ///< null where that is rank order
   std::shared_ptr<const Arrangement> weighted = nullptr;  ///< null where all links are equal
   bool has_groups = false;                                ///< near has several
-  int nics = 1;  ///< that each host has for its ranks, counted where they are fewest
+  int nics = 1;                 ///< that each host has for its ranks, counted where they are fewest
+  bool has_own_caches = false;  ///< all are on one host, each with a processor of its own
 
   bool has(Order order) const {
     return order == Order::ranks || (order == Order::near ? near : weighted) != nullptr;

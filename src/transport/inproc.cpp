@@ -92,7 +92,7 @@ class Inproc final : public Transport {
   Result<> begin(std::uint64_t sequence, const Call& call, std::span<const Link> links) override;
   void post(Transfer& transfer) override;
   Result<bool> poll(std::chrono::microseconds patience) override;
-  void release(Transfer& transfer) override;
+  bool release(Transfer& transfer) override;
   void cancel() override;
   void wake() override;
   Error conclude(const Error& finding, std::span<const int> waiting_for) override;
@@ -138,6 +138,10 @@ Result<> Inproc::begin(std::uint64_t sequence, const Call& call, std::span<const
 }
 
 void Inproc::post(Transfer& transfer) {
+  if (transfer.kind == Transfer::Kind::send && transfer.borrow) {
+    transfer.state.store(Transfer::State::idle, std::memory_order_relaxed);
+    return;  // a message is nowhere but at its sender
+  }
   const Lock lock(world_->mutex);
   transfer.state.store(Transfer::State::posted, std::memory_order_relaxed);
   const int peer = transfer.link.peer;
@@ -200,6 +204,8 @@ bool Inproc::match(Queue& queue, Lock& lock) {
   ++member(loan.sender).lent;
   if (recv.transfer->borrow) {
     recv.transfer->data = send.transfer->data;
+    recv.transfer->offset = 0;
+    recv.transfer->part = recv.transfer->size;
     self().borrowed.push_back(loan);
   } else {
     lock.unlock();
@@ -255,15 +261,17 @@ std::optional<Error> Inproc::missing_peer() const {
   return std::nullopt;
 }
 
-void Inproc::release(Transfer& transfer) {
+// Who lends waits until it has its bytes back, also when it gives up.
+bool Inproc::release(Transfer& transfer) {
   const Lock lock(world_->mutex);
   std::vector<Loan>& borrowed = self().borrowed;
   const auto found = std::find_if(borrowed.begin(), borrowed.end(),
                                   [&](const Loan& loan) { return loan.recv == &transfer; });
-  if (found == borrowed.end()) return;
+  if (found == borrowed.end()) return true;
   const Loan loan = *found;
   borrowed.erase(found);
   complete_send(loan);
+  return true;
 }
 
 void Inproc::cancel() {

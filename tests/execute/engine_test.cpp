@@ -19,7 +19,7 @@ class Lonely : public Transport {
   Result<> begin(std::uint64_t, const Call&, std::span<const Link>) override { return {}; }
   void post(Transfer& transfer) override { transfer.state = Transfer::State::posted; }
   Result<bool> poll(std::chrono::microseconds) override { return false; }
-  void release(Transfer&) override {}
+  bool release(Transfer&) override { return true; }
   void cancel() override { cancelled = true; }
   void wake() override {}
   Error conclude(const Error& finding, std::span<const int>) override { return finding; }

@@ -296,6 +296,55 @@ TEST(Isa, NamesGoBothWays) {
   EXPECT_EQ(parse_isa("sse9"), std::nullopt);
 }
 
+// Whatever the places, types and instruction sets: the same bits as from reduce(), in both places,
+// and nothing around them.
+TEST(ReduceTwice, GivesBothPlacesTheResultOfOne) {
+  constexpr std::size_t most = 5000;
+  constexpr std::size_t room = 128;
+  constexpr auto around = std::byte{0xa5};
+  std::array<std::vector<std::byte>, 2> inputs;
+  for (std::size_t i = 0; i < most + room; ++i) {  // no NaN among them
+    inputs[0].push_back(static_cast<std::byte>(i * 37 % 61));
+    inputs[1].push_back(static_cast<std::byte>(i * 11 % 53));
+  }
+  const Isa initial = isa_in_use();
+  for (const Isa isa : supported()) {
+    use_isa(isa);
+    for (int i = 0; i < dtype_count * op_count; ++i) {
+      const auto dtype = static_cast<DType>(i % dtype_count);
+      const auto op = static_cast<Op>(i / dtype_count);
+      const std::size_t size = size_of(dtype);
+      const int divisor = op == Op::avg ? 3 : 1;
+      for (const std::size_t bytes : {std::size_t{0}, size, 40 * size, most / size * size}) {
+        for (const auto& [one, other] : {std::pair{0u, 0u}, {16u, 16u}, {16u, 8u}, {1u, 1u}}) {
+          const std::array<const void*, 2> sources = {inputs[0].data() + one, inputs[1].data()};
+          std::vector<std::byte> expected(bytes);
+          reduce(dtype, op, expected.data(), sources, bytes / size, divisor);
+          for (const Store store : {Store::cached, Store::streaming}) {
+            std::vector<std::byte> first(bytes + 2 * room, around);
+            std::vector<std::byte> second(bytes + 2 * room, around);
+            const auto place = [&](std::vector<std::byte>& memory, std::size_t offset) {
+              const auto address = reinterpret_cast<std::uintptr_t>(memory.data());
+              return memory.data() + (64 - address % 64) + offset;
+            };
+            reduce_twice(dtype, op, place(first, one), place(second, other), store, sources,
+                         bytes / size, divisor);
+            for (const auto& [memory, offset] : {std::pair{&first, one}, {&second, other}}) {
+              std::byte* const begin = place(*memory, offset);
+              ASSERT_TRUE(std::equal(expected.begin(), expected.end(), begin))
+                  << name(dtype) << " " << name(op) << " with " << name(isa) << ", " << bytes
+                  << " bytes at " << one << " and " << other;
+              std::fill_n(begin, bytes, around);
+              ASSERT_EQ(std::count(memory->begin(), memory->end(), around), memory->size());
+            }
+          }
+        }
+      }
+    }
+  }
+  use_isa(initial);
+}
+
 TEST(Isa, TheLastSupportedOneIsUsedUnlessToldOtherwise) {
   const Isa best = isa_in_use();
   for (const Isa isa : {Isa::baseline, Isa::avx2, Isa::avx512}) {

@@ -29,7 +29,10 @@ class Network::Port final : public Transport {
   }
   void post(Transfer& transfer) override { network_.post(rank(), sequence_, transfer); }
   Result<bool> poll(std::chrono::microseconds) override { return false; }
-  void release(Transfer& transfer) override { network_.release(transfer); }
+  bool release(Transfer& transfer) override {
+    network_.release(transfer);
+    return true;
+  }
   void cancel() override {}
   void wake() override {}
   Error conclude(const Error& finding, std::span<const int>) override { return finding; }
@@ -51,8 +54,12 @@ Network::Network(int ranks, bool lends, Fault fault) : lends_(lends), fault_(fau
 Network::~Network() = default;
 
 void Network::post(int rank, std::uint64_t sequence, Transfer& transfer) {
-  transfer.state = Transfer::State::posted;
   const Link link = transfer.link;
+  if (transfer.kind == Transfer::Kind::send && transfer.borrow) {
+    lend_room({rank, link.peer, link.channel}, sequence, transfer);
+    return;
+  }
+  transfer.state = Transfer::State::posted;
   if (transfer.kind == Transfer::Kind::send) {
     queues_[{rank, link.peer, link.channel}].sends.push_back(
         {&transfer, {}, transfer.size, sequence});
@@ -65,6 +72,15 @@ void Network::post(int rank, std::uint64_t sequence, Transfer& transfer) {
   } else {
     std::fill_n(transfer.data, transfer.size, junk);
   }
+}
+
+void Network::lend_room(Route route, std::uint64_t sequence, Transfer& transfer) {
+  transfer.state = Transfer::State::idle;
+  if (!lends_ || transfer.size == 0) return;
+  Room& room = rooms_[&transfer];
+  room = {route, std::vector<std::byte>(transfer.size, junk), sequence};
+  transfer.data = room.bytes.data();
+  transfer.state = Transfer::State::part;
 }
 
 std::vector<Route> Network::movable() const {
@@ -139,6 +155,14 @@ void Network::finish(Queue& queue) {
 }
 
 void Network::release(Transfer& transfer) {
+  if (const auto room = rooms_.find(&transfer); room != rooms_.end()) {
+    const std::size_t size = room->second.bytes.size();
+    queues_[room->second.route].sends.push_back(
+        {nullptr, std::move(room->second.bytes), size, room->second.sequence});
+    rooms_.erase(room);
+    transfer.state = Transfer::State::done;
+    return;
+  }
   const auto found = loans_.find(&transfer);
   if (found == loans_.end()) {
     failure_ = "a message that is not borrowed was released";

@@ -37,7 +37,8 @@ struct Route {
 
 class Network {
  public:
-  /// With `lends`, borrowed bytes stay in the sender's memory; otherwise they are copied.
+  /// With `lends`, borrowed bytes stay in the sender's memory, and there is room for messages that
+  /// are made in the network; otherwise they are copied.
   Network(int ranks, bool lends, Fault fault);
   Network(const Network&) = delete;
   Network& operator=(const Network&) = delete;
@@ -84,6 +85,13 @@ class Network {
     std::vector<std::byte> provided;  // or the bytes themselves
   };
 
+  struct Room {
+    Route route;
+    std::vector<std::byte> bytes;
+    std::uint64_t sequence = 0;
+  };
+
+  void lend_room(Route route, std::uint64_t sequence, Transfer& transfer);
   void post(int rank, std::uint64_t sequence, Transfer& transfer);
   void release(Transfer& transfer);
   void finish(Queue& queue);
@@ -95,6 +103,7 @@ class Network {
   int dead_ = -1;
   std::map<Route, Queue> queues_;
   std::map<Transfer*, Loan> loans_;  // by the recv that borrows
+  std::map<Transfer*, Room> rooms_;  // by the send that borrows
   std::optional<std::string> failure_;
   std::vector<std::unique_ptr<Transport>> transports_;
 };

@@ -38,6 +38,7 @@ enum class Fault {
   blames_its_neighbour,
   keeps_abort_for_itself,
   sorts_members,
+  loses_what_is_made,
 };
 
 // A transport that does one thing wrong.
@@ -56,6 +57,13 @@ class Broken final : public Transport {
 
   void post(Transfer& transfer) override {
     const bool recv = transfer.kind == Transfer::Kind::recv;
+    if (!recv && transfer.borrow && fault_ == Fault::loses_what_is_made) {
+      room_.resize(transfer.size + 1);
+      transfer.data = room_.data();
+      transfer.state = Transfer::State::part;
+      return;
+    }
+    if (!recv && transfer.borrow) return inner_->post(transfer);
     if (fault_ == Fault::merges_channels) transfer.link.channel = 0;
     if (fault_ == Fault::loses_a_message && !recv && ++sent_ == 3) {
       transfer.state = Transfer::State::done;
@@ -89,8 +97,12 @@ class Broken final : public Transport {
     return moved;
   }
 
-  void release(Transfer& transfer) override {
-    if (fault_ != Fault::never_releases) inner_->release(transfer);
+  bool release(Transfer& transfer) override {
+    if (transfer.kind == Transfer::Kind::send && fault_ == Fault::loses_what_is_made) {
+      transfer.state = Transfer::State::done;
+      return true;
+    }
+    return fault_ == Fault::never_releases || inner_->release(transfer);
   }
   void cancel() override {
     canceled_ = true;
@@ -145,7 +157,7 @@ class Broken final : public Transport {
         if (transfer.borrow && transfer.size > 0) data[transfer.size - 1] ^= std::byte{1};
         break;
       case Fault::releases_at_once:
-        if (transfer.borrow) inner_->release(transfer);
+        if (transfer.borrow) (void)inner_->release(transfer);
         break;
       case Fault::completes_twice:
         finished_.push_back(&transfer);
@@ -163,6 +175,7 @@ class Broken final : public Transport {
 
   std::unique_ptr<Transport> inner_;
   Fault fault_;
+  std::vector<std::byte> room_;
   std::vector<Transfer*> open_;      // recvs
   std::vector<Transfer*> finished_;  // to be completed again
   Transfer* held_ = nullptr;
@@ -227,6 +240,7 @@ INSTANTIATE_TEST_SUITE_P(
                       Expectation{Fault::writes_into_sent_bytes, "lends_message_after_message"},
                       Expectation{Fault::releases_at_once, "lends_bytes_until_release"},
                       Expectation{Fault::never_releases, "lends_message_after_message"},
+                      Expectation{Fault::loses_what_is_made, "takes_messages_made_in_its_memory"},
                       Expectation{Fault::ignores_wake, "wake_ends_a_sleep"},
                       Expectation{Fault::never_sleeps, "returns_when_patience_ends"},
                       Expectation{Fault::agrees_to_every_call, "names_both_calls_of_a_mismatch"},

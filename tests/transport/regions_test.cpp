@@ -6,15 +6,18 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <cstring>
 #include <numeric>
+#include <thread>
 #include <vector>
 
 #include "rondo/memory.hpp"
 #include "transport/processes.hpp"
 #include "transport/shm/copier.hpp"
 #include "transport/shm/mailbox.hpp"
+#include "transport/shm/shared_memory.hpp"
 
 namespace rondo::process {
 namespace {
@@ -184,7 +187,7 @@ TEST(Regions, a_borrow_reads_the_senders_memory) {
     if (rank == 0) return;
     EXPECT_EQ(transfer.data, memory.data()) << "threads have one mapping of it";
     EXPECT_NE(transfers[0].state, Transfer::State::done) << "before the release";
-    transport.release(transfer);
+    EXPECT_TRUE(transport.release(transfer));
   });
   EXPECT_EQ(transfers[0].state, Transfer::State::done);
 }
@@ -210,6 +213,56 @@ TEST(Regions, memory_that_was_taken_back_is_not_read) {
       }
     });
   }
+}
+
+// A reader that was stopped for too long finds out when it goes on.
+TEST(Regions, a_borrow_of_what_was_taken_back_is_noticed) {
+  const Transports world = make_world(2, Medium::shm);
+  constexpr std::size_t bytes = 1 << 20;
+  Shared<std::byte> memory(bytes, std::byte{7});
+  std::array<Transfer, 2> transfers;
+  std::atomic<bool> is_borrowed = false;
+  std::atomic<bool> is_taken_back = false;
+  on_all_ranks(2, [&](int rank) {
+    Transport& transport = *world[rank];
+    Transfer& transfer = transfers[rank];
+    transfer.kind = rank == 0 ? Transfer::Kind::send : Transfer::Kind::recv;
+    transfer.link = {1 - rank, 0};
+    transfer.data = rank == 0 ? memory.data() : nullptr;
+    transfer.size = bytes;
+    transfer.borrow = rank == 1;
+    const std::array<Link, 1> links = {transfer.link};
+    ASSERT_TRUE(transport.begin(1, allreduce_of(1), links).ok());
+    transport.post(transfer);
+    if (rank == 0) {
+      while (!is_borrowed) ASSERT_TRUE(transport.poll(std::chrono::milliseconds(1)).ok());
+      transport.cancel();
+      is_taken_back = true;
+      return;
+    }
+    while (transfer.state != Transfer::State::done) {
+      ASSERT_TRUE(transport.poll(std::chrono::milliseconds(1)).ok());
+    }
+    is_borrowed = true;
+    while (!is_taken_back) std::this_thread::yield();
+    EXPECT_FALSE(transport.release(transfer));
+  });
+}
+
+TEST(SharedMemory, boxes_that_came_to_nothing_are_used_for_the_next_link) {
+  MemoryBudget budget;
+  SharedMemory memory(budget, 1, -1);
+  std::size_t links = 0;
+  const OwnBoxes first = memory.allocate().value();
+  memory.take_back(first);
+  const std::size_t left = budget.left();
+  const OwnBoxes second = memory.allocate().value();
+  EXPECT_EQ(second.outbox, first.outbox);
+  EXPECT_EQ(second.inbox, first.inbox);
+  EXPECT_EQ(second.ring_bytes, first.ring_bytes);
+  EXPECT_EQ(budget.left(), left);
+  while (memory.allocate()) ++links;
+  EXPECT_GT(links, 0u);
 }
 
 TEST(Copier, copies_all_sizes_and_offsets) {

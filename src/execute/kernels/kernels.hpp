@@ -12,13 +12,20 @@ namespace rondo {
 using Kernel = void (*)(void* destination, const void* const* sources, std::size_t source_count,
                         std::size_t count, int divisor);
 
+/// reduce_twice() of one DType and Op, of two sources. count > 0.
+using TwinKernel = void (*)(void* destination, void* other, const void* const* sources,
+                            std::size_t count, int divisor);
+
 /// Indexed by DType and Op.
 using KernelsByOp = Kernel[dtype_count][op_count];
+using TwinKernelsByOp = TwinKernel[dtype_count][op_count];
 
 struct KernelTable {
-  KernelsByOp two;        ///< two sources, plain stores
-  KernelsByOp many;       ///< any number of sources, plain stores
-  KernelsByOp streaming;  ///< any number of sources, non-temporal stores
+  KernelsByOp two;                 ///< two sources, plain stores
+  KernelsByOp many;                ///< any number of sources, plain stores
+  KernelsByOp streaming;           ///< any number of sources, non-temporal stores
+  TwinKernelsByOp twin;            ///< two sources; plain stores to `other`, else non-temporal ones
+  TwinKernelsByOp twin_streaming;  ///< two sources; non-temporal stores to both destinations
 };
 
 // Data, not functions: nothing of a file with instructions of its own runs before it is chosen.

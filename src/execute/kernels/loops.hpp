@@ -219,7 +219,42 @@ void fold_many(void* destination, const void* const* sources, std::size_t source
   if constexpr (stores == Stores::streaming) finish_streaming();
 }
 
+template <Stores stores>
+using StoresAre = std::integral_constant<Stores, stores>;
+
+/// The same result in two places. They are streamed to where lines begin at the same elements.
+template <class T, class Op, class Finish, Stores other_stores>
+void fold_twice(void* destination, void* other, const void* const* sources, std::size_t count,
+                int divisor) {
+  auto* const to = static_cast<std::byte*>(destination);
+  auto* const also_to = static_cast<std::byte*>(other);
+  const std::size_t bytes = count * sizeof(T);
+  const Finish finish(divisor);
+  const auto fold_all = [=]<Stores stores, Stores also>(StoresAre<stores>,
+                                                        StoresAre<also>) RONDO_INLINED {
+    sweep<T>(to, bytes, [=](auto group, std::size_t offset) RONDO_INLINED {
+      const auto first = group.get(place(sources[0], offset));
+      const auto folded = finish(fold_range<Op>(group, first, sources, 1, 2, offset));
+      group.template put<Op::fit, stores>(to + offset, folded);
+      group.template put<Op::fit, also>(also_to + offset, folded);
+    });
+  };
+  if (is_alignable<T>(to, bytes) && bytes_to_group<T>(to) == bytes_to_group<T>(also_to)) {
+    fold_all(StoresAre<Stores::streaming>{}, StoresAre<other_stores>{});
+    finish_streaming();
+  } else {
+    fold_all(StoresAre<Stores::plain>{}, StoresAre<Stores::plain>{});
+  }
+}
+
 /// A sum that is divided only where there is something to divide by.
+template <TwinKernel sum, TwinKernel average>
+void average_or_sum_twice(void* destination, void* other, const void* const* sources,
+                          std::size_t count, int divisor) {
+  (divisor > 1 ? average : sum)(destination, other, sources, count, divisor);
+}
+
+/// The same into one place.
 template <Kernel sum, Kernel average>
 void average_or_sum(void* destination, const void* const* sources, std::size_t source_count,
                     std::size_t count, int divisor) {
@@ -245,6 +280,8 @@ constexpr void enter(KernelTable& table, DType dtype, rondo::Op op) {
   table.two[row][column] = fold_two<T, Op, Finish>;
   table.many[row][column] = fold_many<T, Op, Finish, Stores::plain>;
   table.streaming[row][column] = fold_many<T, Op, Finish, Stores::streaming>;
+  table.twin[row][column] = fold_twice<T, Op, Finish, Stores::plain>;
+  table.twin_streaming[row][column] = fold_twice<T, Op, Finish, Stores::streaming>;
 }
 
 template <class T>
@@ -258,6 +295,11 @@ constexpr void enter_average(KernelTable& table, DType dtype) {
       average_or_sum<fold_many<W, Sum, Keep, Stores::plain>, fold_many<W, Sum, By, Stores::plain>>;
   table.streaming[row][column] = average_or_sum<fold_many<W, Sum, Keep, Stores::streaming>,
                                                 fold_many<W, Sum, By, Stores::streaming>>;
+  table.twin[row][column] = average_or_sum_twice<fold_twice<W, Sum, Keep, Stores::plain>,
+                                                 fold_twice<W, Sum, By, Stores::plain>>;
+  table.twin_streaming[row][column] =
+      average_or_sum_twice<fold_twice<W, Sum, Keep, Stores::streaming>,
+                           fold_twice<W, Sum, By, Stores::streaming>>;
 }
 
 template <class T>

@@ -90,8 +90,12 @@ class Carrier {
   /// Move bytes of posted transfers without waiting; true when any moved.
   virtual bool send(Traffic& traffic, const Operation& operation) = 0;
   virtual bool receive(Traffic& traffic, const Operation& operation) = 0;
-  /// Ends the borrow of a completed recv, or of a part.
-  virtual void release(Transfer& transfer) = 0;
+  /// Room for a message that is made where it travels, if there is: see Transfer::borrow. No send
+  /// is posted.
+  virtual void lend_room(Transfer&) {}
+  /// Ends the borrow of a completed recv, or of a part; or sends what was made in the room. False
+  /// where the peer has taken back what was lent.
+  virtual bool release(Transfer& transfer, const Operation& operation) = 0;
   /// Looks at the frame that has arrived first, also when nobody waits for it.
   virtual void glance(Traffic& traffic, const Operation& operation) = 0;
   /// A posted transfer can never be completed. `is_gone`: so is the peer, who has left its last
@@ -103,6 +107,10 @@ class Carrier {
   virtual void set_ready(bool, bool) {}
   /// Before the caller sleeps: the peer shall ring when it makes place for what is unsent.
   virtual void prepare_sleep(const Traffic&) {}
+  /// The end of the link: from now on the peer does not begin to read what is the user's.
+  virtual void close() {}
+  /// It still reads what it began to read before.
+  virtual bool is_being_read() const { return false; }
   /// Looking costs no system call, and the peer rings.
   virtual bool is_memory() const { return false; }
 };

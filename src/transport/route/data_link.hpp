@@ -59,8 +59,11 @@ class DataLink {
   bool receive(const Operation& operation) {
     return is_open() && carrier_->receive(traffic_, operation);
   }
-  void release(Transfer& transfer) {
-    if (is_open()) carrier_->release(transfer);
+  void lend_room(Transfer& transfer) {
+    if (is_open() && traffic_.sends.empty()) carrier_->lend_room(transfer);
+  }
+  bool release(Transfer& transfer, const Operation& operation) {
+    return is_open() && carrier_->release(transfer, operation);
   }
   void glance(const Operation& operation) {
     if (is_open()) carrier_->glance(traffic_, operation);
@@ -88,7 +91,13 @@ class DataLink {
   /// The last operation of which a message has arrived.
   std::uint64_t last_heard() const { return traffic_.last_heard; }
 
+  /// First all links of a rank are closed, which takes no time; then it waits until nobody reads
+  /// its memory any more, and drops them.
   void close() {
+    if (is_open()) carrier_->close();
+  }
+  bool is_being_read() const { return is_open() && carrier_->is_being_read(); }
+  void drop() {
     traffic_.sends.give_up();
     traffic_.recvs.give_up();
     dial_.reset();

@@ -33,6 +33,7 @@ constexpr auto long_yield = std::chrono::microseconds(500);
 constexpr unsigned most_sleeps_without_yield = 1 << 16;
 constexpr int retry_ms = 5;  // how soon to look again at what no event announces
 constexpr int longest_sleep_ms = 60'000;
+constexpr auto longest_reading = std::chrono::seconds(1);
 
 void pause() {
 #if defined(__x86_64__) || defined(__i386__)
@@ -106,6 +107,7 @@ RoutedTransport::RoutedTransport(std::shared_ptr<Endpoint> endpoint, std::vector
 }
 
 RoutedTransport::~RoutedTransport() {
+  drop_links();
   endpoint_->detach(context_, sequence_);
 }
 
@@ -189,8 +191,13 @@ void RoutedTransport::count_streams() {
 }
 
 void RoutedTransport::post(Transfer& transfer) {
-  transfer.state.store(Transfer::State::posted, std::memory_order_relaxed);
   DataLink& used = link(transfer.link.peer, transfer.link.channel);
+  if (transfer.kind == Transfer::Kind::send && transfer.borrow) {
+    transfer.state.store(Transfer::State::idle, std::memory_order_relaxed);
+    if (!is_lost_[transfer.link.peer]) used.lend_room(transfer);
+    return;
+  }
+  transfer.state.store(Transfer::State::posted, std::memory_order_relaxed);
   used.post(transfer);
   if (transfer.kind != Transfer::Kind::send) return;
   // A dead rank that still had to receive cannot have done its part; the link to it would take the
@@ -324,12 +331,25 @@ int RoutedTransport::sleep_ms(std::chrono::microseconds patience) const {
   return static_cast<int>(std::min<decltype(wanted)>(wanted, longest));
 }
 
-void RoutedTransport::release(Transfer& transfer) {
-  link(transfer.link.peer, transfer.link.channel).release(transfer);
+bool RoutedTransport::release(Transfer& transfer) {
+  return link(transfer.link.peer, transfer.link.channel).release(transfer, operation_);
+}
+
+// Nobody reads the user's memory after this. A reader never waits for anything while it reads, so
+// that it takes a bounded time, unless it was stopped; then it finds out when it goes on.
+void RoutedTransport::drop_links() {
+  if (!endpoint_->is_owned()) return;  // a forked child has no part in them
+  for (const auto& link : links_) link->close();
+  const auto is_being_read = [](const auto& link) { return link->is_being_read(); };
+  const auto give_up = Clock::now() + longest_reading;
+  while (std::any_of(links_.begin(), links_.end(), is_being_read) && Clock::now() < give_up) {
+    ::sched_yield();
+  }
+  for (const auto& link : links_) link->drop();
 }
 
 void RoutedTransport::cancel() {
-  for (const auto& link : links_) link->close();
+  drop_links();
   active_.clear();
   count_streams();
   opening_ = false;

@@ -30,7 +30,7 @@ class RoutedTransport final : public Transport {
   Result<> begin(std::uint64_t sequence, const Call& call, std::span<const Link> links) override;
   void post(Transfer& transfer) override;
   Result<bool> poll(std::chrono::microseconds patience) override;
-  void release(Transfer& transfer) override;
+  bool release(Transfer& transfer) override;
   void cancel() override;
   void wake() override;
   Error conclude(const Error& finding, std::span<const int> waiting_for) override;
@@ -63,6 +63,7 @@ class RoutedTransport final : public Transport {
   void check();
   void harvest(int patience_ms);
   int sleep_ms(std::chrono::microseconds patience) const;
+  void drop_links();
 
   // What went wrong, and who is to blame: verdict.cpp.
   void fail(Error error);

@@ -58,12 +58,7 @@ void Copier::copy(std::byte* target, const std::byte* source, std::size_t bytes,
     if (bytes > 0) std::memcpy(target, source, bytes);
     return;
   }
-  std::size_t size_class = 0;
-  for (std::size_t most = 8 * least_measured;
-       size_class + 1 < size_classes && message_bytes >= most; most *= 8) {
-    ++size_class;
-  }
-  Experience& experience = experience_[size_class];
+  Experience& experience = experience_[class_of(message_bytes)];
   const Way way = experience.next_way();
   const auto start = std::chrono::steady_clock::now();
   if (way == past_cache) {
@@ -74,12 +69,29 @@ void Copier::copy(std::byte* target, const std::byte* source, std::size_t bytes,
   experience.learn(way, std::chrono::steady_clock::now() - start, bytes);
 }
 
+std::size_t Copier::class_of(std::size_t message_bytes) {
+  std::size_t size_class = 0;
+  for (std::size_t most = 8 * least_measured;
+       size_class + 1 < size_classes && message_bytes >= most; most *= 8) {
+    ++size_class;
+  }
+  return size_class;
+}
+
+bool Copier::is_past_better(std::size_t message_bytes) const {
+  return can_pass_cache && message_bytes >= least_measured &&
+         experience_[class_of(message_bytes)].is_past_better();
+}
+
+bool Copier::Experience::is_past_better() const {
+  return pace[past_cache] < worth_it * pace[plain];
+}
+
 Copier::Way Copier::Experience::next_way() {
   ++copies;
   if (copies <= first_trials) return copies % ways == 0 ? past_cache : plain;
-  const bool is_past_better = pace[past_cache] < worth_it * pace[plain];
   const bool is_trial = copies % copies_per_trial == 0;
-  return is_past_better != is_trial ? past_cache : plain;
+  return is_past_better() != is_trial ? past_cache : plain;
 }
 
 void Copier::Experience::learn(Way way, std::chrono::nanoseconds time, std::size_t bytes) {

@@ -22,6 +22,9 @@ class Copier {
   void copy(std::byte* target, const std::byte* source, std::size_t bytes,
             std::size_t message_bytes);
 
+  /// What is known of such messages so far.
+  bool is_past_better(std::size_t message_bytes) const;
+
   /// Smaller copies are plain ones: they fit into the buffers between core and cache.
   static constexpr std::size_t least_measured = 4 << 10;
 
@@ -34,10 +37,13 @@ class Copier {
     std::array<double, ways> pace = {};  // shortest recent time for a KiB, in ns; 0: not known
     std::uint32_t copies = 0;
 
+    bool is_past_better() const;
     Way next_way();
     void learn(Way way, std::chrono::nanoseconds time, std::size_t bytes);
   };
   static constexpr std::size_t size_classes = 5;  // a factor of 8 each
+
+  static std::size_t class_of(std::size_t message_bytes);
 
   std::array<Experience, size_classes> experience_;
 };

@@ -35,8 +35,9 @@ Result<std::unique_ptr<Carrier>> Introduction::advance() {
       return moved.error();
     }
     if (stage_ == Stage::agreed) {
+      const std::unique_ptr<const OwnBoxes> own(own_.release());
       return std::unique_ptr<Carrier>(
-          std::make_unique<Mailbox>(own_, std::move(peer_), std::move(socket_)));
+          std::make_unique<Mailbox>(*own, std::move(peer_), std::move(socket_)));
     }
     if (!moved.value()) return std::unique_ptr<Carrier>();
   }
@@ -73,8 +74,8 @@ Result<bool> Introduction::step() {
 Result<> Introduction::say_offer() {
   const Result<OwnBoxes> boxes = memory_->allocate();
   if (!boxes) return boxes.error();
-  own_ = boxes.value();
-  return say(memory_->offer(own_), true);
+  own_ = {new OwnBoxes(boxes.value()), TakeBack{memory_}};
+  return say(memory_->offer(*own_), true);
 }
 
 // A Unix socket takes so few bytes whole, and first.

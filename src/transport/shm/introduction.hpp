@@ -16,6 +16,15 @@
 
 namespace rondo::process {
 
+/// Boxes that come to nothing are there for the next introduction.
+struct TakeBack {
+  SharedMemory* memory = nullptr;
+  void operator()(const OwnBoxes* boxes) const {
+    memory->take_back(*boxes);
+    delete boxes;
+  }
+};
+
 class Introduction {
  public:
   enum class Side : std::uint8_t { dialler, other };
@@ -39,7 +48,7 @@ class Introduction {
   Side side_;
   SharedMemory* memory_;
   Stage stage_ = Stage::begin;
-  OwnBoxes own_;
+  std::unique_ptr<OwnBoxes, TakeBack> own_;
   PeerBoxes peer_;
   Offer heard_;
   Descriptor segment_;

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <bit>
 #include <chrono>
 #include <cstring>
 #include <thread>
@@ -17,7 +18,6 @@ constexpr std::size_t parts_in_ring = 4;      // so that both sides are busy
 constexpr std::size_t least_part = 16 << 10;  // smaller ones cost more than they overlap
 
 constexpr std::size_t turn_bytes = 1 << 20;  // read in place before others get their turn
-constexpr auto longest_reading = std::chrono::seconds(1);
 
 constexpr std::size_t rounded(std::size_t bytes) {
   return (bytes + granule - 1) / granule * granule;
@@ -44,10 +44,18 @@ std::uint64_t agreement_of(const Transfer& transfer, const Operation& operation)
 
 }  // namespace
 
+Line::Head Line::head() const {
+  return {__atomic_load_n(&bytes, __ATOMIC_RELAXED), __atomic_load_n(&agreement, __ATOMIC_RELAXED),
+          __atomic_load_n(&size, __ATOMIC_RELAXED)};
+}
+
 Line::Place Line::place() const {
-  Place place;
-  std::memcpy(&place, payload.data(), sizeof place);
-  return place;
+  std::array<std::uint64_t, sizeof(Place) / sizeof(std::uint64_t)> words;
+  const auto* const shared = reinterpret_cast<const std::uint64_t*>(payload.data());
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    words[i] = __atomic_load_n(shared + i, __ATOMIC_RELAXED);
+  }
+  return std::bit_cast<Place>(words);
 }
 
 void Line::set_place(const Place& place) {
@@ -55,20 +63,15 @@ void Line::set_place(const Place& place) {
 }
 
 Mailbox::Mailbox(const OwnBoxes& own, PeerBoxes peer, Descriptor socket)
-    : own_(own), peer_(std::move(peer)), owner_(::getpid()), talk_(std::move(socket)) {}
+    : own_(own), peer_(std::move(peer)), talk_(std::move(socket)) {}
 
-// Nobody reads the user's memory after this. A reader never waits for anything while it reads, so
-// that it takes a bounded time, unless it was stopped.
-Mailbox::~Mailbox() {
-  if (::getpid() != owner_) return;
+void Mailbox::close() {
   own_.inbox->is_reading.store(0, std::memory_order_seq_cst);
   own_.outbox->is_closed.store(1, std::memory_order_seq_cst);
-  if (!is_offered_) return;
-  const auto give_up = std::chrono::steady_clock::now() + longest_reading;
-  while (peer_.inbox->is_reading.load(std::memory_order_seq_cst) != 0 &&
-         std::chrono::steady_clock::now() < give_up) {
-    std::this_thread::yield();
-  }
+}
+
+bool Mailbox::is_being_read() const {
+  return is_offered_ && peer_.inbox->is_reading.load(std::memory_order_seq_cst) != 0;
 }
 
 bool Mailbox::send(Traffic& traffic, const Operation& operation) {
@@ -109,10 +112,30 @@ bool Mailbox::send(Traffic& traffic, const Operation& operation) {
       traffic.sends.finish();
     }
   }
-  if (moved && own_.outbox->is_full.load(std::memory_order_relaxed) != 0) {
-    own_.outbox->is_full.store(0, std::memory_order_relaxed);
-  }
+  if (moved) clear_full();
   return moved;
+}
+
+void Mailbox::clear_full() {
+  if (own_.outbox->is_full.load(std::memory_order_relaxed) == 0) return;
+  own_.outbox->is_full.store(0, std::memory_order_relaxed);
+}
+
+// One part, in the ring.
+void Mailbox::lend_room(Transfer& transfer) {
+  const std::size_t bytes = transfer.size;
+  if (is_offered_ || bytes < least_room || bytes > own_.ring_bytes / parts_in_ring) return;
+  const std::size_t misfit = reinterpret_cast<std::uintptr_t>(transfer.data) % granule;
+  const std::size_t needed = rounded(misfit + bytes);
+  if (!has_room(needed)) {
+    note_taken();
+    if (!has_room(needed)) return;
+  }
+  const std::size_t place = reserve(needed) + misfit;
+  own_.outbox->lines[written_ % lines].set_place({.offset = place});
+  transfer.data = own_.outbox->ring() + place;
+  transfer.past_cache = into_ring_.is_past_better(bytes);
+  transfer.state.store(Transfer::State::part, std::memory_order_relaxed);
 }
 
 void Mailbox::begin_line(Line& line, const Transfer& transfer, const Operation& operation) {
@@ -153,8 +176,11 @@ std::size_t Mailbox::part_of(const Transfer& transfer) const {
 // A part lies in one piece, so that the rest of the ring may stay empty before it.
 bool Mailbox::has_room(const Transfer& transfer) const {
   if (written_ - freed_ == lines) return false;
-  if (is_inline(transfer.size)) return true;
-  const std::size_t bytes = rounded(part_of(transfer));
+  return is_inline(transfer.size) || has_room(rounded(part_of(transfer)));
+}
+
+bool Mailbox::has_room(std::size_t bytes) const {
+  if (written_ - freed_ == lines) return false;
   const std::size_t rest = own_.ring_bytes - ring_end_ % own_.ring_bytes;
   const std::size_t skipped = rest < bytes ? rest : 0;
   return ring_end_ + skipped + bytes - ring_begin_ <= own_.ring_bytes;
@@ -179,13 +205,13 @@ void Mailbox::publish(std::uint64_t ring_end) {
   if (peer_.head->is_asleep.load(std::memory_order_seq_cst) != 0) ring_bell();
 }
 
-// An empty ring begins anew: what was used last is still in the cache.
+// An empty ring goes on where it is: the peer's cache still has what it read last, and to take that
+// away from it costs more than to write what has left both caches.
 void Mailbox::note_taken() {
   const std::uint32_t taken = peer_.inbox->taken.load(std::memory_order_seq_cst);
   if (taken == freed_ || written_ - taken > lines) return;
   freed_ = taken;
   ring_begin_ = ring_ends_[(taken - 1) % lines];
-  if (freed_ == written_) ring_begin_ = ring_end_ = 0;
 }
 
 bool Mailbox::has_arrived() const {
@@ -196,34 +222,32 @@ bool Mailbox::receive(Traffic& traffic, const Operation& operation) {
   bool moved = false;
   while (!traffic.recvs.empty() && lent_ == nullptr && traffic.trouble == Trouble::none &&
          has_arrived()) {
-    const Line& line = next_line();
     Transfer& transfer = traffic.recvs.front();
+    const Line::Head head = next_line().head();
     if (received_ == 0) {
-      traffic.trouble = judge(line, transfer, operation, traffic.frame);
+      traffic.trouble = judge(head, transfer, operation, traffic.frame);
       if (traffic.trouble != Trouble::none) break;
       traffic.last_heard = operation.frame.sequence;
     }
-    if (!is_inline(transfer.size) && line.place().is_region != 0) {
-      if (!receive_in_place(traffic, line)) break;
+    const Line::Place place = is_inline(transfer.size) ? Line::Place{} : next_line().place();
+    if (place.is_region != 0) {
+      if (!receive_in_place(traffic, place)) break;
       moved = true;
       if (received_ > 0) break;  // the others' turn
       continue;
     }
-    const std::byte* const bytes = bytes_of(line, transfer);
+    const std::byte* const bytes = bytes_of(head, place, transfer);
     if (bytes == nullptr) {
       traffic.trouble = Trouble::garbage;
       break;
     }
     moved = true;
     const std::size_t offset = received_;
-    received_ += line.bytes;
+    received_ += head.bytes;
     if (transfer.borrow) {
-      transfer.data = const_cast<std::byte*>(bytes);  // nobody writes through it
-      transfer.offset = offset;
-      transfer.part = line.bytes;
-      lent_ = &transfer;
+      lend(transfer, bytes, offset, head.bytes);
     } else {
-      out_.copy(transfer.data + offset, bytes, line.bytes, transfer.size);
+      out_.copy(transfer.data + offset, bytes, head.bytes, transfer.size);
       acknowledge();
     }
     if (received_ == transfer.size) {
@@ -236,27 +260,34 @@ bool Mailbox::receive(Traffic& traffic, const Operation& operation) {
   return moved;
 }
 
-Trouble Mailbox::judge(const Line& line, const Transfer& transfer, const Operation& operation,
+void Mailbox::lend(Transfer& transfer, const std::byte* bytes, std::size_t offset,
+                   std::size_t part) {
+  transfer.data = const_cast<std::byte*>(bytes);  // nobody writes through it
+  transfer.offset = offset;
+  transfer.part = part;
+  lent_ = &transfer;
+}
+
+Trouble Mailbox::judge(const Line::Head& head, const Transfer& transfer, const Operation& operation,
                        Frame& frame) const {
   const bool is_expected =
-      line.agreement == agreement_of(transfer, operation) && line.size == transfer.size;
+      head.agreement == agreement_of(transfer, operation) && head.size == transfer.size;
   if (is_expected) return Trouble::none;
   frame = peer_.outbox->frames[taken_ % lines];
   return agrees(frame, operation) ? Trouble::wrong_size : Trouble::disagreement;
 }
 
 // Null where the peer says something impossible.
-const std::byte* Mailbox::bytes_of(const Line& line, const Transfer& transfer) const {
-  if (line.bytes > transfer.size - received_) return nullptr;
-  if (is_inline(transfer.size)) return line.payload.data();
-  const std::uint64_t place = line.place().offset;
-  const bool fits = line.bytes <= peer_.ring_bytes && place <= peer_.ring_bytes - line.bytes;
-  return fits && line.bytes > 0 ? peer_.outbox->ring() + place : nullptr;
+const std::byte* Mailbox::bytes_of(const Line::Head& head, const Line::Place& place,
+                                   const Transfer& transfer) const {
+  if (head.bytes > transfer.size - received_) return nullptr;
+  if (is_inline(transfer.size)) return next_line().payload.data();
+  const bool fits = head.bytes <= peer_.ring_bytes && place.offset <= peer_.ring_bytes - head.bytes;
+  return fits && head.bytes > 0 ? peer_.outbox->ring() + place.offset : nullptr;
 }
 
 // The bytes are where their owner has them, who may take them back at any time.
-bool Mailbox::receive_in_place(Traffic& traffic, const Line& line) {
-  const Line::Place place = line.place();
+bool Mailbox::receive_in_place(Traffic& traffic, const Line::Place& place) {
   region_ = talk_.find(place.region);
   Transfer& transfer = traffic.recvs.front();
   const bool is_there = region_ && place.offset <= region_->bytes() &&
@@ -266,28 +297,18 @@ bool Mailbox::receive_in_place(Traffic& traffic, const Line& line) {
     return false;
   }
   own_.inbox->is_reading.store(1, std::memory_order_seq_cst);
-  if (peer_.outbox->is_closed.load(std::memory_order_seq_cst) != 0) {
-    own_.inbox->is_reading.store(0, std::memory_order_seq_cst);
-    is_revoked_ = true;
-    return false;
-  }
   const std::byte* const bytes = region_->data() + place.offset;
   if (transfer.borrow) {
-    transfer.data = const_cast<std::byte*>(bytes);  // nobody writes through it
-    transfer.offset = 0;
-    transfer.part = transfer.size;
-    lent_ = &transfer;
+    if (is_taken_back()) return end_reading();
+    lend(transfer, bytes, 0, transfer.size);
     traffic.recvs.finish();
     return true;
   }
   const std::size_t count = std::min(transfer.size - received_, turn_bytes);
-  out_.copy(transfer.data + received_, bytes + received_, count, transfer.size);
+  if (!is_taken_back())
+    out_.copy(transfer.data + received_, bytes + received_, count, transfer.size);
+  if (!end_reading()) return false;
   received_ += count;
-  own_.inbox->is_reading.store(0, std::memory_order_seq_cst);
-  if (peer_.outbox->is_closed.load(std::memory_order_seq_cst) != 0) {
-    is_revoked_ = true;
-    return false;
-  }
   if (received_ == transfer.size) {
     received_ = 0;
     acknowledge();
@@ -296,21 +317,41 @@ bool Mailbox::receive_in_place(Traffic& traffic, const Line& line) {
   return true;
 }
 
+bool Mailbox::is_taken_back() const {
+  return peer_.outbox->is_closed.load(std::memory_order_seq_cst) != 0;
+}
+
+// False where the peer took back what was read: it may have changed meanwhile.
+bool Mailbox::end_reading() {
+  own_.inbox->is_reading.store(0, std::memory_order_seq_cst);
+  is_revoked_ = is_taken_back();
+  return !is_revoked_;
+}
+
 void Mailbox::acknowledge() {
   own_.inbox->taken.store(++taken_, std::memory_order_seq_cst);
   if (peer_.outbox->is_full.load(std::memory_order_seq_cst) != 0) ring_bell();
 }
 
-void Mailbox::release(Transfer& transfer) {
-  if (lent_ != &transfer) return;
-  lent_ = nullptr;
-  if (own_.inbox->is_reading.load(std::memory_order_relaxed) != 0) {
-    own_.inbox->is_reading.store(0, std::memory_order_seq_cst);
+bool Mailbox::release(Transfer& transfer, const Operation& operation) {
+  if (transfer.kind == Transfer::Kind::send) {
+    Line& line = own_.outbox->lines[written_ % lines];
+    line.bytes = static_cast<std::uint32_t>(transfer.size);
+    begin_line(line, transfer, operation);
+    publish(ring_end_);
+    clear_full();
+    transfer.state.store(Transfer::State::done, std::memory_order_relaxed);
+    return true;
   }
+  if (lent_ != &transfer) return true;
+  lent_ = nullptr;
+  const bool was_in_place = own_.inbox->is_reading.load(std::memory_order_relaxed) != 0;
+  if (was_in_place && !end_reading()) return false;
   if (transfer.state.load(std::memory_order_relaxed) == Transfer::State::part) {
     transfer.state.store(Transfer::State::posted, std::memory_order_relaxed);
   }
   acknowledge();
+  return true;
 }
 
 void Mailbox::glance(Traffic& traffic, const Operation& operation) {

@@ -42,6 +42,14 @@ struct alignas(128) Line {
   std::uint64_t size;                ///< of the whole message
   std::array<std::byte, inline_bytes> payload;  ///< else a Place
 
+  /// Its owner may write at any time: what is looked at twice is copied first.
+  struct Head {
+    std::uint32_t bytes = 0;
+    std::uint64_t agreement = 0;
+    std::uint64_t size = 0;
+  };
+  Head head() const;
+
   /// Where the bytes are that did not fit: in the ring, or in a region of the sender's memory.
   struct Place {
     std::uint64_t offset = 0;
@@ -92,45 +100,54 @@ class Mailbox final : public Carrier {
  public:
   /// `socket`: to the peer, for telling of regions.
   Mailbox(const OwnBoxes& own, PeerBoxes peer, Descriptor socket);
-  ~Mailbox() override;
 
   bool send(Traffic& traffic, const Operation& operation) override;
   bool receive(Traffic& traffic, const Operation& operation) override;
-  void release(Transfer& transfer) override;
+  void lend_room(Transfer& transfer) override;
+  bool release(Transfer& transfer, const Operation& operation) override;
   void glance(Traffic& traffic, const Operation& operation) override;
   bool is_stuck(const Traffic& traffic, bool is_gone) const override;
   bool is_unused() const override { return false; }
   void prepare_sleep(const Traffic& traffic) override;
+  void close() override;
+  bool is_being_read() const override;
   bool is_memory() const override { return true; }
 
   static constexpr std::size_t least_ring_bytes = 4 << 10;
-  static constexpr std::size_t most_ring_bytes = 512 << 10;
+  static constexpr std::size_t most_ring_bytes = 1 << 20;
   /// Smaller messages are copied: their sender need not wait.
   static constexpr std::size_t least_in_place = 32 << 10;
+  /// Smaller ones are in the first cache when they are copied.
+  static constexpr std::size_t least_room = 64 << 10;
 
  private:
   static constexpr std::uint32_t lines = Outbox::lines_at_once;
 
   bool offer_in_place(const Transfer& transfer, const Operation& operation);
   bool has_been_read();
-  bool receive_in_place(Traffic& traffic, const Line& line);
+  bool receive_in_place(Traffic& traffic, const Line::Place& place);
+  bool is_taken_back() const;
+  bool end_reading();
+  void lend(Transfer& transfer, const std::byte* bytes, std::size_t offset, std::size_t part);
   void begin_line(Line& line, const Transfer& transfer, const Operation& operation);
   std::size_t part_of(const Transfer& transfer) const;
   bool has_room(const Transfer& transfer) const;
+  bool has_room(std::size_t bytes) const;
+  void clear_full();
   std::size_t reserve(std::size_t bytes);
   void publish(std::size_t ring_end);
   void note_taken();
   bool has_arrived() const;
   const Line& next_line() const { return peer_.outbox->lines[taken_ % lines]; }
-  Trouble judge(const Line& line, const Transfer& transfer, const Operation& operation,
+  Trouble judge(const Line::Head& head, const Transfer& transfer, const Operation& operation,
                 Frame& frame) const;
-  const std::byte* bytes_of(const Line& line, const Transfer& transfer) const;
+  const std::byte* bytes_of(const Line::Head& head, const Line::Place& place,
+                            const Transfer& transfer) const;
   void acknowledge();
   void ring_bell() const;
 
   OwnBoxes own_;
   PeerBoxes peer_;
-  pid_t owner_;  // a forked child has no part in this
 
   // Positions in the ring count on over its end.
   std::uint32_t written_ = 0;   // lines

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <vector>
 
 #include "transport/shm/mailbox.hpp"
 #include "transport/shm/segment.hpp"
@@ -43,6 +44,8 @@ class SharedMemory {
 
   /// Boxes for one more link. Errors: resource (the budget is used up), unsupported, io.
   Result<OwnBoxes> allocate();
+  /// Boxes that no peer has agreed to use.
+  void take_back(const OwnBoxes& boxes) { unused_.push_back(boxes); }
   Offer offer(const OwnBoxes& boxes) const;
   int segment_fd() const { return segment_->fd(); }
   int bell() const { return bell_; }
@@ -65,6 +68,7 @@ class SharedMemory {
   int bell_;
   std::size_t taken_ = 0;
   std::unique_ptr<Segment> segment_;
+  std::vector<OwnBoxes> unused_;
   std::map<Bits128, std::weak_ptr<const Neighbour>> neighbours_;  // by segment
 };
 

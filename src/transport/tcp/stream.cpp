@@ -96,7 +96,11 @@ bool Stream::take_frame(Traffic& traffic, const Operation& operation) {
   traffic.last_heard = frame.sequence;
   in_message_ = true;
   received_ = 0;
-  if (transfer.borrow) transfer.data = lending_.lend(transfer.size);
+  if (transfer.borrow) {
+    transfer.data = lending_.lend(transfer.size);
+    transfer.offset = 0;
+    transfer.part = transfer.size;
+  }
   return true;
 }
 

@@ -19,7 +19,10 @@ class Stream final : public Carrier {
 
   bool send(Traffic& traffic, const Operation& operation) override;
   bool receive(Traffic& traffic, const Operation& operation) override;
-  void release(Transfer& transfer) override { lending_.take_back(transfer.data); }
+  bool release(Transfer& transfer, const Operation&) override {
+    lending_.take_back(transfer.data);
+    return true;
+  }
   void glance(Traffic& traffic, const Operation& operation) override;
   bool is_stuck(const Traffic& traffic, bool is_gone) const override;
   bool is_unused() const override;

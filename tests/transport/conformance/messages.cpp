@@ -235,6 +235,32 @@ Failures lends_message_after_message(const Factory& factory, const Options& opti
   });
 }
 
+// Whether a transport has room for a message is its own affair, from message to message.
+Failures takes_messages_made_in_its_memory(const Factory& factory, const Options& options) {
+  return on_ranks(factory, options, 2, [](Rank& self) {
+    const Link link{1 - self.rank(), 0};
+    constexpr std::array<std::size_t, 6> lengths = {0, 8, 3000, 65536, 100, 20000};
+    self.begin({link});
+    // Nobody receives at first, so that room runs out.
+    for (std::size_t i = 0; i < 60; ++i) {
+      const std::size_t size = lengths[i % lengths.size()];
+      if (i % 4 == 3 || !self.make(link, size)) self.send(link, size);
+    }
+    self.reach(1);
+    self.await(link.peer, 1);
+    for (std::size_t i = 0; i < 60; ++i) self.recv(link, lengths[i % lengths.size()]);
+    self.complete_all();
+    for (std::size_t i = 0; i < 200; ++i) {
+      const std::size_t size = i * 997 % 70000 / 8 * 8;
+      if (!self.make(link, size)) self.send(link, size);
+      Message& borrowed = self.borrow(link, size);
+      self.complete(borrowed);
+      self.release(borrowed);
+    }
+    self.complete_all();
+  });
+}
+
 // A transport may lend a large message part by part. Elements of 16 bytes stay whole.
 Failures lends_large_messages(const Factory& factory, const Options& options) {
   return on_ranks(factory, options, 2, [](Rank& self) {
@@ -309,6 +335,7 @@ std::vector<Check> message_checks() {
       {"lends_bytes_until_release", lends_bytes_until_release},
       {"lends_message_after_message", lends_message_after_message},
       {"lends_large_messages", lends_large_messages},
+      {"takes_messages_made_in_its_memory", takes_messages_made_in_its_memory},
       {"carries_out_operations_back_to_back", carries_out_operations_back_to_back},
       {"serves_many_ranks_at_once", serves_many_ranks_at_once},
   };

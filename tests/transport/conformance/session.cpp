@@ -46,13 +46,34 @@ Message& Rank::borrow(Link link, std::size_t size) {
   return post(Transfer::Kind::recv, link, size, true);
 }
 
-Message& Rank::post(Transfer::Kind kind, Link link, std::size_t size, bool borrow) {
-  Message& message = messages_.emplace_back();
+std::uint64_t Rank::next_seed(Transfer::Kind kind, Link link) {
   const bool sends = kind == Transfer::Kind::send;
   const auto from = static_cast<std::uint64_t>(sends ? rank() : link.peer);
   const auto to = static_cast<std::uint64_t>(sends ? link.peer : rank());
   const std::uint64_t place = posted_[{kind, link}]++;
-  message.seed = mix(mix(mix(mix(mix(salt_, from), to), link.channel), sequence_), place);
+  return mix(mix(mix(mix(mix(salt_, from), to), link.channel), sequence_), place);
+}
+
+bool Rank::make(Link link, std::size_t size) {
+  Transfer transfer;
+  transfer.link = link;
+  transfer.size = size;
+  transfer.borrow = true;
+  transport_.post(transfer);
+  if (transfer.state == Transfer::State::idle) return false;
+  require(transfer.state == Transfer::State::part && transfer.data != nullptr,
+          "room for a message is there at once, or not at all");
+  const std::uint64_t seed = next_seed(Transfer::Kind::send, link);
+  for (std::size_t i = 0; i < size; ++i) transfer.data[i] = pattern(seed, i);
+  require(transport_.release(transfer) && transfer.state == Transfer::State::done,
+          "a message made in its room is not done after its release");
+  return true;
+}
+
+Message& Rank::post(Transfer::Kind kind, Link link, std::size_t size, bool borrow) {
+  Message& message = messages_.emplace_back();
+  const bool sends = kind == Transfer::Kind::send;
+  message.seed = next_seed(kind, link);
   if (!borrow) {
     message.memory.assign(size + 2 * guard_bytes, guard_value);
     std::byte* data = message.memory.data() + guard_bytes;
@@ -99,7 +120,7 @@ void Rank::await_borrow(Transfer& transfer, const std::string& what,
     is_done = transfer.state == Transfer::State::done;
     const std::size_t count = is_done ? transfer.size - transfer.offset : transfer.part;
     take(transfer.offset, {transfer.data, count});
-    transport_.release(transfer);
+    require(transport_.release(transfer), what, ": taken back");
   }
 }
 
@@ -120,7 +141,7 @@ void Rank::take_parts() {
             transfer.offset, " instead of ", message.passed);
     check_bytes(message, {transfer.data, transfer.part});
     message.passed += transfer.part;
-    transport_.release(transfer);
+    require(transport_.release(transfer), label(message), ": taken back");
   }
 }
 
@@ -186,7 +207,7 @@ void Rank::require_bytes(const Message& message) {
 }
 
 void Rank::release(Message& message) {
-  transport_.release(message.transfer);
+  require(transport_.release(message.transfer), label(message), ": taken back");
   message.transfer.data = nullptr;
   message.transfer.state = Transfer::State::idle;
 }

@@ -63,6 +63,8 @@ class Rank {
   Message& send(Link link, std::size_t size);
   Message& recv(Link link, std::size_t size);
   Message& borrow(Link link, std::size_t size);
+  /// Sends a message that is made in the transport's memory; false where it has no room for it.
+  bool make(Link link, std::size_t size);
 
   /// Polls until the message is done, or all are; checks the bytes.
   void complete(Message& message);
@@ -114,6 +116,7 @@ class Rank {
 
  private:
   friend class Session;
+  std::uint64_t next_seed(Transfer::Kind kind, Link link);
   Message& post(Transfer::Kind kind, Link link, std::size_t size, bool borrow);
   void poll(std::chrono::milliseconds patience);
   void until(const std::function<bool()>& holds, const std::string& what);
