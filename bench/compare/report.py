@@ -111,7 +111,7 @@ def markdown(times):
         lines.append("| " + " | ".join(
             [short_size(size), *cells, short_time(bound) if bound else ""]) + " |")
     for name, (word, reason) in times.absent.items():
-        lines.append(f"\n{name} is {word}: {reason}.")
+        lines.append(f"\n{name} {'is ' if word == 'missing' else ''}{word}: {reason}.")
     lines += efficiencies(times)
     return "\n".join(lines)
 

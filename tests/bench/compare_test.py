@@ -284,6 +284,7 @@ class Rounds(unittest.TestCase):
         self.assertEqual(times.absent["peer"][0], "failed")
         self.assertEqual(len(times.rounds["rondo"][4]), 2)
         self.assertIn("| 1.00 | failed |", report.markdown(times))
+        self.assertIn("\npeer failed: process 0", report.markdown(times))
 
     def test_who_hangs_is_named(self):
         comparison, said = self.compare(("peer", FOREVER), rounds=1, seconds=1)
