@@ -153,6 +153,7 @@ def as_json(times):
                    for name, (word, reason) in times.absent.items()},
         "results": [
             {"library": name, "size": size, "median_us": times.median(name, size),
+             "best_us": min(each["time_us"] for each in rounds),
              "ratio": times.ratio(name, size), "bound_us": times.bound(size),
              "efficiency": times.efficiency(name, size),
              "rounds_us": [each["time_us"] for each in rounds],
