@@ -3,8 +3,8 @@
 import html
 import statistics
 
-# rondo-perf lets consecutive calls rotate through 1000 buffers, or 64 MiB a side: from here on every
-# call finds its buffers in memory, and not in a cache.
+# rondo-perf lets consecutive calls rotate through 1000 buffers, or 64 MiB a side: from here on
+# every call finds its buffers in memory, and not in a cache.
 BOUND_FROM = 64 << 10
 
 
