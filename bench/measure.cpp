@@ -25,7 +25,9 @@ class Caller {
   Caller(Library& library, const Arena& arena, const Case& c)
       : library_(library), arena_(arena), case_(c) {}
 
-  void call(std::size_t i) { carry_out(library_, case_, arena_.at(case_, library_.rank(), i)); }
+  void call(std::size_t i) {
+    carry_out(library_, case_, arena_.at(case_, library_.rank(), i % most_places));
+  }
 
  private:
   Library& library_;
@@ -87,9 +89,7 @@ std::vector<double> time_operations(Library& library, Caller& caller, bool block
 Timing time_case(Library& library, Arena& arena, const Case& c, const Options& options) {
   Caller caller(library, arena, c);
   const auto warmup = static_cast<std::size_t>(options.warmup);
-  const auto planned =
-      static_cast<std::size_t>(options.iterations > 0 ? options.iterations : most_iterations);
-  arena.clear(c, warmup + planned);
+  arena.clear(c, most_places);
 
   Timing timing;
   timing.iterations = choose_iterations(

@@ -16,7 +16,10 @@ namespace rondo::bench {
 
 /// Bounds of the number of operations with Options::iterations 0.
 inline constexpr int fewest_iterations = 5;
-inline constexpr int most_iterations = 1000;
+inline constexpr int most_iterations = 20'000;
+/// Different buffers of consecutive calls. The smallest ones stay in the second-level cache, as
+/// what a program has just computed does.
+inline constexpr std::size_t most_places = 1000;
 
 struct Timing {
   int iterations = 0;

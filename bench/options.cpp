@@ -302,7 +302,7 @@ What is called
   -r, --root RANK|all      root of broadcast, reduce, gather and scatter (0)
 
 How it is measured
-  -n, --iters N|auto       operations timed together (auto: what fits in 0.1 s, 5 to 1000)
+  -n, --iters N|auto       operations timed together (auto: what fits in 0.1 s, 5 to 20000)
   -w, --warmup_iters N     operations before that (5)
   -z, --blocking 0|1       0: operations back to back, time = total / n
                            1: a barrier before each, time = mean of the single operations; p50

@@ -140,9 +140,7 @@ int run_suite(Library& library, const Options& options, std::ostream& out) {
   report.library = library.name();
   report.ranks = gather_lines(library, who_am_i(library.rank()));
   if (prints) print_header(out, report, options);
-  const int calls =
-      options.warmup + (options.iterations > 0 ? options.iterations : most_iterations);
-  Arena arena(largest, static_cast<std::size_t>(calls), options.shares_memory);
+  Arena arena(largest, most_places, options.shares_memory);
   std::uint64_t seed = 1;
   for (const Case& c : cases) {
     report.lines.push_back(measure_line(library, arena, c, options, seed));

@@ -55,10 +55,10 @@ def kill_descendants():
             os.waitpid(-1, 0)
 
 
-def await_end(processes, seconds):
+def await_end(processes, seconds, until_failure=False):
     """Waits without waking up in between, since the processes measure themselves.
 
-    Returns those still running after that time, or once one of them has failed.
+    Returns those still running after that time or, if asked for, once one of them has failed.
     """
     end = time.monotonic() + seconds
     poll = select.poll()
@@ -69,7 +69,7 @@ def await_end(processes, seconds):
             poll.register(handle, select.POLLIN)
             running[handle] = process
     try:
-        while running and not any(process.returncode for process in processes):
+        while running and not (until_failure and any(each.returncode for each in processes)):
             left = end - time.monotonic()
             if left <= 0:
                 break
@@ -84,6 +84,17 @@ def await_end(processes, seconds):
     return list(running.values())
 
 
+def end_all(processes):
+    """Lets launchers clean up what they made, and then leaves nothing running."""
+    for process in processes:
+        if process.poll() is None:
+            process.terminate()
+    await_end(processes, GRACE_S)
+    kill_descendants()
+    for process in processes:
+        process.poll()
+
+
 def complaint_of(number, process, said):
     words = said.read_text(errors="replace").strip()
     if len(words) > MOST_COMPLAINT:
@@ -94,34 +105,26 @@ def complaint_of(number, process, said):
 def run_to_end(commands, directory, seconds):
     """Runs commands, each a pair of words and environment, at the same time.
 
-    Raises Failed when one of them fails, or when they take too long. Either way no process is left.
+    Raises Failed when one of them fails, or when they take too long. Either way no process is left,
+    and what they put into the directory for temporary files is in `directory`.
     """
-    processes = []
-    files = []
+    started = []  # with the file that has what the process said
+    complaints = []
     try:
         for number, (words, environment) in enumerate(commands):
-            files.append(pathlib.Path(directory) / f"stderr.{number}")
-            with files[-1].open("wb") as said:
-                processes.append(subprocess.Popen(
-                    words, env=os.environ | environment, stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL, stderr=said))
-        running = await_end(processes, seconds)
-        is_late = len(running) > 0 and not any(process.returncode for process in processes)
-        # The others say what they have seen, too.
-        if running and not is_late:
-            running = await_end(running, GRACE_S)
-        complaints = [complaint_of(number, process, said)
-                      for number, (process, said) in enumerate(zip(processes, files))
-                      if process.returncode]
-        if is_late:
+            said = pathlib.Path(directory) / f"stderr.{number}"
+            with said.open("wb") as file:
+                started.append((said, subprocess.Popen(
+                    words, env=os.environ | {"TMPDIR": str(directory)} | environment,
+                    stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=file)))
+        running = await_end([process for _, process in started], seconds, until_failure=True)
+        if running and not any(process.returncode for _, process in started):
             complaints.append(f"no end after {seconds:.0f} s")
-        # Launchers clean up what they made.
-        for process in running:
-            process.terminate()
-        await_end(running, GRACE_S)
+        else:
+            await_end(running, GRACE_S)  # the others say what they have seen, too
+            complaints += [complaint_of(number, process, said)
+                           for number, (said, process) in enumerate(started) if process.returncode]
     finally:
-        kill_descendants()
-        for process in processes:
-            process.poll()
+        end_all([process for _, process in started])
     if complaints:
         raise Failed("; ".join(complaints))

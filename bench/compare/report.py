@@ -3,8 +3,8 @@
 import html
 import statistics
 
-# rondo-perf lets consecutive calls rotate through 64 MiB a side, in at most 1000 calls: from here
-# on every call finds its buffers in memory, and not in a cache.
+# rondo-perf lets consecutive calls rotate through 1000 buffers, or 64 MiB a side: from here on
+# every call finds its buffers in memory, and not in a cache.
 BOUND_FROM = 64 << 10
 
 
@@ -111,7 +111,7 @@ def markdown(times):
         lines.append("| " + " | ".join(
             [short_size(size), *cells, short_time(bound) if bound else ""]) + " |")
     for name, (word, reason) in times.absent.items():
-        lines.append(f"\n{name} is {word}: {reason}.")
+        lines.append(f"\n{name} {'is ' if word == 'missing' else ''}{word}: {reason}.")
     lines += efficiencies(times)
     return "\n".join(lines)
 
@@ -153,6 +153,7 @@ def as_json(times):
                    for name, (word, reason) in times.absent.items()},
         "results": [
             {"library": name, "size": size, "median_us": times.median(name, size),
+             "best_us": min(each["time_us"] for each in rounds),
              "ratio": times.ratio(name, size), "bound_us": times.bound(size),
              "efficiency": times.efficiency(name, size),
              "rounds_us": [each["time_us"] for each in rounds],
