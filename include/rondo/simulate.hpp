@@ -135,11 +135,11 @@ struct SimulateOptions {
   Folding folding = Folding::automatic;
   /// Of more tiles than these and what windows take, only a beginning is simulated; the time then
   /// grows as with its last two thirds, which is right within a few percent. 0: all are simulated.
-  /// In trees of tens of thousands of ranks a few tiles only are simulated; long pipelines through
-  /// them then come out too fast, at 65,536 ranks by about a quarter.
+  /// In trees of tens of thousands of ranks a few tiles only are simulated; the times of long
+  /// pipelines through them are then off, at 65,536 ranks by a few percent.
   std::uint32_t most_tiles = 32;
   /// Steps times tiles that are simulated, but four tiles at least.
-  std::uint64_t most_tile_steps = 1 << 22;
+  std::uint64_t most_tile_steps = 1 << 23;
   bool record = false;  ///< fill `steps`: every rank and tile is then simulated
 };
 

@@ -79,7 +79,7 @@ struct Event {
 };
 
 Time scaled(std::uint64_t bytes, double rate) {
-  constexpr auto most = static_cast<double>(eternity / 4);
+  constexpr auto most = static_cast<double>(eternity);
   return static_cast<Time>(std::llround(std::min(static_cast<double>(bytes) * rate, most)));
 }
 
@@ -422,7 +422,7 @@ class Clockwork {
     const std::uint64_t messages = tiling_.tiles == 1 ? 1 : step(lane).count;
     const Time overheads =
         messages == 1 ? cost.overhead : scaled(messages, static_cast<double>(cost.overhead));
-    return overheads + scaled(bytes, cost.overhead_byte);
+    return capped(overheads + scaled(bytes, cost.overhead_byte));
   }
 
   std::uint64_t bytes_of(const Lane& lane) const { return tiling_.bytes(step(lane), lane.tile); }
