@@ -119,8 +119,8 @@ class PersistentCollectives {
   }
   template <RecvBuffer R>
   Persistent allgather_init(R&& buffer) {
-    return init(erase::allgather(
-        caller(), erase::own_block(caller(), "receive elements", buffer), buffer));
+    return init(
+        erase::allgather(caller(), erase::own_block(caller(), "receive elements", buffer), buffer));
   }
   template <LastingSendBuffer S, RecvBuffer R>
   Persistent reduce_scatter_init(S&& send, R&& receive, Op op = Op::sum) {

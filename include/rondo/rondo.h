@@ -149,8 +149,8 @@ RONDO_C_API const char* rondo_version_text(void);
 RONDO_C_API const char* rondo_status_name(rondo_status status);
 
 /* Text of the last failed call on this communicator or on what was made of it; "" if there was
- * none. It is valid until the next call on the communicator. For calls that had no communicator to fail on
- * (creation, null arguments) pass NULL: the last such failure of this thread. */
+ * none. It is valid until the next call on the communicator. For calls that had no communicator to
+ * fail on (creation, null arguments) pass NULL: the last such failure of this thread. */
 RONDO_C_API const char* rondo_last_error(const rondo_comm* comm);
 /* The rank that caused it, or -1 where no single rank did. */
 RONDO_C_API int32_t rondo_last_error_peer(const rondo_comm* comm);

@@ -18,11 +18,10 @@ class CallCache {
   /// what was there before is gone then. Valid until the next call. Not for uneven blocks.
   Operation& find(const ErasedCall& call) {
     if (entries_.empty()) entries_.resize(size);
-    const std::uint64_t kind = static_cast<std::uint64_t>(call.collective) |
-                               static_cast<std::uint64_t>(call.dtype) << 8 |
-                               static_cast<std::uint64_t>(call.op) << 16 |
-                               static_cast<std::uint64_t>(static_cast<std::uint32_t>(call.root))
-                                   << 32;
+    const std::uint64_t kind =
+        static_cast<std::uint64_t>(call.collective) | static_cast<std::uint64_t>(call.dtype) << 8 |
+        static_cast<std::uint64_t>(call.op) << 16 |
+        static_cast<std::uint64_t>(static_cast<std::uint32_t>(call.root)) << 32;
     Entry& entry = entries_[place_of(kind, call.count)];
     if (entry.kind != kind || entry.count != call.count) {
       entry.kind = kind;

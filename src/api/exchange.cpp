@@ -37,13 +37,13 @@ Result<> Exchange::run_once(const Plan& plan, const Amount& amount, const std::b
 
 Result<> Exchange::allgather(std::span<const std::byte> mine, std::span<std::byte> all) {
   const Algorithm algorithm = size() <= few_ranks ? Algorithm::one_shot : Algorithm::ring;
-  return run_once({algorithm, Collective::allgather, size(), 0, 2}, {.count = mine.size()}, mine.data(),
-             all.data());
+  return run_once({algorithm, Collective::allgather, size(), 0, 2}, {.count = mine.size()},
+                  mine.data(), all.data());
 }
 
 Result<> Exchange::broadcast(std::span<std::byte> bytes, int root) {
-  return run_once({Algorithm::knomial, Collective::broadcast, size(), root, 2}, {.count = bytes.size()},
-             bytes.data(), bytes.data());
+  return run_once({Algorithm::knomial, Collective::broadcast, size(), root, 2},
+                  {.count = bytes.size()}, bytes.data(), bytes.data());
 }
 
 }  // namespace rondo

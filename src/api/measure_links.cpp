@@ -308,7 +308,8 @@ CostTable measure_rank(std::unique_ptr<Transport> alone, bool may_spin) {
   Engine engine(std::move(alone), may_spin);
   Exchange exchange(engine, plans, patience);
   CostTable table;
-  Operation call = exchange.prepare({Algorithm::one_shot, Collective::barrier, 1, 0, 2}, {}).value();
+  Operation call =
+      exchange.prepare({Algorithm::one_shot, Collective::barrier, 1, 0, 2}, {}).value();
   table.start_s = rounded_time(typical_time(samples,
                                             [&] {
                                               for (int i = 0; i < calls; ++i) {

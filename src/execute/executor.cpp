@@ -51,8 +51,10 @@ bool Executor::advance() {
     moved = false;
     finished = true;
     for (std::size_t i = 0; i < lane_count_; ++i) {
-      if (advance_lane(lanes_[i])) moved = true;
-      if (lanes_[i].step < lanes_[i].steps.size()) finished = false;
+      Lane& lane = lanes_[i];
+      if (lane.is_done()) continue;
+      if (!lane.is_stuck() && advance_lane(lane)) moved = true;
+      if (!lane.is_done()) finished = false;
     }
   }
   return finished;
@@ -197,8 +199,7 @@ Executor::Piece Executor::locate(const Step& step, Slice slice, std::uint32_t sk
   if (slice.buffer != Buffer::scratch || segment < program_->shape.mirror) {
     begin = begin_of(slice.buffer, segment);
   } else {
-    begin = sized_->mirror_elements() +
-            (segment - program_->shape.mirror) * sized_->longest();
+    begin = sized_->mirror_elements() + (segment - program_->shape.mirror) * sized_->longest();
   }
   return {address(slice.buffer, (begin + from) * size_of(operands_.dtype)), to - from};
 }

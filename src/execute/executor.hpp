@@ -60,6 +60,12 @@ class Executor {
     std::uint32_t part = 0;  // of the tile: messages done
     bool in_flight = false;
     Transfer transfer;
+
+    bool is_done() const { return step == steps.size(); }
+    /// The transport has not got any further yet.
+    bool is_stuck() const {
+      return in_flight && transfer.state.load(std::memory_order_relaxed) == Transfer::State::posted;
+    }
   };
 
   struct Piece {

@@ -23,8 +23,8 @@ bool PendingOperation::wait_for(std::chrono::milliseconds patience) {
   if (done()) return true;
   waiters_.fetch_add(1, std::memory_order_seq_cst);
   std::unique_lock lock(mutex_);
-  const bool in_time = finished_.wait_for(
-      lock, patience, [this] { return done_.load(std::memory_order_seq_cst); });
+  const bool in_time =
+      finished_.wait_for(lock, patience, [this] { return done_.load(std::memory_order_seq_cst); });
   waiters_.fetch_sub(1, std::memory_order_relaxed);
   return in_time;
 }

@@ -5,8 +5,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <filesystem>
 #include <functional>
+#include <random>
 #include <thread>
 
 #include "api/inputs.hpp"
@@ -114,7 +116,8 @@ std::vector<Kind> uneven_kinds() {
   const auto mine = [](Part buffer, const Communicator& c) { return buffer.first(own(c) + 1); };
   const auto all = [](Part buffer, const Communicator& c) { return buffer.first(total(c)); };
   return {
-      {"allgatherv", [=](auto& c, Part s, Part r) { c.allgatherv(mine(s, c), all(r, c), growing(c)); },
+      {"allgatherv",
+       [=](auto& c, Part s, Part r) { c.allgatherv(mine(s, c), all(r, c), growing(c)); },
        [=](auto& c, Part s, Part r) {
          return c.allgatherv_init(mine(s, c), all(r, c), growing(c));
        }},
@@ -129,7 +132,8 @@ std::vector<Kind> uneven_kinds() {
        [=](auto& c, Part s, Part r) {
          return c.gatherv_init(mine(s, c), all(r, c), 1, growing(c));
        }},
-      {"scatterv", [=](auto& c, Part s, Part r) { c.scatterv(all(s, c), mine(r, c), 1, growing(c)); },
+      {"scatterv",
+       [=](auto& c, Part s, Part r) { c.scatterv(all(s, c), mine(r, c), 1, growing(c)); },
        [=](auto& c, Part s, Part r) {
          return c.scatterv_init(all(s, c), mine(r, c), 1, growing(c));
        }},
@@ -232,6 +236,52 @@ TEST(Persistent, StandsInOneOrderWithAllOtherCalls) {
   });
 }
 
+// Something that is begun in one turn and ended in a later one.
+struct Begun {
+  std::function<void()> begin;
+  std::function<void()> end;
+  Values values = Values(count);
+  bool is_under_way = false;
+
+  void next(const Communicator& comm) {
+    if (is_under_way) {
+      end();
+      EXPECT_EQ(values, sums(0, comm.size() - 1, count));
+    } else {
+      put_inputs(values, comm.rank());
+      begin();
+    }
+    is_under_way = !is_under_way;
+  }
+};
+
+TEST(Persistent, GoesWithOtherCallsInAnyMixture) {
+  on_world(3, {}, [](Communicator& comm) {
+    std::array<Begun, 3> begun;
+    std::array<Persistent, 2> calls;
+    for (std::size_t i = 0; i < calls.size(); ++i) {
+      calls[i] = comm.allreduce_init(begun[i].values);
+      begun[i].begin = [&calls, i] { calls[i].start(); };
+    }
+    begun[0].end = [&] { calls[0].wait(); };
+    begun[1].end = [&] {
+      while (!calls[1].test()) std::this_thread::yield();
+    };
+    Work work;
+    begun[2].begin = [&] { work = comm.iallreduce(begun[2].values); };
+    begun[2].end = [&] { work.wait(); };
+    std::minstd_rand random(42);  // the same on all ranks
+    for (int turn = 0; turn < 200; ++turn) {
+      const auto choice = random() % (begun.size() + 1);
+      if (choice < begun.size()) {
+        begun[choice].next(comm);
+      } else {
+        EXPECT_EQ(comm.allreduce_value(1), 3);
+      }
+    }
+  });
+}
+
 TEST(Persistent, WhoseLastStartWasNotWaitedForIsNotStarted) {
   on_world(2, {}, [](Communicator& comm) {
     Values values = inputs(comm.rank(), count);
@@ -326,8 +376,7 @@ TEST(Persistent, APeerThatIsLateIsNamedByTheDeadline) {
 }
 
 TEST(Persistent, AnAbortEndsWhatNobodyIsWaitingFor) {
-  std::vector<Communicator> world =
-      Communicator::local(2, {.timeout = milliseconds(60'000)});
+  std::vector<Communicator> world = Communicator::local(2, {.timeout = milliseconds(60'000)});
   Values values(count);
   Persistent sum = world[0].allreduce_init(values);
   sum.start();

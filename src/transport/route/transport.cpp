@@ -165,13 +165,20 @@ Result<> RoutedTransport::begin(std::uint64_t sequence, const Call& call,
 }
 
 DataLink& RoutedTransport::link(int peer, std::uint8_t channel) {
+  if (channel < by_channel_.size()) {
+    const std::vector<DataLink*>& row = by_channel_[channel];
+    const auto place = static_cast<std::size_t>(peer);
+    if (place < row.size() && row[place] != nullptr) return *row[place];
+  }
+  return add_link(peer, channel);
+}
+
+DataLink& RoutedTransport::add_link(int peer, std::uint8_t channel) {
   if (channel >= by_channel_.size()) by_channel_.resize(channel + 1u);
   std::vector<DataLink*>& row = by_channel_[channel];
   row.resize(static_cast<std::size_t>(size()));
-  if (row[peer] == nullptr) {
-    const std::uint64_t tag = first_link_tag + links_.size();
-    row[peer] = links_.emplace_back(std::make_unique<DataLink>(peer, channel, tag)).get();
-  }
+  const std::uint64_t tag = first_link_tag + links_.size();
+  row[peer] = links_.emplace_back(std::make_unique<DataLink>(peer, channel, tag)).get();
   return *row[peer];
 }
 

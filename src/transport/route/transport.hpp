@@ -53,6 +53,7 @@ class RoutedTransport final : public Transport {
 
   // Moving bytes: transport.cpp.
   DataLink& link(int peer, std::uint8_t channel);
+  DataLink& add_link(int peer, std::uint8_t channel);
   void count_streams();
   bool move();
   bool move_patiently();

@@ -174,6 +174,7 @@ void Mailbox::publish(std::uint64_t ring_end) {
   ring_ends_[index] = ring_end;
   ++written_;
   own_.outbox->lines[index].stamp.store(written_, std::memory_order_seq_cst);
+  // The peer has read the next line, and taking it back takes as long as a message: better now.
   fetch_for_writing(&own_.outbox->lines[written_ % lines]);
   if (peer_.head->is_asleep.load(std::memory_order_seq_cst) != 0) ring_bell();
 }
