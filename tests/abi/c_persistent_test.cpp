@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <vector>
 
 #include "abi/c_world.hpp"
@@ -35,9 +36,9 @@ TEST(CPersistent, StartsAgainAndAgain) {
     const rondo_call call = allreduce_of(values);
     rondo_plan plan = RONDO_PLAN_INIT;
     plan.algorithm = RONDO_RING;
-    for (const rondo_plan* chosen : {static_cast<const rondo_plan*>(nullptr), &plan}) {
+    for (const bool is_planned : {false, true}) {
       rondo_persistent* sum = nullptr;
-      ASSERT_EQ(rondo_persistent_init(comm, &call, chosen, &sum), RONDO_OK);
+      ASSERT_EQ(rondo_persistent_init(comm, &call, is_planned ? &plan : nullptr, &sum), RONDO_OK);
       EXPECT_EQ(rondo_persistent_wait(sum), RONDO_OK);  // nothing was started
       for (int turn = 0; turn < 3; ++turn) {
         std::ranges::copy(inputs(rank), values.begin());

@@ -72,7 +72,7 @@ class Unsplittable : public Transport {
   }
   void post(Transfer& transfer) override { inner_->post(transfer); }
   Result<bool> poll(std::chrono::microseconds patience) override { return inner_->poll(patience); }
-  void release(Transfer& transfer) override { inner_->release(transfer); }
+  bool release(Transfer& transfer) override { return inner_->release(transfer); }
   void cancel() override { inner_->cancel(); }
   void wake() override { inner_->wake(); }
   Error conclude(const Error& finding, std::span<const int> waiting_for) override {
