@@ -114,7 +114,7 @@ class Mailbox final : public Carrier {
   bool is_memory() const override { return true; }
 
   static constexpr std::size_t least_ring_bytes = 4 << 10;
-  static constexpr std::size_t most_ring_bytes = 1 << 20;
+  static constexpr std::size_t most_ring_bytes = 576 << 10;
   /// Smaller messages are copied: their sender need not wait.
   static constexpr std::size_t least_in_place = 32 << 10;
   /// Smaller ones are in the first cache when they are copied.
