@@ -139,7 +139,7 @@ struct SimulateOptions {
   /// pipelines through them are then off, at 65,536 ranks by a few percent.
   std::uint32_t most_tiles = 32;
   /// Steps times tiles that are simulated, but four tiles at least.
-  std::uint64_t most_tile_steps = 1 << 23;
+  std::uint64_t most_tile_steps = 3 << 21;
   bool record = false;  ///< fill `steps`: every rank and tile is then simulated
 };
 
