@@ -21,6 +21,8 @@ constexpr std::uint64_t any_size = std::numeric_limits<std::uint64_t>::max();
 constexpr int any_ranks = max_ranks;
 // Up to this many ranks each other one is little work, whatever the size.
 constexpr int few_ranks = 4;
+// Up to this many, sizes have the limits of `habits`.
+constexpr int usual_ranks = 64;
 // A tile is reduced while the next one is on its way, and stays in the cache meanwhile. Larger ones
 // gain nothing, smaller ones cost messages.
 constexpr std::array<std::size_t, 3> tiles = {64 << 10, 256 << 10, 1 << 20};
@@ -72,7 +74,10 @@ bool makes_sense(const Habit& habit, Collective collective, int ranks, std::uint
   if (ranks <= few_ranks) return true;
   // Everything goes through the root, whoever passes it on.
   if (collective == Collective::gather || collective == Collective::scatter) return true;
-  return bytes <= habit.most_bytes && bytes >= habit.least_bytes && ranks <= habit.most_ranks;
+  // The more ranks, the more rounds the others take.
+  const auto times = static_cast<std::uint64_t>(std::max(ranks / usual_ranks, 1));
+  return bytes / times <= habit.most_bytes && bytes >= habit.least_bytes &&
+         ranks <= habit.most_ranks;
 }
 
 bool needs_groups(Algorithm algorithm) {
@@ -321,8 +326,8 @@ std::vector<Candidate> candidates(const Site& site, Collective collective, std::
       found.push_back({plan, 0});
       if (bytes <= tiles.front()) continue;
       for (const std::size_t tile : tiles) {
-        if (tile < segment_bytes && segment_bytes / tile <= most_tiles)
-          found.push_back({plan, tile});
+        const bool are_few = segment_bytes / tile <= most_tiles || tile == tiles.back();
+        if (tile < segment_bytes && are_few) found.push_back({plan, tile});
       }
     }
     if (site.ranks == 1 && !found.empty()) break;  // alone, all are the same

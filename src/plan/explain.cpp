@@ -54,14 +54,14 @@ std::string_view dominance(const Planner& planner, const Prediction& prediction,
   return most;
 }
 
-// Of each plan the fastest tiles only.
-std::vector<Prediction> best_of_plans(const std::vector<Prediction>& all) {
+// Of each plan the fastest tiles only, and what was chosen.
+std::vector<Prediction> best_of_plans(const std::vector<Prediction>& all, const Candidate& chosen) {
   std::vector<Prediction> best;
   for (const Prediction& one : all) {
     const bool seen = std::any_of(best.begin(), best.end(), [&](const Prediction& other) {
       return other.candidate.plan == one.candidate.plan;
     });
-    if (!seen) best.push_back(one);
+    if (!seen || one.candidate == chosen) best.push_back(one);
   }
   return best;
 }
@@ -109,12 +109,30 @@ struct Answer {
   bool straight = false;  // since blocks differ in length, against what was planned
 };
 
+// What was asked for need not be a candidate.
+Result<> add(const Candidate& chosen, const Planner& planner, const Question& question,
+             std::vector<Prediction>& all) {
+  const bool is_there = std::any_of(all.begin(), all.end(),
+                                    [&](const Prediction& one) { return one.candidate == chosen; });
+  if (is_there) return {};
+  const Result<std::int64_t> time = predicted_time(chosen, planner.model(), question.bytes);
+  if (!time) return time.error();
+  all.push_back({chosen, time.value()});
+  return {};
+}
+
 Result<Answer> answer(Planner& planner, const Question& question) {
   const Result<const Choice*> planned = planner.choose(question.collective, question.bytes);
   if (!planned) return planned.error();
   Result<std::vector<Prediction>> all = planner.predict(question.collective, question.bytes);
   if (!all) return all.error();
-  if (!question.uneven) return Answer{*planned.value(), std::move(all).value(), false};
+  if (!question.uneven) {
+    if (Result<> added = add(planned.value()->candidate(), planner, question, all.value());
+        !added) {
+      return added.error();
+    }
+    return Answer{*planned.value(), std::move(all).value(), false};
+  }
   Result<Choice> choice = choose_uneven(planner, question.collective, question.bytes);
   if (!choice) return choice.error();
   std::erase_if(all.value(), [&](const Prediction& one) {
@@ -143,7 +161,7 @@ std::string reason(const Answer& answer, std::uint64_t bytes) {
     }
     return text;
   }
-  const std::vector<Prediction> plans = best_of_plans(all);
+  const std::vector<Prediction> plans = best_of_plans(all, choice.candidate());
   if (plans.size() < 2) return "it is the only candidate";
   if (!(best.candidate.plan == choice.plan)) return class_reason(best, choice, bytes);
   std::string text = concat("of ", all.size(), " candidates ", merit(choice));
@@ -157,8 +175,8 @@ std::string candidates_text(const Planner& planner, const Choice& choice,
                             const std::vector<Prediction>& all, std::uint64_t bytes) {
   std::string text =
       concat("  ", padded("candidate", plan_column), padded("predicted", 12), "mostly\n");
-  for (const Prediction& one : best_of_plans(all)) {
-    const bool chosen = one.candidate.plan == choice.plan;
+  for (const Prediction& one : best_of_plans(all, choice.candidate())) {
+    const bool chosen = one.candidate == choice.candidate();
     text += concat(chosen ? "* " : "  ", padded(describe(one.candidate), plan_column),
                    padded(seconds_text(one.seconds()), 12), dominance(planner, one, bytes), "\n");
   }
@@ -236,7 +254,9 @@ Result<std::string> explain(Planner& planner, const Question& question) {
   std::string text = concat(question.about, ": ", describe(choice.candidate()),
                             "\nbecause: ", reason(answered.value(), question.bytes), "\n");
   if (!question.costs.empty()) text += concat("costs: ", question.costs, "\n");
-  if (choice.wish_passed_over) text += "what was asked for before cannot be had here\n";
+  if (!choice.passed_over.empty()) {
+    text += concat("passed over, since it cannot be had here: ", choice.passed_over, "\n");
+  }
   text += concat("\n", candidates_text(planner, choice, answered.value().all, question.bytes));
   if (question.uneven) {
     text += "\nPredicted for blocks of equal lengths.\n";
@@ -262,7 +282,7 @@ Result<std::string> explain_json(Planner& planner, const Question& question) {
       "\",\"ranks\":", planner.ranks(), ",\"bytes\":", question.bytes,
       ",\"costs\":", json_text(question.costs),
       ",\"plan\":", candidate_json(choice.candidate(), choice.picoseconds), ",\"because\":\"",
-      word_of(choice.cause), "\",\"passed_over\":", choice.wish_passed_over ? "true" : "false",
+      word_of(choice.cause), "\",\"passed_over\":", choice.passed_over.empty() ? "false" : "true",
       ",\"simulated\":", is_simulated(planner.ranks()) ? "true" : "false", ",\"candidates\":[");
   bool first = true;
   for (const Prediction& one : answered.value().all) {

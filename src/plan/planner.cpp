@@ -289,12 +289,12 @@ std::vector<Planner::Pinned> Planner::asked_for(Collective collective, std::uint
   const Algorithm own = wishes_.algorithms[static_cast<std::size_t>(collective)];
   if (own != Algorithm::automatic) {
     Pinned wish{nothing, Cause::wish, 0,
-                concat("the wish for ", name(own), " in ", name(collective))};
+                concat("the wish for ", name(own), " in ", name(collective)), true};
     wish.pins.algorithm = own;
     found.push_back(wish);
   }
   if (wishes_.algorithm != Algorithm::automatic) {
-    found.push_back({nothing, Cause::wish, 0, ""});
+    found.push_back({nothing, Cause::wish, 0, concat("the wish for ", name(wishes_.algorithm))});
     found.back().pins.algorithm = wishes_.algorithm;
   }
   // A line for this number of ranks is meant more than one for any; else the first line counts.
@@ -303,7 +303,7 @@ std::vector<Planner::Pinned> Planner::asked_for(Collective collective, std::uint
       if (!rule.covers(collective, site_.ranks, bytes)) continue;
       if (rule.ranks.has_value() != is_for_these_ranks) continue;
       Pinned pinned{rule.pins, Cause::rule, rule.line,
-                    concat("line ", rule.line, " of the plan file (", to_text(rule), ")")};
+                    concat("line ", rule.line, " of the plan file (", to_text(rule), ")"), true};
       if (wishes_.radix && !pinned.pins.radix) pinned.pins.radix = wishes_.radix;
       if (wishes_.tile_bytes) pinned.pins.tile_bytes = wishes_.tile_bytes;
       found.push_back(std::move(pinned));
@@ -313,19 +313,32 @@ std::vector<Planner::Pinned> Planner::asked_for(Collective collective, std::uint
   return found;
 }
 
+// What was asked for, why it cannot be had, and what there is instead.
+std::string Planner::refusal_of(const Pinned& pinned, Collective collective) const {
+  const Algorithm algorithm = pinned.pins.algorithm;
+  std::string why = concat("among ", site_.ranks, " ranks here");
+  if (algorithm != Algorithm::automatic && !is_supported(algorithm, collective)) {
+    why = concat("since ", name(collective), " has no ", name(algorithm));
+  } else if ((algorithm == Algorithm::two_level || algorithm == Algorithm::chain_tree) &&
+             !site_.has_groups) {
+    why = concat("since all ", site_.ranks, " ranks are on one host");
+  }
+  return concat(pinned.about, " cannot be granted ", why, "; the planner chooses");
+}
+
 Result<Choice> Planner::decide(Collective collective, std::uint64_t bytes) {
-  bool passed_over = false;
+  std::string passed_over;
   for (const Pinned& pinned : asked_for(collective, bytes)) {
     Result<std::vector<Prediction>> predictions =
         predict_few(candidates(site_, collective, bytes, pinned.pins), bytes);
     if (!predictions) return predictions.error();
     const Cause cause = rank(predictions.value(), *model_);
     if (predictions.value().empty()) {
-      passed_over = true;
-      if (!pinned.about.empty()) {
-        note(concat(pinned.about, " cannot be granted among ", site_.ranks,
-                    " ranks here; the planner chooses"));
-      }
+      passed_over += concat(passed_over.empty() ? "" : "; ", pinned.about);
+      // A wish for all collectives is meant for those that have the algorithm.
+      const bool is_meant = pinned.pins.algorithm == Algorithm::automatic ||
+                            is_supported(pinned.pins.algorithm, collective);
+      if (is_meant || pinned.is_for_one) note(refusal_of(pinned, collective));
       continue;
     }
     const Prediction& best = predictions.value().front();
@@ -335,7 +348,7 @@ Result<Choice> Planner::decide(Collective collective, std::uint64_t bytes) {
                   .tile_bytes = best.candidate.tile_bytes,
                   .cause = is_planned(pinned.cause) ? cause : pinned.cause,
                   .rule_line = pinned.rule_line,
-                  .wish_passed_over = passed_over,
+                  .passed_over = std::move(passed_over),
                   .picoseconds = best.picoseconds,
                   .fastest = fastest};
     choice.hash = plan_hash(choice.plan, choice.tile_bytes);

@@ -45,11 +45,11 @@ struct Choice {
   Plan plan;
   std::size_t tile_bytes = 0;  ///< 0: whole segments
   Cause cause = Cause::fastest;
-  int rule_line = 0;              ///< with Cause::rule
-  bool wish_passed_over = false;  ///< something asked for cannot be had
-  std::int64_t picoseconds = 0;   ///< predicted for the smallest size of the class
-  Prediction fastest = {};        ///< of those that it was chosen from
-  std::uint64_t hash = 0;         ///< of plan and tiles, the same for every root
+  int rule_line = 0;             ///< with Cause::rule
+  std::string passed_over = {};  ///< what was asked for and cannot be had
+  std::int64_t picoseconds = 0;  ///< predicted for the smallest size of the class
+  Prediction fastest = {};       ///< of those that it was chosen from
+  std::uint64_t hash = 0;        ///< of plan and tiles, the same for every root
   Candidate candidate() const { return {plan, tile_bytes}; }
 };
 
@@ -102,7 +102,8 @@ class Planner {
     Pins pins;
     Cause cause = Cause::fastest;
     int rule_line = 0;
-    std::string about;  // in a note; empty where nobody has to be told
+    std::string about = {};   // in a note
+    bool is_for_one = false;  // collective, which may not have it
   };
 
   std::vector<Pinned> asked_for(Collective collective, std::uint64_t bytes) const;
@@ -110,6 +111,7 @@ class Planner {
                                                  std::uint64_t bytes) const;
   Result<std::vector<Prediction>> predict_few(const std::vector<Candidate>& all,
                                               std::uint64_t bytes);
+  std::string refusal_of(const Pinned& pinned, Collective collective) const;
   Result<Choice> decide(Collective collective, std::uint64_t bytes);
   void note(std::string text);
 

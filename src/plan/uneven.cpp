@@ -15,8 +15,8 @@ Result<Choice> choose_uneven(Planner& planner, Collective collective, std::size_
     const Algorithm straight = is_supported_uneven(Algorithm::pairwise, collective)
                                    ? Algorithm::pairwise
                                    : Algorithm::one_shot;
+    if (!is_planned(choice.cause)) choice.passed_over = name(choice.plan.algorithm);
     choice.plan = {straight, collective, planner.ranks()};
-    choice.wish_passed_over = !is_planned(choice.cause);
   }
   if (!all_know_lengths(collective)) choice.tile_bytes = 0;
   choice.hash = plan_hash(choice.plan, choice.tile_bytes);

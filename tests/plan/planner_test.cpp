@@ -273,8 +273,38 @@ TEST(Wishes, HoldWhereTheyCanBeGranted) {
   EXPECT_EQ(choice_of(planner, Collective::allreduce, 4).cause, Cause::wish);
   const Choice& broadcast = choice_of(planner, Collective::broadcast, 4);
   EXPECT_NE(broadcast.plan.algorithm, Algorithm::ring);
-  EXPECT_TRUE(broadcast.wish_passed_over);
+  EXPECT_EQ(broadcast.passed_over, "the wish for ring");
   EXPECT_TRUE(planner.take_notes().empty()) << "a wish for all is for those that have it";
+}
+
+TEST(Wishes, ThatNeedSeveralHostsAreRefusedAloudOnOne) {
+  Wishes wishes;
+  wishes.algorithm = Algorithm::two_level;
+  Planner planner = planner_of(one_host(4), wishes);
+  const Choice& choice = choice_of(planner, Collective::allreduce, mib);
+  EXPECT_NE(choice.plan.algorithm, Algorithm::two_level);
+  EXPECT_EQ(
+      planner.take_notes(),
+      std::vector<std::string>{"the wish for two_level cannot be granted since all 4 ranks are "
+                               "on one host; the planner chooses"});
+}
+
+TEST(Candidates, OfLongVectorsTravelInTiles) {
+  const Site site{.ranks = 8};
+  for (const std::uint64_t bytes : {40 * mib, 160 * mib, 1024 * mib}) {
+    const auto all = candidates(site, Collective::scan, bytes, {});
+    EXPECT_TRUE(std::any_of(all.begin(), all.end(), [](const Candidate& one) {
+      return one.plan.algorithm == Algorithm::chain && one.tile_bytes == mib;
+    })) << bytes;
+  }
+}
+
+TEST(Candidates, AmongManyRanksKeepFewRoundsForLongerVectors) {
+  const Site site{.ranks = 16384};
+  const auto all = candidates(site, Collective::alltoall, mib, {});
+  EXPECT_TRUE(std::any_of(all.begin(), all.end(), [](const Candidate& one) {
+    return one.plan.algorithm == Algorithm::bruck;
+  }));
 }
 
 TEST(Wishes, OfASingleCollectiveGoesFirstAndIsMissedAloud) {
