@@ -36,7 +36,8 @@ TEST(Failure, all_survivors_name_a_rank_that_was_killed) {
       EXPECT_TRUE(line.starts_with(concat("peer_lost ", victim, " "))) << line;
       EXPECT_NE(line.find(concat("host", victim)), std::string::npos) << line;
     }
-    EXPECT_LT(Transport::Clock::now() - start, 1s);
+    // By the news, which takes milliseconds on a quiet machine, and not by the deadline.
+    EXPECT_LT(Transport::Clock::now() - start, patience / 2);
   }
 }
 
