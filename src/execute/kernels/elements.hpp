@@ -114,7 +114,10 @@ struct Elements<f16> {
 #if defined(__aarch64__)
     const auto raw = vcvt_f16_f32(reinterpret_cast<float32x4_t>(lanes));
 #else
-    const auto raw = _mm256_cvtps_ph(reinterpret_cast<__m256>(lanes), _MM_FROUND_TO_NEAREST_INT);
+    __m128i raw = _mm256_cvtps_ph(reinterpret_cast<__m256>(lanes), _MM_FROUND_TO_NEAREST_INT);
+    // Through a register: there are processors where a conversion to memory takes twice as long as
+    // one and a store.
+    asm("" : "+x"(raw));
 #endif
     using Short = Vector<std::uint16_t, lane_bytes / 2>;
     const auto halves = reinterpret_cast<Short>(raw);
