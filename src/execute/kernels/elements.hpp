@@ -93,7 +93,7 @@ struct Elements<bf16> {
 };
 
 /// With an instruction for the conversion; all round to nearest, ties to even. With AVX-512, too,
-/// of 8 elements: from memory into wider vectors it takes an instruction more for each 8.
+/// of 8 elements: from memory, it takes less than half as long as one of 16 on Zen 4.
 #if defined(__F16C__) || defined(__aarch64__)
 template <>
 struct Elements<f16> {
