@@ -14,12 +14,14 @@ auto entry(const Kernels& kernels, DType dtype, Op op) {
 
 }  // namespace
 
-Reduction::Reduction(DType dtype, Op op)
-    : two_(entry(kernels_in_use().two, dtype, op)),
-      many_(entry(kernels_in_use().many, dtype, op)),
-      streaming_(entry(kernels_in_use().streaming, dtype, op)),
-      twin_(entry(kernels_in_use().twin, dtype, op)),
-      twin_streaming_(entry(kernels_in_use().twin_streaming, dtype, op)) {}
+Reduction::Reduction(const KernelTable& table, DType dtype, Op op)
+    : two_(entry(table.two, dtype, op)),
+      many_(entry(table.many, dtype, op)),
+      streaming_(entry(table.streaming, dtype, op)),
+      twin_(entry(table.twin, dtype, op)),
+      twin_streaming_(entry(table.twin_streaming, dtype, op)) {}
+
+Reduction::Reduction(DType dtype, Op op) : Reduction(kernels_in_use(), dtype, op) {}
 
 void reduce(DType dtype, Op op, void* destination, std::span<const void* const> sources,
             std::size_t count, int divisor, Store store) {

@@ -51,6 +51,8 @@ class Reduction {
   }
 
  private:
+  Reduction(const KernelTable& table, DType dtype, Op op);
+
   Kernel find(std::size_t source_count, Store store) const {
     if (store == Store::streaming) return streaming_;
     return source_count == 2 ? two_ : many_;
