@@ -85,9 +85,9 @@ void call(benchmark::State& state, Isa isa, DType dtype) {
   const std::vector<std::byte> ones = make_ones(dtype, 64);
   const std::array<const void*, 2> sources = {ones.data(), ones.data() + 32};
   std::array<std::byte, 8> result{};
-  const Kernel kernel = find_kernel(dtype, Op::sum, 2);
+  const Reduction reduction(dtype, Op::sum);
   for (auto _ : state) {
-    kernel(result.data(), sources.data(), 2, 1, 1);
+    reduction.into(result.data(), sources, 1);
     benchmark::ClobberMemory();
   }
 }

@@ -158,8 +158,8 @@ bool Executor::accumulate(Lane& lane, const Step& step, bool is_rest) {
                  sources, bytes, divisor(step));
   } else if (bytes > 0) {
     const std::array<const void*, 2> both = {sources[0], sources[1]};
-    reduce(operands_.dtype, operands_.op, destination.data + offset, both,
-           bytes / size_of(operands_.dtype), divisor(step));
+    sized_->reduction().into(destination.data + offset, both, bytes / size_of(operands_.dtype),
+                             divisor(step));
   }
   if (!transport_->release(lane.transfer)) {
     lane.transfer.state.store(Transfer::State::posted, std::memory_order_relaxed);
@@ -217,15 +217,15 @@ void Executor::reduce_twice(std::byte* destination, std::byte* passed_on, bool p
   const Store store = past_cache ? Store::streaming : Store::cached;
   if (sized_->is_streamed()) {
     const std::array<const void*, 2> both = {sources[0], sources[1]};
-    return rondo::reduce_twice(operands_.dtype, operands_.op, destination, passed_on, store, both,
-                               bytes / element, divisor);
+    return sized_->reduction().into_both(destination, passed_on, store, both, bytes / element,
+                                         divisor);
   }
   constexpr std::size_t block_bytes = 8192;
   for (std::size_t done = 0; done < bytes; done += block_bytes) {
     const std::size_t count = std::min(block_bytes, bytes - done);
     const std::array<const void*, 2> both = {sources[0] + done, sources[1] + done};
     const std::array<const void*, 1> result = {destination + done};
-    reduce(operands_.dtype, operands_.op, destination + done, both, count / element, divisor);
+    sized_->reduction().into(destination + done, both, count / element, divisor);
     reduce(DType::u8, Op::sum, passed_on + done, result, count, 1, store);
   }
 }
@@ -246,8 +246,7 @@ void Executor::fold(const Step& step, std::size_t tile) {
   for (std::uint32_t i = 0; i < step.count; ++i) {
     sources_.push_back(locate(step, step.source(), i, tile).data);
   }
-  reduce(operands_.dtype, operands_.op, destination.data, sources_, destination.count,
-         divisor(step));
+  sized_->reduction().into(destination.data, sources_, destination.count, divisor(step));
 }
 
 // A message of several segments travels whole, or in two where its run goes round the end of the

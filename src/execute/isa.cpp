@@ -38,11 +38,13 @@ const KernelTable* find_table(Isa isa) {
 #if defined(__x86_64__)
     // These also ask whether the system saves the registers.
     case Isa::avx2:
-      return __builtin_cpu_supports("avx2") && has_f16c() ? &avx2_kernels : nullptr;
+      return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c()
+                 ? &avx2_kernels
+                 : nullptr;
     case Isa::avx512:
       return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
-                     has_f16c()
+                     __builtin_cpu_supports("fma") && has_f16c()
                  ? &avx512_kernels
                  : nullptr;
 #else

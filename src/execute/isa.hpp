@@ -24,7 +24,7 @@ bool is_supported(Isa isa);
 /// The names of all that are, for messages: "baseline, avx2".
 std::string supported_isas();
 
-/// What reduce() and find_kernel() use: the last supported one, unless told otherwise.
+/// What reduce() and Reduction use: the last supported one, unless told otherwise.
 Isa isa_in_use();
 /// For the whole process, from the next look-up on. The instruction set must be supported.
 void use_isa(Isa isa);

@@ -5,28 +5,33 @@
 
 namespace rondo {
 
-Kernel find_kernel(DType dtype, Op op, std::size_t source_count, Store store) {
-  RONDO_INVARIANT(source_count, >=, 1u);
-  const KernelTable& table = kernels_in_use();
-  const KernelsByOp& kernels = store == Store::streaming ? table.streaming
-                               : source_count == 2       ? table.two
-                                                         : table.many;
+namespace {
+
+template <class Kernels>
+auto entry(const Kernels& kernels, DType dtype, Op op) {
   return kernels[static_cast<std::size_t>(dtype)][static_cast<std::size_t>(op)];
 }
 
+}  // namespace
+
+Reduction::Reduction(const KernelTable& table, DType dtype, Op op)
+    : two_(entry(table.two, dtype, op)),
+      many_(entry(table.many, dtype, op)),
+      streaming_(entry(table.streaming, dtype, op)),
+      twin_(entry(table.twin, dtype, op)),
+      twin_streaming_(entry(table.twin_streaming, dtype, op)) {}
+
+Reduction::Reduction(DType dtype, Op op) : Reduction(kernels_in_use(), dtype, op) {}
+
 void reduce(DType dtype, Op op, void* destination, std::span<const void* const> sources,
             std::size_t count, int divisor, Store store) {
-  const Kernel kernel = find_kernel(dtype, op, sources.size(), store);
-  if (count > 0) kernel(destination, sources.data(), sources.size(), count, divisor);
+  RONDO_INVARIANT(sources.size(), >=, 1u);
+  Reduction(dtype, op).into(destination, sources, count, divisor, store);
 }
 
 void reduce_twice(DType dtype, Op op, void* destination, void* other, Store other_store,
                   std::span<const void* const, 2> sources, std::size_t count, int divisor) {
-  const KernelTable& table = kernels_in_use();
-  const TwinKernelsByOp& kernels =
-      other_store == Store::streaming ? table.twin_streaming : table.twin;
-  const TwinKernel kernel = kernels[static_cast<std::size_t>(dtype)][static_cast<std::size_t>(op)];
-  if (count > 0) kernel(destination, other, sources.data(), count, divisor);
+  Reduction(dtype, op).into_both(destination, other, other_store, sources, count, divisor);
 }
 
 }  // namespace rondo

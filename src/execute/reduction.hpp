@@ -31,8 +31,38 @@ void reduce(DType dtype, Op op, void* destination, std::span<const void* const> 
 void reduce_twice(DType dtype, Op op, void* destination, void* other, Store other_store,
                   std::span<const void* const, 2> sources, std::size_t count, int divisor = 1);
 
-/// What reduce() calls for so many sources, for those who call it again and again. At least one
-/// source; the kernel wants as many as it was looked up for, and at least one element.
-Kernel find_kernel(DType dtype, Op op, std::size_t source_count, Store store = Store::cached);
+/// The same with kernels that are looked up once, for those who reduce again and again. The
+/// instruction set is the one in use when they are.
+class Reduction {
+ public:
+  Reduction(DType dtype, Op op);
+  bool operator==(const Reduction&) const = default;
+
+  void into(void* destination, std::span<const void* const> sources, std::size_t count,
+            int divisor = 1, Store store = Store::cached) const {
+    const Kernel kernel = find(sources.size(), store);
+    if (count > 0) kernel(destination, sources.data(), sources.size(), count, divisor);
+  }
+  void into_both(void* destination, void* other, Store other_store,
+                 std::span<const void* const, 2> sources, std::size_t count,
+                 int divisor = 1) const {
+    const TwinKernel kernel = other_store == Store::streaming ? twin_streaming_ : twin_;
+    if (count > 0) kernel(destination, other, sources.data(), count, divisor);
+  }
+
+ private:
+  Reduction(const KernelTable& table, DType dtype, Op op);
+
+  Kernel find(std::size_t source_count, Store store) const {
+    if (store == Store::streaming) return streaming_;
+    return source_count == 2 ? two_ : many_;
+  }
+
+  Kernel two_;
+  Kernel many_;
+  Kernel streaming_;
+  TwinKernel twin_;
+  TwinKernel twin_streaming_;
+};
 
 }  // namespace rondo

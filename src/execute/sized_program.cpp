@@ -22,7 +22,8 @@ SizedProgram::SizedProgram(const Program& program, Amount amount)
     : program_(program),
       amount_(std::move(amount)),
       even_(amount_.uneven ? Layout(Shape{}, 0)
-                           : Layout::of(program.plan, program.shape, amount_.count)) {
+                           : Layout::of(program.plan, program.shape, amount_.count)),
+      reduction_(amount_.dtype, amount_.op) {
   const std::size_t element = size_of(amount_.dtype);
   longest_ = std::max(in().longest(), out().longest());
   const bool tiled = amount_.tile_bytes > 0 && longest_ > 0;

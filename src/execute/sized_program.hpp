@@ -7,6 +7,7 @@
 #include <memory>
 #include <vector>
 
+#include "execute/reduction.hpp"
 #include "rondo/schedule.hpp"
 #include "schedule/layout.hpp"
 
@@ -44,6 +45,7 @@ class SizedProgram {
   /// Lengths of what is given, and of what is got.
   const Layout& in() const { return amount_.uneven ? amount_.uneven->in : even_; }
   const Layout& out() const { return amount_.uneven ? amount_.uneven->out : even_; }
+  const Reduction& reduction() const { return reduction_; }
   std::size_t longest() const { return longest_; }  ///< elements of the longest segment
   std::size_t mirror_elements() const { return mirror_elements_; }
   std::size_t scratch_bytes() const { return scratch_bytes_; }
@@ -59,6 +61,7 @@ class SizedProgram {
   const Program& program_;
   Amount amount_;
   Layout even_;
+  Reduction reduction_;
   std::size_t longest_ = 0;
   std::size_t mirror_elements_ = 0;
   std::size_t scratch_bytes_ = 0;

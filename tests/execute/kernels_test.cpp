@@ -351,12 +351,12 @@ TEST(Isa, TheLastSupportedOneIsUsedUnlessToldOtherwise) {
     EXPECT_TRUE(isa <= best || !is_supported(isa)) << name(isa);
   }
   EXPECT_NE(supported_isas().find(name(best)), std::string::npos);
-  const Kernel kept = find_kernel(DType::f32, Op::sum, 2);
+  const Reduction kept(DType::f32, Op::sum);
   use_isa(Isa::baseline);
   EXPECT_EQ(isa_in_use(), Isa::baseline);
-  EXPECT_EQ(kept == find_kernel(DType::f32, Op::sum, 2), best == Isa::baseline);
+  EXPECT_EQ(kept == Reduction(DType::f32, Op::sum), best == Isa::baseline);
   use_isa(best);
-  EXPECT_EQ(find_kernel(DType::f32, Op::sum, 2), kept);
+  EXPECT_EQ(Reduction(DType::f32, Op::sum), kept);
 }
 
 }  // namespace

@@ -50,36 +50,60 @@ struct Elements<bf16> {
   RONDO_INLINE static Bytes narrow(Lanes lanes) {
     const Words low = reinterpret_cast<Words>(lanes.first);
     const Words high = reinterpret_cast<Words>(lanes.second);
-    const auto kept = reinterpret_cast<Halves>((low >> 16) | (high & upper));
+    const Halves kept = upper_halves(low, high);
     if constexpr (fit == Fit::exact) {
       // Only here a NaN can be one that signals: arithmetic has made all others quiet.
       const Halves magnitude = kept & std::uint16_t{0x7fff};
       return reinterpret_cast<Bytes>(magnitude > 0x7f80 ? kept | std::uint16_t{0x40} : kept);
     } else {
       // To nearest, ties to even: up where what is cut off is more than a half, or a half and the
-      // rest odd. A NaN that comes from bfloat16 has nothing there, so it stays what it is.
-      const auto cut = reinterpret_cast<Halves>((low & ~upper) | (high << 16));
-      const Halves most = 0x8000 - (kept & std::uint16_t{1});
-      return reinterpret_cast<Bytes>(cut > most ? kept + std::uint16_t{1} : kept);
+      // rest odd, which the lowest bit stands for. A NaN that comes from bfloat16 has nothing
+      // there, so it stays what it is.
+      const Halves cut = lower_halves(low, high) | (kept & std::uint16_t{1});
+      return reinterpret_cast<Bytes>(cut > 0x8000 ? kept + std::uint16_t{1} : kept);
     }
   }
 
  private:
   static constexpr std::uint32_t upper = 0xffff0000u;
+
+  // The halves of each word of `low`, and of the same one of `high` above it.
+#if defined(__AVX512BW__)
+  RONDO_INLINE static Halves upper_halves(Words low, Words high) {
+    return swap_halves(high, 0x3333333333333333, low);
+  }
+  RONDO_INLINE static Halves lower_halves(Words low, Words high) {
+    return swap_halves(low, 0xcccccccccccccccc, high);
+  }
+
+  // The bytes in the mask come from words whose halves are swapped, in one instruction.
+  RONDO_INLINE static Halves swap_halves(Words rest, std::uint64_t mask, Words swapped) {
+    const __m512i order = _mm512_set4_epi32(0x0d0c0f0e, 0x09080b0a, 0x05040706, 0x01000302);
+    return reinterpret_cast<Halves>(_mm512_mask_shuffle_epi8(
+        reinterpret_cast<__m512i>(rest), mask, reinterpret_cast<__m512i>(swapped), order));
+  }
+#else
+  RONDO_INLINE static Halves upper_halves(Words low, Words high) {
+    return reinterpret_cast<Halves>((low >> 16) | (high & upper));
+  }
+  RONDO_INLINE static Halves lower_halves(Words low, Words high) {
+    return reinterpret_cast<Halves>((low & ~upper) | (high << 16));
+  }
+#endif
 };
 
-/// With an instruction for the conversion; all round to nearest, ties to even.
+/// With an instruction for the conversion; all round to nearest, ties to even. With AVX-512, too,
+/// of 8 elements: from memory, it takes less than half as long as one of 16 on Zen 4.
 #if defined(__F16C__) || defined(__aarch64__)
 template <>
 struct Elements<f16> {
-  using Bytes = Raw<width / 2>;
-  using Lanes = Floats;
+  static constexpr std::size_t lane_bytes = width < 32 ? width : 32;
+  using Bytes = Raw<lane_bytes / 2>;
+  using Lanes = Vector<float, lane_bytes>;
 
   RONDO_INLINE static Lanes widen(Bytes raw) {
 #if defined(__aarch64__)
     return reinterpret_cast<Lanes>(vcvt_f32_f16(reinterpret_cast<float16x4_t>(raw)));
-#elif defined(__AVX512F__)
-    return reinterpret_cast<Lanes>(_mm512_maskz_cvtph_ps(all, reinterpret_cast<__m256i>(raw)));
 #else
     return reinterpret_cast<Lanes>(_mm256_cvtph_ps(reinterpret_cast<__m128i>(raw)));
 #endif
@@ -89,13 +113,13 @@ struct Elements<f16> {
   RONDO_INLINE static Bytes narrow(Lanes lanes) {
 #if defined(__aarch64__)
     const auto raw = vcvt_f16_f32(reinterpret_cast<float32x4_t>(lanes));
-#elif defined(__AVX512F__)
-    const auto raw =
-        _mm512_maskz_cvtps_ph(all, reinterpret_cast<__m512>(lanes), _MM_FROUND_TO_NEAREST_INT);
 #else
-    const auto raw = _mm256_cvtps_ph(reinterpret_cast<__m256>(lanes), _MM_FROUND_TO_NEAREST_INT);
+    __m128i raw = _mm256_cvtps_ph(reinterpret_cast<__m256>(lanes), _MM_FROUND_TO_NEAREST_INT);
+    // Through a register: there are processors where a conversion to memory takes twice as long as
+    // one and a store.
+    asm("" : "+x"(raw));
 #endif
-    using Short = Vector<std::uint16_t, width / 2>;
+    using Short = Vector<std::uint16_t, lane_bytes / 2>;
     const auto halves = reinterpret_cast<Short>(raw);
     if constexpr (fit == Fit::rounded) return reinterpret_cast<Bytes>(halves);
     // The NaN that f16(float) makes; the instructions keep the payload.
@@ -103,10 +127,6 @@ struct Elements<f16> {
     const Short nan = (halves & std::uint16_t{0x8000}) | std::uint16_t{0x7e00};
     return reinterpret_cast<Bytes>(magnitude > 0x7c00 ? nan : halves);
   }
-
- private:
-  // g++ 12 warns in its own header of what needs no mask.
-  [[maybe_unused]] static constexpr std::uint16_t all = 0xffff;
 };
 #else
 template <>

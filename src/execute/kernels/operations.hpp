@@ -10,11 +10,23 @@ namespace rondo {
 
 namespace {
 
+/// Whether the lanes of V are floating-point numbers.
+template <class V>
+constexpr bool is_floating = std::is_floating_point_v<std::remove_reference_t<decltype(V{}[0])>>;
+
 struct Sum {
   static constexpr Fit fit = Fit::rounded;
 
   template <class V>
   RONDO_INLINE static V fold(V a, V b) {
+#if defined(__FMA__)
+    // 1 * a + b is the same: the product is exact. There are processors where conversions and
+    // additions wait for the same units, but a multiply-add runs on others.
+    if constexpr (std::is_same_v<V, Vector<float, 32>>) {
+      return reinterpret_cast<V>(_mm256_fmadd_ps(_mm256_set1_ps(1), reinterpret_cast<__m256>(a),
+                                                 reinterpret_cast<__m256>(b)));
+    }
+#endif
     return a + b;
   }
 };
@@ -41,7 +53,7 @@ struct Min {
 
   template <class V>
   RONDO_INLINE static V fold(V a, V b) {
-    if constexpr (std::is_same_v<V, Floats> || std::is_same_v<V, Vector<double>>) {
+    if constexpr (is_floating<V>) {
       const auto left = reinterpret_cast<Mask<V>>(a < b ? a : b);
       const auto right = reinterpret_cast<Mask<V>>(b < a ? b : a);
       return reinterpret_cast<V>(left | right);
@@ -56,7 +68,7 @@ struct Max {
 
   template <class V>
   RONDO_INLINE static V fold(V a, V b) {
-    if constexpr (std::is_same_v<V, Floats> || std::is_same_v<V, Vector<double>>) {
+    if constexpr (is_floating<V>) {
       const auto sign = reinterpret_cast<Mask<V>>(-V{});
       const auto left = reinterpret_cast<Mask<V>>(a > b ? a : b);
       const auto right = reinterpret_cast<Mask<V>>(b > a ? b : a);

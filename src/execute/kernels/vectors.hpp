@@ -100,6 +100,9 @@ RONDO_INLINE R load_part(const std::byte* from, std::size_t bytes) {
   } else if constexpr (sizeof(R) == 32) {
     const auto mask = static_cast<std::uint32_t>((std::uint64_t{1} << bytes) - 1);
     return reinterpret_cast<R>(_mm256_maskz_loadu_epi8(mask, from));
+  } else if constexpr (sizeof(R) == 16) {
+    const auto mask = static_cast<std::uint16_t>((1u << bytes) - 1);
+    return reinterpret_cast<R>(_mm_maskz_loadu_epi8(mask, from));
   }
 #endif
   return load_copy<R>(from, bytes);
@@ -116,6 +119,9 @@ RONDO_INLINE void store_part(std::byte* to, R raw, std::size_t bytes) {
   } else if constexpr (sizeof(R) == 32) {
     const auto mask = static_cast<std::uint32_t>((std::uint64_t{1} << bytes) - 1);
     return _mm256_mask_storeu_epi8(to, mask, reinterpret_cast<__m256i>(raw));
+  } else if constexpr (sizeof(R) == 16) {
+    const auto mask = static_cast<std::uint16_t>((1u << bytes) - 1);
+    return _mm_mask_storeu_epi8(to, mask, reinterpret_cast<__m128i>(raw));
   }
 #endif
   store_copy(to, raw, bytes);
