@@ -121,6 +121,41 @@ PlannedWorld join_world(Arguments& arguments) {
   return {std::move(planner), std::move(place), std::move(origin), speaks, std::move(comm)};
 }
 
+// Costs, and where they come from in words.
+struct Priced {
+  CostTable costs;
+  std::string origin;
+};
+
+// What a described machine would cost that nobody has measured: its network and GPUs as fast as
+// they are said to be, and memory by the way that the transport takes.
+Result<Priced> nominal_of(const Topology& topology, const std::string& transport) {
+  Result<CostTable> nominal = nominal_costs(topology);
+  if (!nominal) return nominal.error();
+  if (!transport.starts_with("shm")) {
+    const CostTable plain = default_costs(transport);
+    for (const PathClass path : {PathClass::package, PathClass::host}) {
+      const auto index = static_cast<std::size_t>(path);
+      nominal.value().links[index] = plain.links[index];
+    }
+  }
+  return Priced{std::move(nominal).value(),
+                "nominal speeds of the described machine, nothing was measured"};
+}
+
+// Those of a file, else what this machine kept, else what a described one says of itself.
+Priced price(const Topology& topology, bool is_described, const std::string& transport,
+             const CostTable& given, const std::string& given_by) {
+  const std::string name = costs_name(topology, transport, may_spin(topology));
+  const CostTable known = given_by.empty() ? cached_costs(name) : given;
+  if (has_links(known) || !is_described) {
+    return {costs_or_default(known, transport), origin_of(known, given_by, name)};
+  }
+  Result<Priced> nominal = nominal_of(topology, transport);
+  if (nominal) return std::move(nominal).value();
+  return {default_costs(transport), concat("plain defaults: ", nominal.error().text())};
+}
+
 // Where nothing else is said, the variables count as they would in a run.
 PlannedWorld make_world(const Described& world, Options options) {
   if (world.topology) options.topology.reset();
@@ -135,18 +170,17 @@ PlannedWorld make_world(const Described& world, Options options) {
                             : settings.topology ? first_ranks(*settings.topology, 0)
                                                 : this_host(ranks, wish != "inproc");
   const std::string transport = transport_between(topology, wish);
-  const std::string name = costs_name(topology, transport, may_spin(topology));
-  const CostTable costs = world.costs_file ? read_costs(*world.costs_file)
+  const CostTable given = world.costs_file ? read_costs(*world.costs_file)
                           : settings.costs ? *settings.costs
-                                           : cached_costs(name);
-  Planner planner =
-      value_or_throw(Planner::make(topology, costs_or_default(costs, transport), settings.wishes));
+                                           : CostTable{};
+  Priced priced = price(topology, world.topology || settings.topology, transport, given,
+                        world.costs_file.value_or(settings.costs_file));
+  Planner planner = value_or_throw(Planner::make(topology, priced.costs, settings.wishes));
   std::string place = concat("among ", planner.ranks(), " ranks over ", transport, " on ",
                              world.topology     ? world.topology_words
                              : options.topology ? *options.topology
                                                 : "this host");
-  std::string origin = origin_of(costs, world.costs_file.value_or(settings.costs_file), name);
-  return {std::move(planner), std::move(place), std::move(origin), true, std::nullopt};
+  return {std::move(planner), std::move(place), std::move(priced.origin), true, std::nullopt};
 }
 
 }  // namespace
@@ -190,7 +224,8 @@ const char* planned_world_help() {
          "  --transport T     auto (default), shm or tcp, as between processes, or inproc, as\n"
          "                    between threads\n"
          "  --costs FILE      as 'rondo topo --costs' writes it; default RONDO_COSTS, then what\n"
-         "                    earlier runs on this machine measured, then plain constants\n"
+         "                    earlier runs on this machine measured, then the nominal speeds of a\n"
+         "                    machine that is described, then plain constants\n"
          "  --plan-file FILE  choices that were made before, as 'rondo tune --save' writes it\n"
          "\n"
          "RONDO_ALGORITHM, RONDO_RADIX, RONDO_TILE_BYTES and RONDO_PLAN_FILE count as in a run.\n";

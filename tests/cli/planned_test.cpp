@@ -96,6 +96,35 @@ TEST(Command, ExplainTakesCostsAndTopologyFromTheEnvironment) {
   expect(question + "--xml /no/such/file", 1, "cannot read /no/such/file");
 }
 
+// Seconds that the chosen schedule is predicted to take.
+double predicted(const std::string& question) {
+  const std::string text = rondo(question + " --json").output;
+  const std::string mark = "\"predicted_s\":";
+  const std::size_t found = text.find(mark);
+  EXPECT_NE(found, std::string::npos) << text;
+  return found == std::string::npos ? 0 : std::stod(text.substr(found + mark.size()));
+}
+
+TEST(Command, ExplainKnowsHowFastTheNicsOfADescribedMachineAre) {
+  const Folder folder;
+  const Variable cache("RONDO_CACHE_DIR", folder.path());
+  const std::string hosts = "4 hosts x 2 cores, 1 nics of ";
+  const std::string question = "explain allreduce 64M ";
+  const std::string nominal =
+      "costs: nominal speeds of the described machine, nothing was measured\n";
+  expect(question + "--machine '" + hosts + "10 gbit/s'", 0, nominal);
+  const double slow = predicted(question + "--machine '" + hosts + "1 gbit/s'");
+  const double fast = predicted(question + "--machine '" + hosts + "10 gbit/s'");
+  EXPECT_GT(slow, 5 * fast);
+  EXPECT_GT(slow, 0.5);  // 64 MiB at 125 MB/s
+  EXPECT_GT(fast, 2 * predicted(question + "--machine '" + hosts + "400 gbit/s'"));
+  const std::string file =
+      folder.write("hosts", rondo("topo --synthetic '" + hosts + "1 gbit/s' --text").output);
+  EXPECT_EQ(predicted(question + "--topo " + file), slow);
+  const Variable topology("RONDO_TOPOLOGY", file);
+  EXPECT_EQ(predicted(question), slow);
+}
+
 TEST(Command, WhatIsWrongInTheEnvironmentIsNamed) {
   const Folder folder;
   const std::string words = "explain alltoall 4";
@@ -176,7 +205,7 @@ TEST(Command, PlanShowsTheSchedulesOfAllSizes) {
   expect("plan", 0, "\nreduce_scatter\n  0 B ..");
   expect("plan --machine '2 hosts x 2 cores'", 0,
          "Schedules among 4 ranks over shm+tcp on 2 hosts x 2 cores\n"
-         "costs: plain defaults, nothing was measured here\n");
+         "costs: plain defaults: nothing says how fast the network between the 2 hosts is");
   expect("plan --machine '2 hosts x 8 cores'", 0, "\ngather\n  0 B ..");
   expect("plan --json", 0, "\n{\"collective\":\"broadcast\",\"ranks\":4,\"costs\":\"");
   expect("plan --svg -", 0, "</svg>");
