@@ -1,6 +1,7 @@
 #include "cli/algorithms.hpp"
 
 #include <algorithm>
+#include <numeric>
 #include <sstream>
 
 #include "base/text.hpp"
@@ -49,6 +50,19 @@ void require_supported(Algorithm algorithm, Collective collective) {
                           name(collective), " has ", algorithm_names(collective)));
 }
 
+bool knows_groups(Algorithm algorithm) {
+  return algorithm == Algorithm::two_level || algorithm == Algorithm::chain_tree;
+}
+
+std::shared_ptr<const Arrangement> hosts_of(int ranks, int per_host) {
+  if (ranks <= per_host) return nullptr;
+  std::vector<int> order(static_cast<std::size_t>(ranks));
+  std::iota(order.begin(), order.end(), 0);
+  std::vector<int> groups(order.size() / static_cast<std::size_t>(per_host), per_host);
+  if (ranks % per_host != 0) groups.push_back(ranks % per_host);
+  return Arrangement::make(std::move(order), std::move(groups)).value();
+}
+
 PlanMaker::PlanMaker(std::shared_ptr<const Arrangement> hosts, const CostModel& model)
     : ranks_(model.ranks), hosts_(std::move(hosts)) {
   if (hosts_) stripes_ = nics_of_groups(*hosts_, model);
@@ -58,9 +72,7 @@ Plan PlanMaker::make(Algorithm algorithm, Collective collective, int radix) cons
   Plan plan{algorithm, collective, ranks_};
   if (algorithm == Algorithm::knomial) plan.radix = radix;
   if (algorithm == Algorithm::two_level) plan.channels = stripes_;
-  if (algorithm == Algorithm::two_level || algorithm == Algorithm::chain_tree) {
-    plan.arrangement = hosts_;
-  }
+  if (knows_groups(algorithm)) plan.arrangement = hosts_;
   return plan;
 }
 

@@ -9,6 +9,7 @@
 #include "api/text_file.hpp"
 #include "base/text.hpp"
 #include "cli/algorithms.hpp"
+#include "cli/machines.hpp"
 
 namespace rondo::cli {
 
@@ -25,6 +26,23 @@ Result<> check_size(const Plan& plan) {
   return Error(ErrorCode::unsupported,
                concat("the programs of all ranks of a ", name(plan.algorithm),
                       " are made for up to ", most_direct_ranks, " ranks here, not ", plan.ranks));
+}
+
+// Gives the algorithms that know groups the hosts for them.
+Result<> put_on_hosts(Plan& plan, TwoLevel hosts) {
+  if (!knows_groups(plan.algorithm)) return {};
+  hosts.ranks = plan.ranks;
+  const Result<CostModel> model = make_cost_model(hosts);
+  if (!model) return model.error();
+  const PlanMaker plans(hosts_of(plan.ranks, hosts.ranks_per_host), model.value());
+  const Plan made = plans.make(plan.algorithm, plan.collective, plan.radix);
+  plan.arrangement = made.arrangement;
+  plan.channels = made.channels;
+  if (hosts.ranks_per_host == everybody) {
+    std::cerr << "rondo: all ranks of this " << name(plan.algorithm)
+              << " are on one host; --per-host K makes hosts of K ranks\n";
+  }
+  return {};
 }
 
 }  // namespace
@@ -94,7 +112,7 @@ Result<Schedule> read_schedule(const std::string& path) {
   return schedule;
 }
 
-Result<Schedule> take_schedule(Arguments& arguments) {
+Result<Schedule> take_schedule(Arguments& arguments, TwoLevel hosts) {
   Plan plan;
   plan.root = arguments.number("--root", 0, 0, max_ranks);
   plan.radix = arguments.number("--radix", 2, 2, max_radix);
@@ -111,6 +129,7 @@ Result<Schedule> take_schedule(Arguments& arguments) {
   require_supported(plan.algorithm, plan.collective);
   plan.ranks = parse_number("the number of ranks", words[2], 1, max_ranks);
   if (Result<> size = check_size(plan); !size) return size.error();
+  if (Result<> done = put_on_hosts(plan, hosts); !done) return done.error();
   return make_schedule(plan);
 }
 

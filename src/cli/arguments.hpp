@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "rondo/schedule.hpp"
+#include "rondo/simulate.hpp"
 
 namespace rondo::cli {
 
@@ -51,8 +52,10 @@ class Arguments {
 int parse_number(std::string_view what, std::string_view text, int low, int high);
 
 /// Takes `FILE` or `ALGORITHM COLLECTIVE RANKS [--root R] [--radix K]`, calls finish(), and reads
-/// or makes the schedule. "-" is standard input.
-Result<Schedule> take_schedule(Arguments& arguments);
+/// or makes the schedule: with `hosts` for the algorithms that know groups, which need not have
+/// `ranks`. Says on standard error where these would and there is one host only since nobody said
+/// how many. "-" is standard input.
+Result<Schedule> take_schedule(Arguments& arguments, TwoLevel hosts);
 
 Result<Schedule> read_schedule(const std::string& path);
 

@@ -5,6 +5,7 @@
 #include "base/text.hpp"
 #include "cli/algorithms.hpp"
 #include "cli/arguments.hpp"
+#include "cli/machines.hpp"
 #include "cli/topologies.hpp"
 #include "cli/verbs.hpp"
 #include "plan/arrange.hpp"
@@ -15,7 +16,7 @@ namespace rondo::cli {
 namespace {
 
 constexpr const char* help =
-    "usage: rondo draw ALGORITHM COLLECTIVE RANKS [--root R] [--radix K] [--json | --svg FILE]\n"
+    "usage: rondo draw ALGORITHM COLLECTIVE RANKS [OPTION …] [--json | --svg FILE]\n"
     "       rondo draw SCHEDULE_FILE [--json | --svg FILE]\n"
     "       rondo draw ring --topo [WHERE] [--json | --svg FILE]\n"
     "       rondo draw TREE --topo [WHERE] [--collective C] [--root R] [--radix K]\n"
@@ -25,16 +26,16 @@ constexpr const char* help =
     "or\n"
     "the trees that go through the ranks of a topology, and what they cross.\n"
     "\n"
-    "  --svg FILE  write an SVG picture; '-' is standard output\n"
-    "  --json      what the drawing shows, for programs\n"
-    "  WHERE       FILE, --xml FILE or --synthetic \"WORDS\", see rondo topo --help; else this "
+    "  --svg FILE    write an SVG picture; '-' is standard output\n"
+    "  --json        what the drawing shows, for programs\n"
+    "  WHERE         FILE, --xml FILE or --synthetic \"WORDS\", see rondo topo --help; else this "
     "host\n"
-    "  TREE        chain_tree, which goes near to near; double_tree or knomial, in rank order\n"
-    "  C           that the trees are for: allreduce (default), broadcast or reduce\n";
+    "  TREE          chain_tree, which goes near to near; double_tree or knomial, in rank order\n"
+    "  C             that the trees are for: allreduce (default), broadcast or reduce\n";
 
 std::string help_text() {
-  return help + root_and_radix_help(14) + algorithms_help("  ALGORITHM", 14) +
-         collectives_help("  COLLECTIVE", 14);
+  return help + root_and_radix_help(16) + hosts_help(16) + algorithms_help("  ALGORITHM", 16) +
+         collectives_help("  COLLECTIVE", 16);
 }
 
 enum class Form { text, json, svg };
@@ -94,7 +95,7 @@ int draw_verb(std::span<char* const> args) {
     write_file(path, drawing(take_routes(arguments), form));
     return success;
   }
-  const Schedule schedule = value_or_throw(take_schedule(arguments));
+  const Schedule schedule = value_or_throw(take_schedule(arguments, take_hosts(arguments)));
   write_file(path, value_or_throw(drawing(schedule, form)));
   return success;
 }

@@ -33,7 +33,8 @@ constexpr const char* help =
 
 std::string help_text() {
   return help + root_and_radix_help(14) + algorithms_help("  ALGORITHM", 14) +
-         collectives_help("  COLLECTIVE", 14) + "\n" + machine_help();
+         collectives_help("  COLLECTIVE", 14) + "\n" + machine_help() +
+         "\nOf these msccl and dot have --per-host and --ports, for two_level and chain_tree.\n";
 }
 
 constexpr std::uint64_t most_bytes = std::uint64_t{1} << 40;
@@ -102,17 +103,20 @@ int export_verb(std::span<char* const> args) {
   request.format = take_format(arguments);
   const std::string path = arguments.value("-o").value_or("-");
   const bool json = arguments.flag("--json");
-  // Graphs and programs of chunks have neither sizes nor a machine: their options are unknown.
+  // Graphs and programs of chunks have no sizes, and of a machine only its hosts: other options are
+  // unknown.
   if (request.format == Format::goal || request.format == Format::chrome) {
     const std::string size = arguments.value("--size").value_or("1M");
     request.workload.bytes = parse_amounts("--size", size, 0, most_bytes, 2).front();
     request.machine = take_machine(arguments);
+  } else {
+    request.machine.hosts = take_hosts(arguments);
   }
   if (request.format == Format::chrome) {
     const std::string tile = arguments.value("--tile").value_or("0");
     request.workload.tile_bytes = parse_amounts("--tile", tile, 0, most_bytes, 2).front();
   }
-  const Result<Schedule> schedule = take_schedule(arguments);
+  const Result<Schedule> schedule = take_schedule(arguments, request.machine.hosts);
   if (!schedule) throw schedule.error();
   const Result<std::string> text = exported(schedule.value(), request);
   if (!text) throw text.error();

@@ -14,7 +14,6 @@ namespace {
 
 constexpr double us = 1e-6;
 constexpr double per_gb = 1e-9;  // seconds a byte at 1 GB/s
-constexpr int everybody = 1 << 20;
 
 // TCP over loopback: all time is the processor's. Fitted to rondo between two processes on an EPYC
 // virtual machine, allreduce of 4 B and 64 MiB.
@@ -92,7 +91,18 @@ void take_cost(Arguments& arguments, const std::string& prefix, LinkCost& link) 
   }
 }
 
+void take_hosts(Arguments& arguments, TwoLevel& hosts) {
+  hosts.ranks_per_host = arguments.number("--per-host", hosts.ranks_per_host, 1, everybody);
+  hosts.ports_per_host = arguments.number("--ports", hosts.ports_per_host, 1, everybody);
+}
+
 }  // namespace
+
+TwoLevel take_hosts(Arguments& arguments) {
+  TwoLevel hosts{.ranks_per_host = everybody, .ports_per_host = 1};
+  take_hosts(arguments, hosts);
+  return hosts;
+}
 
 NamedMachine take_machine(Arguments& arguments) {
   const std::string name = arguments.value("--machine").value_or("loopback");
@@ -106,11 +116,15 @@ NamedMachine take_machine(Arguments& arguments) {
   // On one host the plain options are about its links too.
   const bool one_host = machine.hosts.ranks_per_host == everybody;
   take_cost(arguments, "", one_host ? machine.hosts.inner : machine.hosts.outer);
-  machine.hosts.ranks_per_host =
-      arguments.number("--per-host", machine.hosts.ranks_per_host, 1, everybody);
-  machine.hosts.ports_per_host =
-      arguments.number("--ports", machine.hosts.ports_per_host, 1, everybody);
+  take_hosts(arguments, machine.hosts);
   return machine;
+}
+
+std::string hosts_help(std::size_t column) {
+  return padded("  --per-host K", column) +
+         "ranks of a host, for two_level and chain_tree; without it all are on one\n" +
+         padded("  --ports P", column) +
+         "network ports of a host, for stripes of two_level; default 1\n";
 }
 
 std::string machine_help() {

@@ -4,7 +4,6 @@
 #include <fstream>
 #include <iomanip>
 #include <iostream>
-#include <numeric>
 #include <set>
 
 #include "base/text.hpp"
@@ -61,6 +60,9 @@ struct Request {
   std::size_t rows() const { return std::max(ranks.size(), sizes.size()); }
   int ranks_of(std::size_t row) const { return static_cast<int>(ranks[against_ranks() ? row : 0]); }
   std::uint64_t bytes_of(std::size_t row) const { return sizes[against_ranks() ? 0 : row]; }
+  std::shared_ptr<const Arrangement> hosts(std::size_t row) const {
+    return hosts_of(ranks_of(row), machine.hosts.ranks_per_host);
+  }
   Workload workload(std::size_t row) const {
     return {.bytes = bytes_of(row), .tile_bytes = tile_bytes};
   }
@@ -80,18 +82,6 @@ struct Request {
 
 using Row = std::vector<Result<Simulation>>;  // one for each algorithm
 
-// Hosts of equally many ranks; none where there is only one.
-std::shared_ptr<const Arrangement> hosts_of(const Request& request, std::size_t row) {
-  const int ranks = request.ranks_of(row);
-  const int per_host = request.machine.hosts.ranks_per_host;
-  if (ranks <= per_host) return nullptr;
-  std::vector<int> order(static_cast<std::size_t>(ranks));
-  std::iota(order.begin(), order.end(), 0);
-  std::vector<int> groups(order.size() / static_cast<std::size_t>(per_host), per_host);
-  if (ranks % per_host != 0) groups.push_back(ranks % per_host);
-  return Arrangement::make(std::move(order), std::move(groups)).value();
-}
-
 CostModel cost_model_of(const Request& request, std::size_t row) {
   TwoLevel hosts = request.machine.hosts;
   hosts.ranks = request.ranks_of(row);
@@ -102,7 +92,7 @@ CostModel cost_model_of(const Request& request, std::size_t row) {
 
 Row simulate_row(const Request& request, std::size_t row) {
   const CostModel model = cost_model_of(request, row);
-  const PlanMaker plans(hosts_of(request, row), model);
+  const PlanMaker plans(request.hosts(row), model);
   Row results;
   for (const Algorithm algorithm : request.algorithms) {
     const Plan plan = plans.make(algorithm, request.collective, request.radix);
@@ -229,7 +219,7 @@ std::string chart_of(const Request& request, const std::vector<Row>& rows) {
 
 std::string trace_of(const Request& request) {
   const CostModel model = cost_model_of(request, 0);
-  const Plan plan = PlanMaker(hosts_of(request, 0), model)
+  const Plan plan = PlanMaker(request.hosts(0), model)
                         .make(request.algorithms.front(), request.collective, request.radix);
   const Result<Program> first = make_program(plan, 0);
   if (!first) throw first.error();

@@ -117,6 +117,27 @@ TEST(Command, ExportsForOtherTools) {
          "cannot write /no/such/folder");
 }
 
+TEST(Command, SchedulesOfHostsHaveSoManyRanksOnEach) {
+  for (const char* verb :
+       {"schedule", "export --format msccl", "export --format dot", "export --format chrome"}) {
+    for (const char* algorithm : {"two_level", "chain_tree"}) {
+      const std::string words = concat(verb, " ", algorithm, " allreduce 6 --json");
+      const std::string note =
+          concat("rondo: all ranks of this ", algorithm, " are on one host; --per-host K makes");
+      expect(words, 0, note);
+      expect(words, 0, "\"channels\":1},");  // no order and no groups
+      expect(words + " --per-host 4", 0, "\"groups\":[4,2]");
+      EXPECT_EQ(rondo(words + " --per-host 6").output.find("--per-host"), std::string::npos);
+    }
+  }
+  expect("draw two_level allreduce 6", 0, "two_level allreduce of 6 ranks: 10 rounds, 1 segment");
+  expect("draw two_level allreduce 6 --per-host 4", 0, "allreduce of 6 ranks: 8 rounds");
+  expect("schedule two_level allreduce 8 --per-host 4 --ports 2", 0, "channels 2 order 0,");
+  expect("export --format goal two_level allreduce 16 --machine nvlink --json", 0,
+         "\"channels\":8,\"order\":[0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15],\"groups\":[8,8]");
+  expect("draw two_level allreduce 6 --per-host 0", 2, "--per-host is a number from 1");
+}
+
 TEST(Command, TopoShowsTheMachine) {
   expect("topo", 0, "1 host, 1 rank");
   expect("topo --text", 0, "rank 0 host 0 pus ");
