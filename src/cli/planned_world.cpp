@@ -61,19 +61,6 @@ Described take_described(Arguments& arguments) {
   return world;
 }
 
-// As `rondo run` would start them: on cores of their own, where there are enough. Threads of one
-// process are not bound.
-Topology this_host(int ranks, bool processes) {
-  Topology topology = local_topology(ranks);
-  const std::vector<cpu_set_t> shares =
-      processes ? divide_cpus(usable_cpus(), ranks) : std::vector<cpu_set_t>();
-  for (std::size_t rank = 0; rank < shares.size(); ++rank) {
-    std::erase_if(topology.ranks[rank].pus,
-                  [&](int pu) { return !CPU_ISSET(static_cast<unsigned>(pu), &shares[rank]); });
-  }
-  return canonical(std::move(topology));
-}
-
 // Whether the ranks on the host of rank 0 wait without sleeping, as has_core_per_rank() would tell
 // rank 0.
 bool may_spin(const Topology& topology) {
@@ -184,6 +171,17 @@ PlannedWorld make_world(const Described& world, Options options) {
 }
 
 }  // namespace
+
+Topology this_host(int ranks, bool processes) {
+  Topology topology = local_topology(ranks);
+  const std::vector<cpu_set_t> shares =
+      processes ? divide_cpus(usable_cpus(), ranks) : std::vector<cpu_set_t>();
+  for (std::size_t rank = 0; rank < shares.size(); ++rank) {
+    std::erase_if(topology.ranks[rank].pus,
+                  [&](int pu) { return !CPU_ISSET(static_cast<unsigned>(pu), &shares[rank]); });
+  }
+  return canonical(std::move(topology));
+}
 
 std::optional<std::string> take_transport(Arguments& arguments) {
   std::optional<std::string> wish = arguments.value("--transport");

@@ -10,6 +10,7 @@
 #include "cli/arguments.hpp"
 #include "plan/planner.hpp"
 #include "rondo/communicator.hpp"
+#include "rondo/topology.hpp"
 
 namespace rondo::cli {
 
@@ -27,6 +28,10 @@ std::optional<std::string> take_transport(Arguments& arguments);
 /// Takes --topo, --xml, --machine, --ranks, --transport, --costs and --plan-file.
 PlannedWorld take_planned_world(Arguments& arguments);
 const char* planned_world_help();
+
+/// So many ranks on this host, as `rondo run` would start them: on cores of their own, where there
+/// are enough. Threads of one process are not bound.
+Topology this_host(int ranks, bool processes);
 
 /// Whether a launcher made this process one of several ranks.
 bool is_launched();

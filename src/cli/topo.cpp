@@ -1,8 +1,10 @@
 #include <iostream>
 
+#include "api/value_or_throw.hpp"
 #include "base/text.hpp"
 #include "cli/arguments.hpp"
 #include "cli/costs.hpp"
+#include "cli/planned_world.hpp"
 #include "cli/topologies.hpp"
 #include "cli/verbs.hpp"
 #include "rondo/topology.hpp"
@@ -12,7 +14,8 @@ namespace rondo::cli {
 namespace {
 
 constexpr const char* help =
-    "usage: rondo topo [--json | --text]\n"
+    "usage: rondo topo [--ranks N] [--json | --text]\n"
+    "       rondo run -n 4 --no-prefix -- rondo topo [--json | --text | --costs]\n"
     "       rondo topo --xml FILE [--json | --text]\n"
     "       rondo topo --synthetic \"WORDS\" [--json | --text]\n"
     "       rondo topo FILE [--json | --text]\n"
@@ -20,8 +23,11 @@ constexpr const char* help =
     "\n"
     "Shows what is inside the hosts of a world, where its ranks live, and what lies between them:\n"
     "the present host and process, the machine of an hwloc XML file, a made-up world, or a text\n"
-    "that --text has written. '-' reads standard input.\n"
+    "that --text has written. '-' reads standard input. Under 'rondo run' or another launcher it "
+    "is\n"
+    "the present world, which rank 0 shows.\n"
     "\n"
+    "  --ranks N          so many ranks on this host, as 'rondo run' starts them\n"
     "  --xml FILE         as 'lstopo machine.xml' writes it\n"
     "  --synthetic WORDS  hosts from the outside to the inside, then what else there is:\n"
     "                       \"2 hosts x 2 packages x 8 cores, 2 nics of 200 gbit/s, 4 ranks\"\n"
@@ -30,14 +36,25 @@ constexpr const char* help =
     "                     and dgx-1, dgx-2, dgx-a100; numas, l3s and pus; 8 gpus with nvlink;\n"
     "                     one rank per host, package, numa, core, pu or gpu\n"
     "  --json             for programs\n"
-    "  --text             in full, for RONDO_TOPOLOGY; src/topology/README.md describes the "
-    "format\n"
+    "  --text             in full, for RONDO_TOPOLOGY of a world of so many ranks;\n"
+    "                     src/topology/README.md describes the format\n"
     "  --costs            measures what the links between two ranks on this host cost, and prints\n"
-    "                     it as text for RONDO_COSTS\n"
+    "                     it as text for RONDO_COSTS; in a world, what its links cost\n"
     "  --transport NAME   of these links: shm or tcp, as between processes, or inproc, as between\n"
     "                     threads\n";
 
+int print_costs_of_world() {
+  Communicator world = Communicator::from_env();
+  const CostTable& costs = world.costs();
+  if (world.rank() == 0) std::cout << to_text(costs);
+  return success;
+}
+
 int print_costs(Arguments& arguments) {
+  if (is_launched()) {
+    arguments.finish();
+    return print_costs_of_world();
+  }
   const std::string transport = arguments.value("--transport").value_or("shm");
   arguments.finish();
   if (transport != "shm" && transport != "tcp" && transport != "inproc") {
@@ -45,6 +62,24 @@ int print_costs(Arguments& arguments) {
   }
   std::cout << to_text(measure_here(transport));
   return success;
+}
+
+// The one that the command line names, else that of the world, else this host and process, or as
+// many ranks on it as were asked for. Nothing on all ranks of a world but one.
+std::optional<Topology> take_shown(Arguments& arguments) {
+  const int ranks = arguments.number("--ranks", 0, 1, max_ranks);
+  std::optional<Result<Topology>> given = take_topology(arguments);
+  arguments.finish();
+  if (ranks > 0 && (given || is_launched())) {
+    throw UsageError("--ranks is for this host outside of a launcher, without another topology");
+  }
+  if (!given && is_launched()) {
+    const Communicator world = Communicator::from_env();
+    if (world.rank() != 0) return std::nullopt;
+    return world.topology();
+  }
+  if (ranks > 0) return this_host(ranks, true);
+  return value_or_throw(given ? std::move(*given) : discover_topology());
 }
 
 }  // namespace
@@ -58,14 +93,10 @@ int topo_verb(std::span<char* const> args) {
   if (arguments.flag("--costs")) return print_costs(arguments);
   const bool json = arguments.flag("--json");
   const bool text = arguments.flag("--text");
-  std::optional<Result<Topology>> given = take_topology(arguments);
-  arguments.finish();
   if (json && text) throw UsageError("give one of --json and --text");
-  const Result<Topology> topology = given ? std::move(*given) : discover_topology();
-  if (!topology) throw topology.error();
-  std::cout << (json   ? to_json(topology.value())
-                : text ? to_text(topology.value())
-                       : draw_text(topology.value()));
+  const std::optional<Topology> topology = take_shown(arguments);
+  if (!topology) return success;
+  std::cout << (json ? to_json(*topology) : text ? to_text(*topology) : draw_text(*topology));
   return success;
 }
 

@@ -96,6 +96,29 @@ TEST(Command, ExplainTakesCostsAndTopologyFromTheEnvironment) {
   expect(question + "--xml /no/such/file", 1, "cannot read /no/such/file");
 }
 
+TEST(Command, TopoWritesTheWorldThatALauncherMadeOnce) {
+  const Folder folder;
+  const Variable cache("RONDO_CACHE_DIR", folder.path());
+  const std::string in_world = "run -n 2 --no-prefix -- '" + command_path + "' ";
+  const std::string text = rondo(in_world + "topo --text").output;
+  EXPECT_EQ(text.find("rondo topology"), text.rfind("rondo topology")) << text;
+  EXPECT_NE(text.find("\nrank 1 host 0 "), std::string::npos) << text;
+  EXPECT_EQ(rondo("topo --ranks 2 --text").output, text);
+  expect(in_world + "topo", 0, "1 host, 2 ranks");
+  expect(in_world + "topo --ranks 2", 2, "--ranks is for this host outside of a launcher");
+  expect("topo --ranks 2 --synthetic '2 hosts x 1 cores'", 2, "without another topology");
+  const std::string hosts =
+      folder.write("hosts", rondo("topo --synthetic '2 hosts x 1 cores' --text").output);
+  const Variable topology("RONDO_TOPOLOGY", hosts);
+  expect(in_world + "topo", 0, "2 hosts, 2 ranks");
+  const Variable costs("RONDO_COSTS", folder.write("costs", "rondo costs 1\nnet latency 3s\n"));
+  const std::string cost_text = rondo(in_world + "topo --costs").output;
+  EXPECT_EQ(cost_text.find("rondo costs 1"), cost_text.rfind("rondo costs 1")) << cost_text;
+  EXPECT_NE(cost_text.find("\nnet latency 3"), std::string::npos) << cost_text;
+  const Variable own("RONDO_TOPOLOGY", folder.write("own", text));
+  expect(in_world + "explain scan 4", 0, "scan of 4 B among 2 ranks");
+}
+
 // Seconds that the chosen schedule is predicted to take.
 double predicted(const std::string& question) {
   const std::string text = rondo(question + " --json").output;
