@@ -141,11 +141,16 @@ const Result<Simulation>* fastest(const Row& row) {
   return best;
 }
 
+// Of the name of an algorithm and its times, two characters after each of these.
+int column_of(Algorithm algorithm) {
+  return std::max(14, static_cast<int>(name(algorithm).size()) + 2);
+}
+
 void print_table(const Request& request, const std::vector<Row>& rows) {
   std::cout << request.about() << ", " << request.place() << "\n\n"
             << std::setw(9) << (request.against_ranks() ? "ranks" : "size");
   for (const Algorithm algorithm : request.algorithms) {
-    std::cout << std::setw(14) << name(algorithm);
+    std::cout << std::setw(column_of(algorithm)) << name(algorithm);
   }
   std::cout << "\n";
   std::set<std::string> reasons;
@@ -154,12 +159,13 @@ void print_table(const Request& request, const std::vector<Row>& rows) {
               << (request.against_ranks() ? concat(request.ranks_of(i))
                                           : bytes_text(request.bytes_of(i)));
     const Result<Simulation>* best = fastest(rows[i]);
-    for (const Result<Simulation>& result : rows[i]) {
+    for (std::size_t a = 0; a < rows[i].size(); ++a) {
+      const Result<Simulation>& result = rows[i][a];
       std::string text = "-";
       if (result) text = seconds_text(result.value().seconds) + (&result == best ? " *" : "  ");
       // Columns are counted in characters, of which µ is one of two bytes.
       const int wide = text.find("µ") == std::string::npos ? 0 : 1;
-      std::cout << std::setw(14 + wide) << text;
+      std::cout << std::setw(column_of(request.algorithms[a]) + wide) << text;
       if (!result) reasons.insert(result.error().text());
     }
     std::cout << "\n";

@@ -14,7 +14,7 @@ namespace rondo {
 namespace {
 
 constexpr int most_drawn_ranks = 16;
-constexpr std::size_t plan_column = 50;
+constexpr std::size_t usual_plan_column = 50;
 // Beyond, a table of sizes has nothing new to tell.
 constexpr std::uint64_t most_bytes = std::uint64_t{256} << 20;
 
@@ -171,14 +171,30 @@ std::string reason(const Answer& answer, std::uint64_t bytes) {
                        " longer");
 }
 
+// Plans in words, and how wide their column is.
+struct PlanColumn {
+  std::vector<std::string> plans;
+  std::size_t width = usual_plan_column;
+
+  void add(const Candidate& candidate) {
+    plans.push_back(describe(candidate));
+    width = std::max(width, width_of(plans.back()) + 2);
+  }
+  std::string cell(std::size_t row) const { return padded(plans[row], width); }
+};
+
 std::string candidates_text(const Planner& planner, const Choice& choice,
                             const std::vector<Prediction>& all, std::uint64_t bytes) {
+  const std::vector<Prediction> best = best_of_plans(all, choice.candidate());
+  PlanColumn column;
+  for (const Prediction& one : best) column.add(one.candidate);
   std::string text =
-      concat("  ", padded("candidate", plan_column), padded("predicted", 12), "mostly\n");
-  for (const Prediction& one : best_of_plans(all, choice.candidate())) {
+      concat("  ", padded("candidate", column.width), padded("predicted", 12), "mostly\n");
+  for (std::size_t row = 0; row < best.size(); ++row) {
+    const Prediction& one = best[row];
     const bool chosen = one.candidate == choice.candidate();
-    text += concat(chosen ? "* " : "  ", padded(describe(one.candidate), plan_column),
-                   padded(seconds_text(one.seconds()), 12), dominance(planner, one, bytes), "\n");
+    text += concat(chosen ? "* " : "  ", column.cell(row), padded(seconds_text(one.seconds()), 12),
+                   dominance(planner, one, bytes), "\n");
   }
   if (!is_simulated(planner.ranks())) {
     text += "\nEstimated in closed form: so many ranks are not simulated.\n";
@@ -207,6 +223,29 @@ std::string_view word_of(Cause cause) {
   return words[static_cast<std::size_t>(cause)];
 }
 
+// A line for each range of sizes, under a line of what they say where that is asked for.
+Result<std::string> ranges_table(Planner& planner, Collective collective, bool headed) {
+  const Result<std::vector<Planner::Range>> ranges = planner.ranges(collective, most_bytes);
+  if (!ranges) return ranges.error();
+  PlanColumn column;
+  for (const Planner::Range& range : ranges.value()) column.add(range.choice->candidate());
+  std::string text;
+  if (headed) {
+    text = concat("  ", padded("sizes", 22), padded("plan", column.width),
+                  "predicted for the first\n");
+  }
+  for (std::size_t row = 0; row < ranges.value().size(); ++row) {
+    const Planner::Range& range = ranges.value()[row];
+    const Choice& choice = *range.choice;
+    text += concat("  ", padded(bounds_text(range), 22), column.cell(row),
+                   padded(seconds_text(static_cast<double>(choice.picoseconds) * 1e-12), 12),
+                   is_planned(choice.cause) ? "" : word_of(choice.cause));
+    while (text.back() == ' ') text.pop_back();
+    text += "\n";
+  }
+  return text;
+}
+
 Result<std::string> drawing_of(const Plan& plan) {
   if (plan.ranks > most_drawn_ranks) return std::string();
   const Result<Schedule> schedule = make_schedule(plan);
@@ -217,19 +256,7 @@ Result<std::string> drawing_of(const Plan& plan) {
 }  // namespace
 
 Result<std::string> ranges_text(Planner& planner, Collective collective) {
-  const Result<std::vector<Planner::Range>> ranges = planner.ranges(collective, most_bytes);
-  if (!ranges) return ranges.error();
-  std::string text;
-  for (const Planner::Range& range : ranges.value()) {
-    const Choice& choice = *range.choice;
-    text += concat("  ", padded(bounds_text(range), 22),
-                   padded(describe(choice.candidate()), plan_column),
-                   padded(seconds_text(static_cast<double>(choice.picoseconds) * 1e-12), 12),
-                   is_planned(choice.cause) ? "" : word_of(choice.cause));
-    while (text.back() == ' ') text.pop_back();
-    text += "\n";
-  }
-  return text;
+  return ranges_table(planner, collective, false);
 }
 
 Result<std::string> ranges_json(Planner& planner, Collective collective) {
@@ -261,10 +288,9 @@ Result<std::string> explain(Planner& planner, const Question& question) {
   if (question.uneven) {
     text += "\nPredicted for blocks of equal lengths.\n";
   } else {
-    const Result<std::string> ranges = ranges_text(planner, question.collective);
+    const Result<std::string> ranges = ranges_table(planner, question.collective, true);
     if (!ranges) return ranges.error();
-    text += concat("\n  ", padded("sizes", 22), padded("plan", plan_column),
-                   "predicted for the first\n", ranges.value());
+    text += concat("\n", ranges.value());
   }
   if (!drawing.value().empty()) text += concat("\n", drawing.value());
   return text;

@@ -165,6 +165,7 @@ TEST(Command, TopoExplainsWhatIsWrong) {
 TEST(Command, SimulatesSchedulesAgainstSizesAndRanks) {
   expect("simulate", 0, "allreduce of 8 ranks, simulated on loopback, tiles of 256 KiB");
   expect("simulate --ranks 8", 0, "   64 MiB");
+  expect("simulate", 0, " circulant  recursive_doubling  halving_doubling ");
   // 2(p-1) messages of latency and two overheads.
   expect("simulate ring --ranks 64 --size 8 --latency 1 --overhead 0.25 --json", 0,
          "\"ranks\":64,\"bytes\":8,\"seconds\":0.000189");

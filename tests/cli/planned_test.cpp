@@ -1,6 +1,7 @@
 // What the planner would choose, why, and from whose costs, topology and wishes.
 
 #include <cstdint>
+#include <sstream>
 
 #include "base/text.hpp"
 #include "cli/command.hpp"
@@ -146,6 +147,31 @@ TEST(Command, ExplainKnowsHowFastTheNicsOfADescribedMachineAre) {
   EXPECT_EQ(predicted(question + "--topo " + file), slow);
   const Variable topology("RONDO_TOPOLOGY", file);
   EXPECT_EQ(predicted(question), slow);
+}
+
+// Where the times of a table stand: below the word in the first line, each after a gap. The table
+// ends at an empty line.
+void expect_times_below(const std::string& text, const std::string& head, const std::string& word) {
+  std::istringstream lines(text.substr(text.find("\n  " + head) + 1));
+  std::string line;
+  std::getline(lines, line);
+  const std::size_t column = line.find(word);
+  ASSERT_NE(column, std::string::npos) << text;
+  int rows = 0;
+  for (; std::getline(lines, line) && !line.empty(); ++rows) {
+    ASSERT_GT(line.size(), column) << text;
+    EXPECT_EQ(line.substr(column - 2, 2), "  ") << line;
+    EXPECT_TRUE(line[column] >= '0' && line[column] <= '9') << line;
+  }
+  EXPECT_GT(rows, 1);
+}
+
+TEST(Command, ExplainsColumnsHoldTheLongestPlan) {
+  const std::string text =
+      rondo("explain allreduce 64M --machine '4 hosts x 4 cores, 2 nics of 10 gbit/s'").output;
+  EXPECT_NE(text.find("two_level, 2 channels, near to near, tiles of "), std::string::npos) << text;
+  expect_times_below(text, "candidate ", "predicted");
+  expect_times_below(text, "sizes ", "predicted");
 }
 
 TEST(Command, WhatIsWrongInTheEnvironmentIsNamed) {
