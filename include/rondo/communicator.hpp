@@ -46,7 +46,9 @@ struct CostTable;
 struct Topology;
 
 /// What is not set is taken from the environment variable of the same name (RONDO_TIMEOUT_MS …)
-/// by from_env(), and else has the default named here.
+/// by from_env(), and else has the default named here. A file that is named here and cannot be used
+/// is an error. One that a variable names is not: where any rank cannot use it, none does, and the
+/// lowest such rank says why on standard error.
 struct Options {
   std::optional<std::chrono::milliseconds> timeout = {};       ///< of one collective; 30 s
   std::optional<std::chrono::milliseconds> join_timeout = {};  ///< of from_env(); 60 s

@@ -118,7 +118,9 @@ typedef struct rondo_persistent rondo_persistent;
 #define RONDO_IN_PLACE ((const void*)(intptr_t)-1)
 
 /* Options of a world. Begin with RONDO_OPTIONS_INIT; a field of zero stays open, and is then taken
- * from the environment (RONDO_TIMEOUT_MS …) by rondo_comm_from_env, or has its default. `size` lets
+ * from the environment (RONDO_TIMEOUT_MS …) by rondo_comm_from_env, or has its default. A file that
+ * is named here and cannot be used is an error; one that a variable names is not: where any rank
+ * cannot use it, none does, and the lowest such rank says why on standard error. `size` lets
  * programs and library differ in version: the library takes fields beyond `size` as zero. */
 typedef struct rondo_options {
   uint64_t size;             /* sizeof(rondo_options) */

@@ -26,11 +26,6 @@ std::uint64_t child_context(std::uint64_t parent, std::uint64_t split, int color
   return splitmix(splitmix(splitmix(parent) + split) + static_cast<std::uint64_t>(color));
 }
 
-void require_size(const Topology& topology, int ranks, const Options& options) {
-  const Result<> checked = check_size(topology, ranks, options.topology.value_or(""));
-  if (!checked) throw checked.error();
-}
-
 }  // namespace
 
 Communicator::Communicator(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -56,8 +51,7 @@ void Communicator::drop() noexcept {
 
 std::vector<Communicator> Communicator::local(int ranks, const Options& options) {
   if (ranks < 1) refuse(concat("Communicator::local needs at least 1 rank, not ", ranks));
-  const Settings settings = Settings::from(options);
-  if (settings.topology) require_size(*settings.topology, ranks, options);
+  const Settings settings = Settings::from(options, ranks);
   const auto topology = settings.topology ? settings.topology
                                           : std::make_shared<const Topology>(local_topology(ranks));
   std::vector<Communicator> world;

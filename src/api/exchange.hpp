@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "execute/engine.hpp"
 #include "plan/cache.hpp"
@@ -38,5 +39,15 @@ class Exchange {
   PlanCache& plans_;
   std::chrono::milliseconds timeout_;
 };
+
+/// Collective: of each rank the same number of values, in rank order.
+template <class Value>
+Result<std::vector<Value>> gather(Exchange& exchange, std::span<const Value> mine) {
+  std::vector<Value> all(mine.size() * static_cast<std::size_t>(exchange.size()));
+  const Result<> done =
+      exchange.allgather(std::as_bytes(mine), std::as_writable_bytes(std::span(all)));
+  if (!done) return done.error();
+  return all;
+}
 
 }  // namespace rondo

@@ -1,10 +1,10 @@
+#include "api/named_files.hpp"
 #include "api/state.hpp"
 #include "api/value_or_throw.hpp"
 #include "api/world_topology.hpp"
 #include "base/text.hpp"
 #include "bootstrap/environment.hpp"
 #include "bootstrap/world.hpp"
-#include "topology/text.hpp"
 #include "transport/inproc.hpp"
 #include "transport/route/make.hpp"
 
@@ -19,7 +19,7 @@ process::Medium medium_of(std::string_view transport) {
   return transport == "tcp" ? process::Medium::tcp : process::Medium::automatic;
 }
 
-// What all ranks must have alike, in words that an error can quote.
+// What all ranks must have alike but for files, in words that an error can quote.
 std::string agreement(const Settings& settings, std::string_view transport) {
   const Wishes& wishes = settings.wishes;
   const auto& tile = wishes.tile_bytes;
@@ -29,15 +29,9 @@ std::string agreement(const Settings& settings, std::string_view transport) {
     if (algorithm == Algorithm::automatic) continue;
     algorithms += concat(",", name(static_cast<Collective>(i)), ":", name(algorithm));
   }
-  std::string rules;
-  for (const Rule& rule : wishes.rules) rules += concat(to_text(rule), "\n");
   return concat("algorithm=", algorithms, "\ntransport=", transport,
                 "\nradix=", wishes.radix ? std::to_string(*wishes.radix) : "automatic",
-                "\nplan_file=", rules.empty() ? "none" : hash_word(rules),
-                "\ntile_bytes=", tile ? std::to_string(*tile) : "automatic",
-                "\ntopology=", settings.topology ? hash_word(to_text(*settings.topology)) : "seen",
-                "\ncosts=", settings.costs ? hash_word(to_text(*settings.costs)) : "measured",
-                "\n");
+                "\ntile_bytes=", tile ? std::to_string(*tile) : "automatic", "\n");
 }
 
 std::unique_ptr<Transport> make_world(const Launch& launch, const Options& options,
@@ -58,20 +52,28 @@ std::shared_ptr<const Topology> world_topology(Exchange exchange) {
   return std::make_shared<const Topology>(value_or_throw(share_topology(exchange, own)));
 }
 
+// The settings but for files that only the environment names.
+Settings certain_settings(const Options& given, Options complete, int ranks) {
+  for (const NamedFile& file : named_files()) complete.*file.path = given.*file.path;
+  return Settings::from(complete, ranks);
+}
+
 }  // namespace
 
 Communicator Communicator::from_env(const Options& options) {
   const Launch launch = value_or_throw(read_launch(process_environment));
   const Options complete = value_or_throw(read_options(process_environment, options));
-  const Settings settings = Settings::from(complete);
+  Settings settings = certain_settings(options, complete, launch.size);
   if (const auto isa = value_or_throw(read_isa(process_environment))) use_isa(*isa);
-  if (settings.topology) {
-    value_or_throw(check_size(*settings.topology, launch.size, *complete.topology));
-  }
+  // A program that names a bad file must hear of it. A variable may be wrong on some host only, and
+  // does not keep the world from its work.
+  const FileTroubles troubles = read_files_of_environment(options, complete, launch.size, settings);
   auto state = std::make_unique<State>(make_world(launch, complete, settings), settings,
                                        has_core_per_rank(launch.local_size.value_or(launch.size)),
                                        world_context);
-  state->topology = settings.topology ? settings.topology : world_topology(state->exchange());
+  value_or_throw(agree_on_files(state->exchange(), troubles, state->settings));
+  const auto& described = state->settings.topology;
+  state->topology = described ? described : world_topology(state->exchange());
   (void)state->costs();  // now that all ranks are here: the first call of the user cannot wait
   return Communicator(std::move(state));
 }

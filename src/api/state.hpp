@@ -24,8 +24,9 @@ struct Settings {
   std::optional<CostTable> costs;            ///< from a file; nothing: measure
   std::string costs_file = {};               ///< its name
 
-  /// Throws Error: invalid_argument naming the option, or io naming its file.
-  static Settings from(const Options& options);
+  /// Of a world of `ranks`; 0: of any number. Throws Error: invalid_argument naming the option, or
+  /// io naming its file.
+  static Settings from(const Options& options, int ranks = 0);
 };
 
 /// A second transport among the ranks of the first one, since exchanges have no number that all

@@ -54,16 +54,6 @@ std::span<const std::byte> bytes_of(const Value& value) {
   return std::as_bytes(std::span(&value, 1));
 }
 
-// Of each rank the same number of values, in rank order.
-template <class Value>
-Result<std::vector<Value>> gather(Exchange& exchange, std::span<const Value> mine) {
-  std::vector<Value> all(mine.size() * static_cast<std::size_t>(exchange.size()));
-  const Result<> done =
-      exchange.allgather(std::as_bytes(mine), std::as_writable_bytes(std::span(all)));
-  if (!done) return done.error();
-  return all;
-}
-
 Result<std::vector<RankView>> gather_views(Exchange& exchange, std::string text,
                                            const std::vector<Announcement>& announced) {
   std::size_t longest = 0;
@@ -159,15 +149,6 @@ Result<> agree_on_topology(Exchange& exchange, const Topology& topology) {
                concat(list_ranks(others), others.size() == 1 ? " has" : " have",
                       " another topology of the world than rank 0; do all ranks run the same "
                       "version of rondo?"));
-}
-
-Result<> check_size(const Topology& topology, int ranks, std::string_view file) {
-  const auto named = static_cast<int>(topology.ranks.size());
-  if (named == ranks) return {};
-  return Error(ErrorCode::invalid_argument,
-               concat("RONDO_TOPOLOGY=", file, ": the topology is of ", named,
-                      named == 1 ? " rank" : " ranks", ", but this world has ", ranks,
-                      "; describe all of its ranks, or leave RONDO_TOPOLOGY out"));
 }
 
 }  // namespace rondo

@@ -24,7 +24,4 @@ Result<Topology> share_topology(Exchange& exchange, const Topology& own);
 /// Collective: Error{mismatch} on all ranks where one of them has another topology.
 Result<> agree_on_topology(Exchange& exchange, const Topology& topology);
 
-/// Errors: invalid_argument where a topology from `file` is not for so many ranks.
-Result<> check_size(const Topology& topology, int ranks, std::string_view file);
-
 }  // namespace rondo

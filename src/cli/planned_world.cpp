@@ -147,10 +147,7 @@ Priced price(const Topology& topology, bool is_described, const std::string& tra
 PlannedWorld make_world(const Described& world, Options options) {
   if (world.topology) options.topology.reset();
   if (world.costs_file) options.costs.reset();
-  const Settings settings = Settings::from(options);
-  if (settings.topology && world.ranks > 0) {
-    value_or_throw(check_size(*settings.topology, world.ranks, *options.topology));
-  }
+  const Settings settings = Settings::from(options, world.ranks);
   const int ranks = world.ranks > 0 ? world.ranks : usual_ranks;
   const std::string wish = world.transport.value_or(options.transport.value_or("auto"));
   const Topology topology = world.topology      ? *world.topology
@@ -226,7 +223,9 @@ const char* planned_world_help() {
          "                    machine that is described, then plain constants\n"
          "  --plan-file FILE  choices that were made before, as 'rondo tune --save' writes it\n"
          "\n"
-         "RONDO_ALGORITHM, RONDO_RADIX, RONDO_TILE_BYTES and RONDO_PLAN_FILE count as in a run.\n";
+         "RONDO_ALGORITHM, RONDO_RADIX, RONDO_TILE_BYTES and RONDO_PLAN_FILE count as in a run.\n"
+         "A file that cannot be used is an error here, also where a variable names it; a run says\n"
+         "so and goes on without it.\n";
 }
 
 }  // namespace rondo::cli

@@ -39,6 +39,7 @@ TEST(Command, HelpListsAllThatThereIs) {
   }
   expect("run -h", 0, "RONDO_COSTS ");
   expect("env -h", 0, "usage: rondo env");
+  expect("env -h", 0, "all ranks do without. Other bad values end the program.\n");
 }
 
 TEST(Command, WrongUsageIsExplainedAndExitsWithTwo) {

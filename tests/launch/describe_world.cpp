@@ -1,4 +1,5 @@
-// What rondo run's tests start: says what its rank knows of the world, or why there is none.
+// What rondo run's tests start: says what its rank knows of the world and what the ranks sum up to,
+// or why there is none.
 
 #include <iostream>
 #include <string>
@@ -15,7 +16,8 @@ int main() {
                              std::to_string(topology.hosts.size()) + " ranks " +
                              std::to_string(topology.ranks.size()) + " pus " +
                              std::to_string(topology.ranks.at(0).pus.size()) + " costs " +
-                             std::to_string(std::hash<std::string>()(to_text(comm.costs()))) + "\n";
+                             std::to_string(std::hash<std::string>()(to_text(comm.costs()))) +
+                             " sum " + std::to_string(comm.allreduce_value(comm.rank() + 1)) + "\n";
     std::cout << text;
   } catch (const rondo::Error& error) {
     std::cerr << error.text() << "\n";

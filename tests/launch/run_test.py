@@ -401,11 +401,6 @@ class WhatRanksKnow(RunTest):
         self.assertEqual(len(set(lines)), 1, "all know the same")
         return lines[0]
 
-    def refusal(self, ranks, script=f"exec '{DESCRIBE_WORLD}'"):
-        result = self.run_shell(ranks, script)
-        self.assertEqual(result.returncode, 4)
-        return result.stderr
-
     def test_the_present_host(self):
         for ranks in (1, 2, 3):
             self.assertIn(f"hosts 1 ranks {ranks} ", self.known(ranks))
@@ -420,25 +415,82 @@ class WhatRanksKnow(RunTest):
     def test_a_topology_from_a_file(self):
         self.environment["RONDO_TOPOLOGY"] = self.made_up("world", "2 hosts x 2 cores, 2 ranks")
         self.assertIn("hosts 2 ranks 4 pus 1 ", self.known(4))
-        errors = self.refusal(2)
-        self.assertIn("the topology is of 4 ranks, but this world has 2", errors)
 
     def test_different_topologies(self):
         self.made_up("file0", "2 hosts x 1 cores")
         self.made_up("file1", "1 hosts x 2 cores")
-        script = (f"RONDO_TOPOLOGY={self.directory.name}/file$RONDO_RANK "
-                  f"exec '{DESCRIBE_WORLD}'")
-        errors = self.refusal(2, script)
-        self.assertIn("the world of 2 ranks was not formed", errors)
-        self.assertIn("option topology differs", errors)
+        script = f"RONDO_TOPOLOGY={self.directory.name}/file$RONDO_RANK exec '{DESCRIBE_WORLD}'"
+        result = self.run_shell(2, script)
+        self.assertEqual(result.returncode, 4)
+        self.assertIn("the world of 2 ranks was not formed: option topology differs: rank ",
+                      result.stderr)
 
     def test_costs_from_a_file(self):
         self.environment["RONDO_COSTS"] = self.file(
             "costs", "rondo costs 1\nl3 latency 1us wire 5GB/s\n")
         first = self.known(2)
         self.assertEqual(first, self.known(2))
-        self.environment["RONDO_COSTS"] = self.file("costs", "rondo costs 1\nl3 latency 1\n")
-        self.assertIn("cost text: line 2: expected a time", self.refusal(2))
+
+    def goes_on_without(self, variable, files, speaker, trouble, unable, *options):
+        """Each rank has one of the files; one of them says why all do without. What they know."""
+        ranks = len(files)
+        for rank, text in enumerate(files):
+            pathlib.Path(self.directory.name, f"file{rank}").unlink(missing_ok=True)
+            if text is not None:
+                self.file(f"file{rank}", text)
+        script = f"{variable}={self.directory.name}/file$RONDO_RANK exec '{DESCRIBE_WORLD}'"
+        result = self.run_shell(ranks, script, *options)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        known = {re.sub(r"^\[\d+\] ", "", line) for line in result.stdout.splitlines()}
+        self.assertEqual(len(known), 1, result.stdout)
+        text = known.pop()
+        self.assertRegex(text, f" ranks {ranks} .* sum {ranks * (ranks + 1) // 2}$")
+        said = [line for line in result.stderr.splitlines() if variable in line]
+        self.assertEqual(len(said), 1, result.stderr)
+        start = f"[{speaker}] rondo: {variable}={self.directory.name}/file{speaker}: {trouble}"
+        self.assertEqual(said[0][:len(start)], start)
+        self.assertIn(f"; since {unable} cannot use the file, all ranks use ", said[0])
+        return text
+
+    def test_a_bad_topology_is_named_and_not_used(self):
+        good = pathlib.Path(self.made_up("good", "2 hosts x 1 cores")).read_text()
+        large = pathlib.Path(self.made_up("large", "2 hosts x 2 cores")).read_text()
+        broken = "rondo topology 1\nnonsense\n"
+        unread, unfit = "cannot read the file: No such file", "the topology is of 4 ranks, but this"
+        wrong = "topology text: line 2: expected 'machine'"
+        for files, speaker, trouble, unable in (
+                ([broken, broken], 0, wrong, "ranks 0, 1"),
+                ([large, large], 0, unfit, "ranks 0, 1"),
+                ([None, None], 0, unread, "ranks 0, 1"), ([good, None], 1, unread, "rank 1"),
+                ([good, large], 1, unfit, "rank 1"), ([broken, good], 0, wrong, "rank 0")):
+            known = self.goes_on_without("RONDO_TOPOLOGY", files, speaker, trouble, unable)
+            self.assertIn(" hosts 1 ", known)
+
+    def test_bad_costs_are_named_and_not_used(self):
+        good = "rondo costs 1\nl3 latency 1us wire 5GB/s\n"
+        self.environment["RONDO_COSTS"] = self.file("costs", good)
+        with_file = self.known(2)
+        del self.environment["RONDO_COSTS"]
+        broken = "rondo costs 1\nl3 latency 1\n"
+        wrong = "cost text: line 2: expected a time"
+        for files, speaker, trouble, unable in (
+                ([broken, broken], 0, wrong, "ranks 0, 1"), ([good, broken], 1, wrong, "rank 1"),
+                ([None, good], 0, "cannot read the file: No such file", "rank 0"),
+                ([good, "rondo costs 1\n"], 1, "the file names no class of paths", "rank 1")):
+            known = self.goes_on_without("RONDO_COSTS", files, speaker, trouble, unable)
+            self.assertNotEqual(known, with_file)
+
+    def test_a_bad_plan_file_is_named_and_not_used(self):
+        good = "allreduce .. ring\n"  # ranks with and without this rule would disagree
+        broken = "# mine\nallreduce .. fastest\n"
+        wrong = "line 2: expected one of"
+        for files, speaker, trouble, unable in (
+                ([broken, broken], 0, wrong, "ranks 0, 1"),
+                ([good, broken, None], 1, wrong, "ranks 1, 2"),
+                ([None, good], 0, "cannot read the file: No such file", "rank 0")):
+            for transport in ("shm", "tcp"):
+                self.goes_on_without("RONDO_PLAN_FILE", files, speaker, trouble, unable,
+                                     "--transport", transport)
 
 
 if __name__ == "__main__":
