@@ -80,7 +80,9 @@ struct Transfer {
   /// until then. Room lies in lines of 64 bytes as `data` did, where the same bytes go, too. Or it
   /// leaves the state `idle`, and has done nothing: there is no such room now.
   bool borrow = false;
-  bool past_cache = false;  ///< set by the transport: the room is best written past the cache
+  /// recv: nobody looks at the bytes soon, they are best stored past the cache. send, borrow: set by
+  /// the transport: the room is best written past the cache.
+  bool past_cache = false;
   std::atomic<State> state = State::idle;
 };
 

@@ -138,6 +138,7 @@ void Executor::post(Lane& lane, const Step& step) {
   transfer.borrow = step.accumulates();  // a recv, then
   transfer.data = transfer.borrow ? nullptr : piece.data;
   transfer.offset = 0;
+  transfer.past_cache = sized_->is_streamed();
   transfer.size = piece.count * size_of(operands_.dtype);
   transport_->post(transfer);
 }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "execute/sized_program.hpp"
+
 namespace rondo {
 
 namespace {
@@ -49,6 +51,7 @@ void Posting::start(const std::vector<Message>& messages, Transport& transport) 
     transfer.data = static_cast<std::byte*>(message.data);
     transfer.size = message.count * size_of(message.dtype);
     transfer.dtype = message.dtype;
+    transfer.past_cache = transfer.size >= least_streamed;
     transport.post(transfer);
   }
 }

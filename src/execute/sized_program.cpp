@@ -9,9 +9,6 @@ namespace rondo {
 
 namespace {
 
-// Of the vector. Results of so many bytes have left the second cache when they are looked at.
-constexpr std::size_t least_streamed = 256 << 10;
-
 std::size_t ceil_div(std::size_t a, std::size_t b) {
   return a / b + (a % b != 0 ? 1 : 0);
 }

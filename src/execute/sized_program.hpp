@@ -13,6 +13,9 @@
 
 namespace rondo {
 
+/// Results of so many bytes have left the second cache when somebody looks at them.
+inline constexpr std::size_t least_streamed = 256 << 10;
+
 /// Blocks of different lengths, and where they lie. The lengths of what this rank gives and of what
 /// it gets differ in alltoall only, where the size of a step is that of the side it is for: of a
 /// send what is given, of a recv what is got.

@@ -92,7 +92,7 @@ class Carrier {
   virtual bool receive(Traffic& traffic, const Operation& operation) = 0;
   /// Room for a message that is made where it travels, if there is: see Transfer::borrow. No send
   /// is posted.
-  virtual void lend_room(Transfer&) {}
+  virtual void lend_room(Transfer&, const Operation&) {}
   /// Ends the borrow of a completed recv, or of a part; or sends what was made in the room. False
   /// where the peer has taken back what was lent.
   virtual bool release(Transfer& transfer, const Operation& operation) = 0;

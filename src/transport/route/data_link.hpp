@@ -59,8 +59,8 @@ class DataLink {
   bool receive(const Operation& operation) {
     return is_open() && carrier_->receive(traffic_, operation);
   }
-  void lend_room(Transfer& transfer) {
-    if (is_open() && traffic_.sends.empty()) carrier_->lend_room(transfer);
+  void lend_room(Transfer& transfer, const Operation& operation) {
+    if (is_open() && traffic_.sends.empty()) carrier_->lend_room(transfer, operation);
   }
   bool release(Transfer& transfer, const Operation& operation) {
     return is_open() && carrier_->release(transfer, operation);

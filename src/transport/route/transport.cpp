@@ -194,7 +194,7 @@ void RoutedTransport::post(Transfer& transfer) {
   DataLink& used = link(transfer.link.peer, transfer.link.channel);
   if (transfer.kind == Transfer::Kind::send && transfer.borrow) {
     transfer.state.store(Transfer::State::idle, std::memory_order_relaxed);
-    if (!is_lost_[transfer.link.peer]) used.lend_room(transfer);
+    if (!is_lost_[transfer.link.peer]) used.lend_room(transfer, operation_);
     return;
   }
   transfer.state.store(Transfer::State::posted, std::memory_order_relaxed);

@@ -101,7 +101,7 @@ bool Mailbox::send(Traffic& traffic, const Operation& operation) {
       line.set_place({.offset = place});
       target = own_.outbox->ring() + place;
     }
-    into_ring_.copy(target, transfer.data + sent_, bytes, transfer.size);
+    copy_in(target, transfer, bytes, operation);
     line.bytes = static_cast<std::uint32_t>(bytes);
     if (sent_ == 0) begin_line(line, transfer, operation);
     publish(ring_end_);
@@ -122,7 +122,7 @@ void Mailbox::clear_full() {
 }
 
 // One part, in the ring.
-void Mailbox::lend_room(Transfer& transfer) {
+void Mailbox::lend_room(Transfer& transfer, const Operation& operation) {
   const std::size_t bytes = transfer.size;
   if (is_offered_ || bytes < least_room || bytes > own_.ring_bytes / parts_in_ring) return;
   const std::size_t misfit = reinterpret_cast<std::uintptr_t>(transfer.data) % granule;
@@ -134,7 +134,8 @@ void Mailbox::lend_room(Transfer& transfer) {
   const std::size_t place = reserve(needed) + misfit;
   own_.outbox->lines[written_ % lines].set_place({.offset = place});
   transfer.data = own_.outbox->ring() + place;
-  transfer.past_cache = into_ring_.is_past_better(bytes);
+  transfer.past_cache =
+      stores_.is_past_cache(operation.frame.sequence, bytes, bytes, StoreChoice::Clock::now());
   transfer.state.store(Transfer::State::part, std::memory_order_relaxed);
 }
 
@@ -231,7 +232,7 @@ bool Mailbox::receive(Traffic& traffic, const Operation& operation) {
     }
     const Line::Place place = is_inline(transfer.size) ? Line::Place{} : next_line().place();
     if (place.is_region != 0) {
-      if (!receive_in_place(traffic, place)) break;
+      if (!receive_in_place(traffic, place, operation)) break;
       moved = true;
       if (received_ > 0) break;  // the others' turn
       continue;
@@ -247,8 +248,8 @@ bool Mailbox::receive(Traffic& traffic, const Operation& operation) {
     if (transfer.borrow) {
       lend(transfer, bytes, offset, head.bytes);
     } else {
-      out_.copy(transfer.data + offset, bytes, head.bytes, transfer.size);
-      acknowledge();
+      copy_out(transfer, offset, bytes, head.bytes);
+      acknowledge(transfer, operation);
     }
     if (received_ == transfer.size) {
       received_ = 0;
@@ -258,6 +259,27 @@ bool Mailbox::receive(Traffic& traffic, const Operation& operation) {
     }
   }
   return moved;
+}
+
+void Mailbox::copy_in(std::byte* target, const Transfer& transfer, std::size_t bytes,
+                      const Operation& operation) {
+  const std::byte* const source = transfer.data + sent_;
+  const bool is_measured = transfer.size >= StoreChoice::least_measured;
+  if (is_measured && stores_.is_past_cache(operation.frame.sequence, transfer.size, bytes,
+                                           StoreChoice::Clock::now())) {
+    copy_past_cache(target, source, bytes);
+  } else if (bytes > 0) {
+    std::memcpy(target, source, bytes);
+  }
+}
+
+void Mailbox::copy_out(const Transfer& transfer, std::size_t offset, const std::byte* bytes,
+                       std::size_t count) {
+  if (transfer.past_cache) {
+    copy_past_cache(transfer.data + offset, bytes, count);
+  } else if (count > 0) {
+    std::memcpy(transfer.data + offset, bytes, count);
+  }
 }
 
 void Mailbox::lend(Transfer& transfer, const std::byte* bytes, std::size_t offset,
@@ -287,7 +309,8 @@ const std::byte* Mailbox::bytes_of(const Line::Head& head, const Line::Place& pl
 }
 
 // The bytes are where their owner has them, who may take them back at any time.
-bool Mailbox::receive_in_place(Traffic& traffic, const Line::Place& place) {
+bool Mailbox::receive_in_place(Traffic& traffic, const Line::Place& place,
+                               const Operation& operation) {
   region_ = talk_.find(place.region);
   Transfer& transfer = traffic.recvs.front();
   const bool is_there = region_ && place.offset <= region_->bytes() &&
@@ -305,13 +328,12 @@ bool Mailbox::receive_in_place(Traffic& traffic, const Line::Place& place) {
     return true;
   }
   const std::size_t count = std::min(transfer.size - received_, turn_bytes);
-  if (!is_taken_back())
-    out_.copy(transfer.data + received_, bytes + received_, count, transfer.size);
+  if (!is_taken_back()) copy_out(transfer, received_, bytes + received_, count);
   if (!end_reading()) return false;
   received_ += count;
   if (received_ == transfer.size) {
     received_ = 0;
-    acknowledge();
+    acknowledge(transfer, operation);
     traffic.recvs.finish();
   }
   return true;
@@ -328,7 +350,10 @@ bool Mailbox::end_reading() {
   return !is_revoked_;
 }
 
-void Mailbox::acknowledge() {
+void Mailbox::acknowledge(const Transfer& transfer, const Operation& operation) {
+  if (transfer.size >= StoreChoice::least_measured) {
+    stores_.mark(operation.frame.sequence, StoreChoice::Clock::now());
+  }
   own_.inbox->taken.store(++taken_, std::memory_order_seq_cst);
   if (peer_.outbox->is_full.load(std::memory_order_seq_cst) != 0) ring_bell();
 }
@@ -350,7 +375,7 @@ bool Mailbox::release(Transfer& transfer, const Operation& operation) {
   if (transfer.state.load(std::memory_order_relaxed) == Transfer::State::part) {
     transfer.state.store(Transfer::State::posted, std::memory_order_relaxed);
   }
-  acknowledge();
+  acknowledge(transfer, operation);
   return true;
 }
 

@@ -26,9 +26,9 @@
 #include <memory>
 
 #include "transport/route/carrier.hpp"
-#include "transport/shm/copier.hpp"
 #include "transport/shm/regions.hpp"
 #include "transport/shm/segment.hpp"
+#include "transport/shm/store_choice.hpp"
 
 namespace rondo::process {
 
@@ -103,7 +103,7 @@ class Mailbox final : public Carrier {
 
   bool send(Traffic& traffic, const Operation& operation) override;
   bool receive(Traffic& traffic, const Operation& operation) override;
-  void lend_room(Transfer& transfer) override;
+  void lend_room(Transfer& transfer, const Operation& operation) override;
   bool release(Transfer& transfer, const Operation& operation) override;
   void glance(Traffic& traffic, const Operation& operation) override;
   bool is_stuck(const Traffic& traffic, bool is_gone) const override;
@@ -114,7 +114,7 @@ class Mailbox final : public Carrier {
   bool is_memory() const override { return true; }
 
   static constexpr std::size_t least_ring_bytes = 4 << 10;
-  static constexpr std::size_t most_ring_bytes = 576 << 10;
+  static constexpr std::size_t most_ring_bytes = 1152 << 10;
   /// Smaller messages are copied: their sender need not wait.
   static constexpr std::size_t least_in_place = 32 << 10;
   /// Smaller ones are in the first cache when they are copied.
@@ -125,9 +125,13 @@ class Mailbox final : public Carrier {
 
   bool offer_in_place(const Transfer& transfer, const Operation& operation);
   bool has_been_read();
-  bool receive_in_place(Traffic& traffic, const Line::Place& place);
+  bool receive_in_place(Traffic& traffic, const Line::Place& place, const Operation& operation);
   bool is_taken_back() const;
   bool end_reading();
+  void copy_in(std::byte* target, const Transfer& transfer, std::size_t bytes,
+               const Operation& operation);
+  void copy_out(const Transfer& transfer, std::size_t offset, const std::byte* bytes,
+                std::size_t count);
   void lend(Transfer& transfer, const std::byte* bytes, std::size_t offset, std::size_t part);
   void begin_line(Line& line, const Transfer& transfer, const Operation& operation);
   std::size_t part_of(const Transfer& transfer) const;
@@ -143,7 +147,7 @@ class Mailbox final : public Carrier {
                 Frame& frame) const;
   const std::byte* bytes_of(const Line::Head& head, const Line::Place& place,
                             const Transfer& transfer) const;
-  void acknowledge();
+  void acknowledge(const Transfer& transfer, const Operation& operation);
   void ring_bell() const;
 
   OwnBoxes own_;
@@ -157,8 +161,7 @@ class Mailbox final : public Carrier {
   std::array<std::uint64_t, lines> ring_ends_ = {};  // after each line
   std::size_t sent_ = 0;                             // of the first message
   bool is_offered_ = false;  // it lies in a region; its line is the last one
-  Copier into_ring_;
-  Copier out_;
+  StoreChoice stores_;
 
   std::uint32_t taken_ = 0;
   std::size_t received_ = 0;               // of the first message

@@ -69,7 +69,7 @@ std::size_t MemoryBudget::take(std::size_t peers, std::size_t least, std::size_t
   for (;;) {
     if (left < least) return 0;
     // The first link is that of the world, most often, and used most.
-    const std::size_t part = left == whole ? left / 4 : left / 8;
+    const std::size_t part = left == whole ? left / 3 : left / 8;
     const std::size_t bytes = std::clamp(std::min(share, part), least, most);
     if (left_.compare_exchange_weak(left, left - bytes, std::memory_order_relaxed)) return bytes;
   }
