@@ -58,8 +58,9 @@ def measure_memory(program, place, ranks):
 
 
 class Comparison:
-    def __init__(self, panels, contestants, place, arguments):
+    def __init__(self, panels, contestants, place, copying, arguments):
         self.panels = panels
+        self.copying = copying
         self.contestants = contestants
         self.place = place
         self.arguments = arguments
@@ -92,8 +93,7 @@ class Comparison:
                 break
 
     def measure_round(self):
-        copying = self.arguments.build / "bench" / "compare" / "copy-bandwidth"
-        traffic = {ranks: measure_memory(str(copying), self.place, ranks)
+        traffic = {ranks: measure_memory(str(self.copying), self.place, ranks)
                    for ranks in sorted({panel.ranks for panel in self.panels})}
         shift = self.rounds % len(self.contestants)
         for times in self.times:
@@ -245,9 +245,11 @@ def main(words):
     if arguments.install:
         install(arguments.build)
     contestants = chosen(find_contestants(arguments.build), arguments.only)
-    if contestants[0].missing:
-        raise SystemExit(f"run.py: {contestants[0].missing}: build it (ninja compare), or name the "
-                         "folder: --build")
+    copying = arguments.build / "bench" / "compare" / "copy-bandwidth"
+    unbuilt = contestants[0].missing or ("" if copying.exists() else f"there is no {copying}")
+    if unbuilt:
+        raise SystemExit(f"run.py: {unbuilt}: build it (ninja -C {arguments.build} compare), or "
+                         "name the folder: --build")
     place = Place(tuple(sorted(os.sched_getaffinity(0))), tuple(shlex.split(arguments.launch)))
     # MPI has broadcast in place only.
     panels = [Panel(collective, ranks, in_place=collective == "broadcast")
@@ -256,7 +258,7 @@ def main(words):
     if machine["load_before"] > QUIET_LOAD:
         say(f"the machine is busy (load {machine['load_before']}): figures will mostly show what "
             "else is running")
-    comparison = Comparison(panels, contestants, place, arguments)
+    comparison = Comparison(panels, contestants, place, copying, arguments)
     runs = len(panels) * len(contestants)
     say(f"up to {arguments.rounds} rounds of {runs} runs, none begun that would end after "
         f"{arguments.minutes:.0f} minutes; a run of more than {arguments.timeout:.0f} s has failed")
