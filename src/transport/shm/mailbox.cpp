@@ -87,7 +87,10 @@ bool Mailbox::send(Traffic& traffic, const Operation& operation) {
     }
     if (!has_room(transfer)) {
       note_taken();
-      if (!has_room(transfer)) break;
+      if (!has_room(transfer)) {
+        count_time(transfer, operation);
+        break;
+      }
     }
     if (sent_ == 0 && offer_in_place(transfer, operation)) {
       moved = true;
@@ -264,13 +267,23 @@ bool Mailbox::receive(Traffic& traffic, const Operation& operation) {
 void Mailbox::copy_in(std::byte* target, const Transfer& transfer, std::size_t bytes,
                       const Operation& operation) {
   const std::byte* const source = transfer.data + sent_;
-  const bool is_measured = transfer.size >= StoreChoice::least_measured;
-  if (is_measured && stores_.is_past_cache(operation.frame.sequence, transfer.size, bytes,
-                                           StoreChoice::Clock::now())) {
+  if (transfer.size < StoreChoice::least_measured) {
+    if (bytes > 0) std::memcpy(target, source, bytes);
+    return;
+  }
+  if (stores_.is_past_cache(operation.frame.sequence, transfer.size, bytes,
+                            StoreChoice::Clock::now())) {
     copy_past_cache(target, source, bytes);
-  } else if (bytes > 0) {
+  } else {
     std::memcpy(target, source, bytes);
   }
+  count_time(transfer, operation);
+}
+
+// What the operation has spent so far shows how good the stores are.
+void Mailbox::count_time(const Transfer& transfer, const Operation& operation) {
+  if (transfer.size < StoreChoice::least_measured) return;
+  stores_.mark(operation.frame.sequence, StoreChoice::Clock::now());
 }
 
 void Mailbox::copy_out(const Transfer& transfer, std::size_t offset, const std::byte* bytes,
@@ -351,9 +364,7 @@ bool Mailbox::end_reading() {
 }
 
 void Mailbox::acknowledge(const Transfer& transfer, const Operation& operation) {
-  if (transfer.size >= StoreChoice::least_measured) {
-    stores_.mark(operation.frame.sequence, StoreChoice::Clock::now());
-  }
+  count_time(transfer, operation);
   own_.inbox->taken.store(++taken_, std::memory_order_seq_cst);
   if (peer_.outbox->is_full.load(std::memory_order_seq_cst) != 0) ring_bell();
 }

@@ -130,6 +130,7 @@ class Mailbox final : public Carrier {
   bool end_reading();
   void copy_in(std::byte* target, const Transfer& transfer, std::size_t bytes,
                const Operation& operation);
+  void count_time(const Transfer& transfer, const Operation& operation);
   void copy_out(const Transfer& transfer, std::size_t offset, const std::byte* bytes,
                 std::size_t count);
   void lend(Transfer& transfer, const std::byte* bytes, std::size_t offset, std::size_t part);
