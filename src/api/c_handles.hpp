@@ -13,6 +13,7 @@
 #include <string>
 #include <utility>
 
+#include "api/refuse.hpp"
 #include "base/text.hpp"
 #include "rondo/communicator.hpp"
 #include "rondo/rondo.h"
@@ -70,10 +71,7 @@ rondo_status guarded(LastError& last, Body body) noexcept {
   }
 }
 
-/// Throws Error{invalid_argument}.
-[[noreturn]] inline void refuse(const std::string& text) {
-  throw Error(ErrorCode::invalid_argument, text);
-}
+using rondo::refuse;
 
 rondo_status null_argument(const char* name) noexcept;
 

@@ -1,12 +1,10 @@
 #include "execute/executor.hpp"
 
 #include <algorithm>
-#include <cstring>
 
 #include "base/invariant.hpp"
 #include "execute/reduction.hpp"
 #include "schedule/runs.hpp"
-#include "schedule/window.hpp"
 
 namespace rondo {
 
@@ -138,7 +136,7 @@ void Executor::post(Lane& lane, const Step& step) {
   transfer.borrow = step.accumulates();  // a recv, then
   transfer.data = transfer.borrow ? nullptr : piece.data;
   transfer.offset = 0;
-  transfer.past_cache = sized_->is_streamed();
+  transfer.past_cache = sized_->is_streamed(step);
   transfer.size = piece.count * size_of(operands_.dtype);
   transport_->post(transfer);
 }
@@ -225,9 +223,8 @@ void Executor::reduce_twice(std::byte* destination, std::byte* passed_on, bool p
   for (std::size_t done = 0; done < bytes; done += block_bytes) {
     const std::size_t count = std::min(block_bytes, bytes - done);
     const std::array<const void*, 2> both = {sources[0] + done, sources[1] + done};
-    const std::array<const void*, 1> result = {destination + done};
     sized_->reduction().into(destination + done, both, count / element, divisor);
-    reduce(DType::u8, Op::sum, passed_on + done, result, count, 1, store);
+    copy_bytes(passed_on + done, destination + done, count, store);
   }
 }
 
@@ -236,7 +233,8 @@ void Executor::copy(const Step& step, std::size_t tile) {
     const Piece source = locate(step, step.source(), i, tile);
     const Piece destination = locate(step, step.destination(), i, tile);
     if (source.data == destination.data || source.count == 0) continue;
-    std::memcpy(destination.data, source.data, source.count * size_of(operands_.dtype));
+    copy_bytes(destination.data, source.data, source.count * size_of(operands_.dtype),
+               sized_->is_streamed(step) ? Store::streaming : Store::cached);
   }
 }
 

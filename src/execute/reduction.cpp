@@ -1,6 +1,9 @@
 #include "execute/reduction.hpp"
 
+#include <cstring>
+
 #include "base/invariant.hpp"
+#include "base/past_cache.hpp"
 #include "execute/isa.hpp"
 
 namespace rondo {
@@ -29,9 +32,13 @@ void reduce(DType dtype, Op op, void* destination, std::span<const void* const> 
   Reduction(dtype, op).into(destination, sources, count, divisor, store);
 }
 
-void reduce_twice(DType dtype, Op op, void* destination, void* other, Store other_store,
-                  std::span<const void* const, 2> sources, std::size_t count, int divisor) {
-  Reduction(dtype, op).into_both(destination, other, other_store, sources, count, divisor);
+void copy_bytes(void* destination, const void* source, std::size_t bytes, Store store) {
+  if (store == Store::streaming) {
+    copy_past_cache(static_cast<std::byte*>(destination), static_cast<const std::byte*>(source),
+                    bytes);
+  } else if (bytes > 0) {
+    std::memcpy(destination, source, bytes);
+  }
 }
 
 }  // namespace rondo

@@ -57,6 +57,10 @@ class SizedProgram {
   std::size_t window_tiles() const { return window_tiles_; }  ///< see schedule/window.hpp
   /// Results are stored past the cache, where nobody needs them soon.
   bool is_streamed() const { return is_streamed_; }
+  /// The same of what a step makes, which no other one reads.
+  bool is_streamed(const Step& step) const {
+    return is_streamed_ && !is_read_again_[static_cast<std::size_t>(&step - program_.steps.data())];
+  }
   /// A run of segments travels as one message.
   bool is_whole() const { return is_whole_; }
 
@@ -72,6 +76,7 @@ class SizedProgram {
   std::size_t tiles_ = 1;
   std::size_t window_tiles_ = 1;
   bool is_streamed_ = false;
+  std::vector<bool> is_read_again_;  // what a step makes, by step; where results are streamed
   bool is_whole_ = true;
 };
 

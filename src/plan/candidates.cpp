@@ -26,8 +26,8 @@ constexpr int usual_ranks = 64;
 // A tile is reduced while the next one is on its way, and stays in the cache meanwhile. Larger ones
 // gain nothing, smaller ones cost messages.
 constexpr std::array<std::size_t, 3> tiles = {64 << 10, 256 << 10, 1 << 20};
-// Inside a host long vectors are summed up window after window: what one step makes the next one
-// finds in the cache. Plans without windows take it from memory again.
+// Inside a host long vectors go through their steps window after window: what one step makes or
+// reads the next one finds in the cache. Plans without windows take it from memory again.
 constexpr std::size_t cached_tile = 128 << 10;
 // Of a segment. Many more small tiles than these are never better than fewer large ones.
 constexpr std::uint64_t most_tiles = 128;
@@ -80,15 +80,11 @@ bool makes_sense(const Habit& habit, Collective collective, int ranks, std::uint
          ranks <= habit.most_ranks;
 }
 
-bool needs_groups(Algorithm algorithm) {
-  return algorithm == Algorithm::two_level || algorithm == Algorithm::chain_tree;
-}
-
 // Those that make a difference, if none is asked for.
 std::vector<Order> orders(const Site& site, Collective collective, Algorithm algorithm,
                           const Pins& pins) {
   const Arranged kind = arranged(algorithm, collective);
-  const bool grouped = needs_groups(algorithm);
+  const bool grouped = has_groups(algorithm);
   // Blocks are equally long whatever the links.
   const bool weights_go = algorithm == Algorithm::ring && collective == Collective::allreduce;
   const auto suits = [&](Order order) {
@@ -161,12 +157,6 @@ std::vector<double> certain(std::vector<double> rates) {
   return rates;
 }
 
-std::vector<int> group_sizes(const Arrangement& arrangement) {
-  std::vector<int> sizes;
-  for (int i = 0; i < arrangement.groups(); ++i) sizes.push_back(arrangement.size_of(i));
-  return sizes;
-}
-
 // Of a byte that leaves a host, by host.
 std::vector<double> port_costs(const Topology& topology, const CostModel& model) {
   constexpr auto network = static_cast<int>(PathClass::network);
@@ -188,7 +178,7 @@ Result<std::shared_ptr<const Arrangement>> weighted_arrangement(const Topology& 
   if (!ordered) return ordered.error();
   const Arrangement& arrangement = *ordered.value();
   return Arrangement::make({arrangement.order().begin(), arrangement.order().end()},
-                           group_sizes(arrangement),
+                           arrangement.group_sizes(),
                            ring_weights(certain(ring_rates(arrangement, model))));
 }
 
@@ -304,7 +294,8 @@ std::vector<Candidate> candidates(const Site& site, Collective collective, std::
                                   const Pins& pins) {
   std::vector<Candidate> found;
   // The costs know of no caches.
-  const bool stays_in_cache = site.has_own_caches && collective == Collective::allreduce &&
+  const bool passes_on = collective == Collective::allreduce || collective == Collective::allgather;
+  const bool stays_in_cache = site.has_own_caches && passes_on &&
                               bytes / static_cast<std::uint64_t>(site.ranks) > 2 * cached_tile;
   for (const Habit& habit : habits) {
     if (!is_supported(habit.algorithm, collective)) continue;

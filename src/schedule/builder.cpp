@@ -28,6 +28,7 @@ Slice ProgramBuilder::new_scratch(std::uint32_t count) {
 }
 
 void ProgramBuilder::send(int lane, int peer, int channel, Slice source) {
+  source = input_of(source);
   Step step;
   step.op = StepOp::send;
   step.peer = peer;
@@ -37,6 +38,19 @@ void ProgramBuilder::send(int lane, int peer, int channel, Slice source) {
   step.count = source.count;
   step.about = about(source);
   append(lane, step);
+}
+
+// Where the slice was copied from, if it was: long copies leave the cache at once, and the send
+// would have to fetch them.
+Slice ProgramBuilder::input_of(Slice slice) {
+  if (slice.buffer != Buffer::out) return slice;
+  if (std::size_t{slice.segment} + slice.count > program_.segments_of(Buffer::out)) return slice;
+  for (std::uint32_t i = 0; i < slice.count; ++i) {
+    if (!cell(Buffer::out, slice.segment + i).is_input) return slice;
+  }
+  return in(slice.segment + program_.first_segment_of(Buffer::out) -
+                program_.first_segment_of(Buffer::in),
+            slice.count);
 }
 
 void ProgramBuilder::recv(int lane, int peer, int channel, Slice destination) {
@@ -218,6 +232,9 @@ void ProgramBuilder::record(int lane, const Step& step) {
       target.last_read = {};
       target.other_reads.clear();
       target.about = part.about + i;
+      target.is_input = part.op == StepOp::copy && part.source_buffer == Buffer::in &&
+                        part.destination_buffer == Buffer::out &&
+                        &cell(Buffer::in, part.source_segment + i) == &target;
     }
   }
 }

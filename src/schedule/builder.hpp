@@ -43,6 +43,7 @@ class ProgramBuilder {
   /// `count` more segments of scratch.
   Slice new_scratch(std::uint32_t count = 1);
 
+  /// What was copied from `in` to its place in `out` is sent from `in`.
   void send(int lane, int peer, int channel, Slice source);
   void recv(int lane, int peer, int channel, Slice destination);
   /// The same into scratch outside of the mirror, which takes the size of `like`, a slice of `in`,
@@ -74,10 +75,12 @@ class ProgramBuilder {
     Access last_read = {};                 // since the last write …
     std::vector<Access> other_reads = {};  // … and those of other lanes
     std::uint32_t about = 0;               // what was last written, for scratch
+    bool is_input = false;                 // `out` has got a copy of `in`, and both still have it
   };
 
   void append(int lane, Step step);
   std::uint32_t about(Slice slice);
+  Slice input_of(Slice slice);
   Cell& cell(Buffer buffer, std::uint32_t segment);
   void find_dependencies(int lane, const Step& step);
   void prune(int lane);

@@ -1,12 +1,26 @@
 #pragma once
 
-// In which order the steps of a tiled program are carried out.
+// Into which tiles segments are cut, and in which order these go through the steps of a program.
 
+#include <algorithm>
 #include <cstddef>
 
 #include "rondo/schedule.hpp"
 
 namespace rondo {
+
+/// Of a tile, where the longest segment has `longest` elements: without a size of tiles, all of it.
+inline std::size_t tile_elements(std::size_t longest, std::size_t element_bytes,
+                                 std::size_t tile_bytes) {
+  if (tile_bytes == 0 || longest == 0) return longest;
+  return std::clamp<std::size_t>(tile_bytes / element_bytes, 1, longest);
+}
+
+/// How many of them the longest segment has. An empty one is carried out all the same.
+inline std::size_t tiles_of(std::size_t longest, std::size_t tile_elements) {
+  if (tile_elements == 0) return 1;
+  return longest / tile_elements + (longest % tile_elements != 0 ? 1 : 0);
+}
 
 inline constexpr std::size_t all_tiles = ~std::size_t{0};
 
@@ -21,11 +35,14 @@ inline constexpr std::size_t all_tiles = ~std::size_t{0};
 inline std::size_t window_tiles(const Plan& plan, std::size_t tile_bytes) {
   constexpr std::size_t window_bytes = 256 << 10;
   constexpr std::size_t least_tiles = 2;
+  const bool is_allgather = plan.collective == Collective::allgather;
+  if (plan.collective != Collective::allreduce && !is_allgather) return all_tiles;
   const bool is_symmetric =
       plan.algorithm == Algorithm::ring || plan.algorithm == Algorithm::circulant ||
-      plan.algorithm == Algorithm::halving_doubling || plan.algorithm == Algorithm::two_shot;
+      plan.algorithm == Algorithm::halving_doubling || plan.algorithm == Algorithm::two_shot ||
+      (plan.algorithm == Algorithm::one_shot && is_allgather);
   const bool is_weighted = plan.arrangement && !plan.arrangement->weights().empty();
-  if (plan.collective != Collective::allreduce || !is_symmetric || is_weighted) return all_tiles;
+  if (!is_symmetric || is_weighted) return all_tiles;
   const std::size_t tiles = tile_bytes == 0 ? 0 : window_bytes / tile_bytes;
   return tiles < least_tiles ? least_tiles : tiles;
 }

@@ -92,7 +92,7 @@ TEST(StoreChoice, sizes_are_told_apart) {
   Stream stream;
   stream.past_cache = stream.plain / 4;
   if (stream.carry(200, 1, tile) == 0) GTEST_SKIP() << "this processor has one way only";
-  EXPECT_LE(stream.carry(6, 1, 4 << 10), 3);  // begins by trying the plain way
+  EXPECT_LE(stream.carry(6, 1, 2 << 10), 3);  // begins by trying the plain way
 }
 
 }  // namespace

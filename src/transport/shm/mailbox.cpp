@@ -9,6 +9,8 @@
 #include <cstring>
 #include <thread>
 
+#include "base/past_cache.hpp"
+
 namespace rondo::process {
 
 namespace {

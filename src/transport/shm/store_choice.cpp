@@ -1,21 +1,12 @@
 #include "transport/shm/store_choice.hpp"
 
 #include <algorithm>
-#include <cstring>
 
-#if defined(__SSE2__)
-#include <emmintrin.h>
-#endif
+#include "base/past_cache.hpp"
 
 namespace rondo::process {
 
 namespace {
-
-#if defined(__SSE2__)
-constexpr bool can_pass_cache = true;
-#else
-constexpr bool can_pass_cache = false;
-#endif
 
 constexpr std::uint32_t copies_in_run = 16;
 constexpr std::uint32_t copies_in_trial = 6;
@@ -26,34 +17,6 @@ constexpr double weight = 0.3;         // of the latest run
 constexpr double most_believed = 1.5;  // of what is known: ranks lose their cores at times
 
 }  // namespace
-
-#if defined(__SSE2__)
-void copy_past_cache(std::byte* target, const std::byte* source, std::size_t bytes) {
-  constexpr std::size_t step = 64;
-  // Whole lines are written, from the first one that begins in the target.
-  const std::size_t misfit = reinterpret_cast<std::uintptr_t>(target) % step;
-  std::size_t done = misfit == 0 ? 0 : std::min(step - misfit, bytes);
-  if (done > 0) std::memcpy(target, source, done);
-  for (; done + step <= bytes; done += step) {
-    const auto* const from = reinterpret_cast<const __m128i*>(source + done);
-    auto* const to = reinterpret_cast<__m128i*>(target + done);
-    const __m128i a = _mm_loadu_si128(from);
-    const __m128i b = _mm_loadu_si128(from + 1);
-    const __m128i c = _mm_loadu_si128(from + 2);
-    const __m128i d = _mm_loadu_si128(from + 3);
-    _mm_stream_si128(to, a);
-    _mm_stream_si128(to + 1, b);
-    _mm_stream_si128(to + 2, c);
-    _mm_stream_si128(to + 3, d);
-  }
-  if (done < bytes) std::memcpy(target + done, source + done, bytes - done);
-  _mm_sfence();  // or the flag that follows could be seen before the bytes
-}
-#else
-void copy_past_cache(std::byte* target, const std::byte* source, std::size_t bytes) {
-  std::memcpy(target, source, bytes);
-}
-#endif
 
 bool StoreChoice::is_past_cache(std::uint64_t sequence, std::size_t message_bytes,
                                 std::size_t bytes, Clock::time_point now) {

@@ -1,6 +1,6 @@
 #pragma once
 
-// Copies into memory that another core reads, or that nobody reads soon.
+// How to store into memory that another core reads.
 //
 // Plain stores leave the bytes in the cache, where the next reader finds them: best where the cores
 // share one, and there is room. Elsewhere each store first has to take the line away from another
@@ -16,9 +16,6 @@
 
 namespace rondo::process {
 
-/// A copy past the cache, where there are such stores.
-void copy_past_cache(std::byte* target, const std::byte* source, std::size_t bytes);
-
 class StoreChoice {
  public:
   using Clock = std::chrono::steady_clock;
@@ -32,7 +29,7 @@ class StoreChoice {
   void mark(std::uint64_t sequence, Clock::time_point now);
 
   /// Smaller messages fit into the buffers between core and cache, and take plain stores.
-  static constexpr std::size_t least_measured = 4 << 10;
+  static constexpr std::size_t least_measured = 2 << 10;
 
  private:
   enum Way : std::uint8_t { plain, past_cache };
