@@ -98,6 +98,7 @@ class RONDO_API Arrangement {
   /// First position of a group; that of group number groups() is one past the last position.
   int begin_of(int group) const { return begins_[static_cast<std::size_t>(group)]; }
   int size_of(int group) const { return begin_of(group + 1) - begin_of(group); }
+  std::vector<int> group_sizes() const;
   std::span<const int> order() const { return order_; }
   std::span<const std::uint32_t> weights() const { return weights_; }
   bool is_in_rank_order() const;

@@ -5,18 +5,14 @@
 #include <limits>
 #include <numeric>
 
+#include "api/refuse.hpp"
 #include "base/text.hpp"
-#include "rondo/error.hpp"
 
 namespace rondo {
 
 namespace {
 
 constexpr auto most_bytes = static_cast<std::size_t>(std::numeric_limits<std::ptrdiff_t>::max());
-
-[[noreturn]] void refuse(std::string text) {
-  throw Error(ErrorCode::invalid_argument, std::move(text));
-}
 
 // Bindings make calls out of numbers.
 template <class Enum>

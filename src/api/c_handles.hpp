@@ -13,6 +13,7 @@
 #include <string>
 #include <utility>
 
+#include "api/refuse.hpp"
 #include "base/text.hpp"
 #include "rondo/communicator.hpp"
 #include "rondo/rondo.h"
@@ -68,11 +69,6 @@ rondo_status guarded(LastError& last, Body body) noexcept {
   } catch (...) {
     return record(last, RONDO_INTERNAL, -1, "rondo bug: an exception of unknown type");
   }
-}
-
-/// Throws Error{invalid_argument}.
-[[noreturn]] inline void refuse(const std::string& text) {
-  throw Error(ErrorCode::invalid_argument, text);
 }
 
 rondo_status null_argument(const char* name) noexcept;

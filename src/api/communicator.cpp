@@ -4,6 +4,7 @@
 #include <array>
 #include <numeric>
 
+#include "api/refuse.hpp"
 #include "api/state.hpp"
 #include "api/world_topology.hpp"
 #include "base/hash.hpp"
@@ -16,10 +17,6 @@
 namespace rondo {
 
 namespace {
-
-[[noreturn]] void refuse(const std::string& text) {
-  throw Error(ErrorCode::invalid_argument, text);
-}
 
 // Children of one communicator, and of different ones, get different contexts.
 std::uint64_t child_context(std::uint64_t parent, std::uint64_t split, int color) {

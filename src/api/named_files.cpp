@@ -29,11 +29,8 @@ Result<> take_topology(std::string_view text, const FileSource& source, Settings
 }
 
 Result<> take_costs(std::string_view text, const FileSource& source, Settings& settings) {
-  Result<CostTable> costs = parse_cost_table(text);
+  Result<CostTable> costs = parse_costs_file(text);
   if (!costs) return costs.error();
-  if (!has_links(costs.value())) {
-    return Error(ErrorCode::invalid_argument, "the file names no class of paths");
-  }
   settings.costs = std::move(costs).value();
   settings.costs_file = source.path;
   return {};

@@ -1,17 +1,10 @@
 #include "rondo/persistent.hpp"
 
 #include "api/persistent_state.hpp"
+#include "api/refuse.hpp"
 #include "base/text.hpp"
 
 namespace rondo {
-
-namespace {
-
-[[noreturn]] void refuse(std::string text) {
-  throw Error(ErrorCode::invalid_argument, std::move(text));
-}
-
-}  // namespace
 
 Persistent::Persistent() noexcept = default;
 Persistent::Persistent(std::unique_ptr<State> state) noexcept : state_(std::move(state)) {}

@@ -53,15 +53,11 @@ Tiling make_tiling(const Program& program, const Workload& workload, bool folded
                 .vector_segments = program.vector_segments(),
                 .element_bytes = workload.element_bytes,
                 .all_longest = folded};
-  const std::size_t longest = tiling.layout.longest();
-  const std::size_t wanted = workload.tile_bytes / workload.element_bytes;
-  const bool tiled = workload.tile_bytes > 0 && longest > 0;
-  tiling.tile_elements = tiled ? std::clamp<std::size_t>(wanted, 1, longest) : longest;
+  tiling.tile_elements =
+      tile_elements(tiling.layout.longest(), workload.element_bytes, workload.tile_bytes);
   const std::uint64_t left_out = tiles_left_out * tiling.tile_elements * shape.segments;
   tiling.layout = Layout::of(program.plan, shape, elements - left_out);
-  if (longest > 0) {
-    tiling.tiles = (tiling.layout.longest() + tiling.tile_elements - 1) / tiling.tile_elements;
-  }
+  tiling.tiles = tiles_of(tiling.layout.longest(), tiling.tile_elements);
   tiling.window_tiles = std::min(tiling.tiles, window_tiles(program.plan, workload.tile_bytes));
   return tiling;
 }

@@ -6,6 +6,7 @@
 
 #include "base/text.hpp"
 #include "plan/candidates.hpp"
+#include "schedule/generators.hpp"
 #include "schedule/text.hpp"
 
 namespace rondo::cli {
@@ -50,10 +51,6 @@ void require_supported(Algorithm algorithm, Collective collective) {
                           name(collective), " has ", algorithm_names(collective)));
 }
 
-bool knows_groups(Algorithm algorithm) {
-  return algorithm == Algorithm::two_level || algorithm == Algorithm::chain_tree;
-}
-
 std::shared_ptr<const Arrangement> hosts_of(int ranks, int per_host) {
   if (ranks <= per_host) return nullptr;
   std::vector<int> order(static_cast<std::size_t>(ranks));
@@ -72,7 +69,7 @@ Plan PlanMaker::make(Algorithm algorithm, Collective collective, int radix) cons
   Plan plan{algorithm, collective, ranks_};
   if (algorithm == Algorithm::knomial) plan.radix = radix;
   if (algorithm == Algorithm::two_level) plan.channels = stripes_;
-  if (knows_groups(algorithm)) plan.arrangement = hosts_;
+  if (has_groups(algorithm)) plan.arrangement = hosts_;
   return plan;
 }
 

@@ -29,13 +29,10 @@ std::string algorithms_help(const std::string& head, std::size_t column);
 /// "  --root R    of broadcast, reduce, gather, scatter; default 0" and the same of --radix.
 std::string root_and_radix_help(std::size_t column);
 
-/// Whether it goes other ways inside hosts than between them.
-bool knows_groups(Algorithm algorithm);
-
 /// Hosts of equally many ranks, in rank order; none where there is only one.
 std::shared_ptr<const Arrangement> hosts_of(int ranks, int per_host);
 
-/// Makes plans of algorithms for one machine: those that know groups take its hosts for them, and
+/// Makes plans of algorithms for one machine: those with groups take its hosts for them, and
 /// two_level has a stripe for each port of a host.
 class PlanMaker {
  public:

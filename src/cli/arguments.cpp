@@ -10,6 +10,7 @@
 #include "base/text.hpp"
 #include "cli/algorithms.hpp"
 #include "cli/machines.hpp"
+#include "schedule/generators.hpp"
 
 namespace rondo::cli {
 
@@ -28,9 +29,9 @@ Result<> check_size(const Plan& plan) {
                       " are made for up to ", most_direct_ranks, " ranks here, not ", plan.ranks));
 }
 
-// Gives the algorithms that know groups the hosts for them.
+// Gives the algorithms with groups the hosts for them.
 Result<> put_on_hosts(Plan& plan, TwoLevel hosts) {
-  if (!knows_groups(plan.algorithm)) return {};
+  if (!has_groups(plan.algorithm)) return {};
   hosts.ranks = plan.ranks;
   const Result<CostModel> model = make_cost_model(hosts);
   if (!model) return model.error();

@@ -13,10 +13,9 @@ Result<Topology> read_topology(const std::string& path, bool xml) {
 }
 
 CostTable read_costs(const std::string& path) {
-  Result<CostTable> costs = parse_cost_table(read_file(path));
+  Result<CostTable> costs = parse_costs_file(read_file(path));
   if (!costs) throw costs.error().with_prefix(concat(path, ": "));
-  if (has_links(costs.value())) return std::move(costs).value();
-  throw Error(ErrorCode::invalid_argument, concat(path, ": the file names no class of paths"));
+  return std::move(costs).value();
 }
 
 std::optional<Result<Topology>> take_topology(Arguments& arguments) {

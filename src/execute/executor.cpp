@@ -6,7 +6,6 @@
 #include "base/invariant.hpp"
 #include "execute/reduction.hpp"
 #include "schedule/runs.hpp"
-#include "schedule/window.hpp"
 
 namespace rondo {
 

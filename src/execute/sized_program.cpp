@@ -12,10 +12,6 @@ namespace {
 // Of the vector. Results of so many bytes have left the second cache when they are looked at.
 constexpr std::size_t least_streamed = 256 << 10;
 
-std::size_t ceil_div(std::size_t a, std::size_t b) {
-  return a / b + (a % b != 0 ? 1 : 0);
-}
-
 }  // namespace
 
 SizedProgram::SizedProgram(const Program& program, Amount amount)
@@ -26,10 +22,8 @@ SizedProgram::SizedProgram(const Program& program, Amount amount)
       reduction_(amount_.dtype, amount_.op) {
   const std::size_t element = size_of(amount_.dtype);
   longest_ = std::max(in().longest(), out().longest());
-  const bool tiled = amount_.tile_bytes > 0 && longest_ > 0;
-  tile_elements_ =
-      tiled ? std::clamp<std::size_t>(amount_.tile_bytes / element, 1, longest_) : longest_;
-  tiles_ = tile_elements_ == 0 ? 1 : ceil_div(longest_, tile_elements_);
+  tile_elements_ = rondo::tile_elements(longest_, element, amount_.tile_bytes);
+  tiles_ = tiles_of(longest_, tile_elements_);
   window_tiles_ = std::min(tiles_, rondo::window_tiles(program.plan, amount_.tile_bytes));
   is_whole_ = tiles_ == 1 && !(amount_.uneven && amount_.uneven->by_segment);
 

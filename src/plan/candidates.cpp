@@ -80,15 +80,11 @@ bool makes_sense(const Habit& habit, Collective collective, int ranks, std::uint
          ranks <= habit.most_ranks;
 }
 
-bool needs_groups(Algorithm algorithm) {
-  return algorithm == Algorithm::two_level || algorithm == Algorithm::chain_tree;
-}
-
 // Those that make a difference, if none is asked for.
 std::vector<Order> orders(const Site& site, Collective collective, Algorithm algorithm,
                           const Pins& pins) {
   const Arranged kind = arranged(algorithm, collective);
-  const bool grouped = needs_groups(algorithm);
+  const bool grouped = has_groups(algorithm);
   // Blocks are equally long whatever the links.
   const bool weights_go = algorithm == Algorithm::ring && collective == Collective::allreduce;
   const auto suits = [&](Order order) {
@@ -161,12 +157,6 @@ std::vector<double> certain(std::vector<double> rates) {
   return rates;
 }
 
-std::vector<int> group_sizes(const Arrangement& arrangement) {
-  std::vector<int> sizes;
-  for (int i = 0; i < arrangement.groups(); ++i) sizes.push_back(arrangement.size_of(i));
-  return sizes;
-}
-
 // Of a byte that leaves a host, by host.
 std::vector<double> port_costs(const Topology& topology, const CostModel& model) {
   constexpr auto network = static_cast<int>(PathClass::network);
@@ -188,7 +178,7 @@ Result<std::shared_ptr<const Arrangement>> weighted_arrangement(const Topology& 
   if (!ordered) return ordered.error();
   const Arrangement& arrangement = *ordered.value();
   return Arrangement::make({arrangement.order().begin(), arrangement.order().end()},
-                           group_sizes(arrangement),
+                           arrangement.group_sizes(),
                            ring_weights(certain(ring_rates(arrangement, model))));
 }
 

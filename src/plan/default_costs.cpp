@@ -48,6 +48,12 @@ bool has_links(const CostTable& costs) {
                      [](const auto& link) { return link.has_value(); });
 }
 
+Result<CostTable> parse_costs_file(std::string_view text) {
+  Result<CostTable> costs = parse_cost_table(text);
+  if (!costs || has_links(costs.value())) return costs;
+  return Error(ErrorCode::invalid_argument, "the file names no class of paths");
+}
+
 CostTable costs_or_default(const CostTable& costs, std::string_view transport) {
   return has_links(costs) ? costs : default_costs(transport);
 }

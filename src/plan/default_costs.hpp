@@ -12,6 +12,8 @@ CostTable default_costs(std::string_view transport);
 
 /// Whether the table says anything of links.
 bool has_links(const CostTable& costs);
+/// Of a file that is to take the place of what would be measured: one without links is refused.
+Result<CostTable> parse_costs_file(std::string_view text);
 /// The costs where they are known, else those above.
 CostTable costs_or_default(const CostTable& costs, std::string_view transport);
 

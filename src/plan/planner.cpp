@@ -12,6 +12,7 @@
 #include "base/text.hpp"
 #include "check/nic_ports.hpp"
 #include "check/simulation.hpp"
+#include "schedule/generators.hpp"
 
 namespace rondo {
 
@@ -319,8 +320,7 @@ std::string Planner::refusal_of(const Pinned& pinned, Collective collective) con
   std::string why = concat("among ", site_.ranks, " ranks here");
   if (algorithm != Algorithm::automatic && !is_supported(algorithm, collective)) {
     why = concat("since ", name(collective), " has no ", name(algorithm));
-  } else if ((algorithm == Algorithm::two_level || algorithm == Algorithm::chain_tree) &&
-             !site_.has_groups) {
+  } else if (has_groups(algorithm) && !site_.has_groups) {
     why = concat("since all ", site_.ranks, " ranks are on one host");
   }
   return concat(pinned.about, " cannot be granted ", why, "; the planner chooses");

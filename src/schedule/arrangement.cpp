@@ -54,6 +54,12 @@ Result<std::shared_ptr<const Arrangement>> Arrangement::make(std::vector<int> or
   return std::make_shared<const Arrangement>(std::move(made));
 }
 
+std::vector<int> Arrangement::group_sizes() const {
+  std::vector<int> sizes;
+  for (int group = 0; group < groups(); ++group) sizes.push_back(size_of(group));
+  return sizes;
+}
+
 bool Arrangement::is_in_rank_order() const {
   return std::is_sorted(order_.begin(), order_.end());
 }

@@ -32,6 +32,10 @@ enum class Arranged : std::uint8_t {
   by_itself,   ///< its generator looks at it
 };
 Arranged arranged(Algorithm algorithm, Collective collective);
+/// Whether it goes other ways inside the groups of an arrangement than between them.
+inline bool has_groups(Algorithm algorithm) {
+  return algorithm == Algorithm::two_level || algorithm == Algorithm::chain_tree;
+}
 
 /// Whether make_program() has a program for each rank of this plan.
 Result<> check_plan(const Plan& plan);

@@ -60,10 +60,8 @@ std::string plan_json(const Plan& plan) {
              ",\"root\":", plan.root, ",\"radix\":", plan.radix, ",\"channels\":", plan.channels);
   if (plan.arrangement) {
     const Arrangement& arrangement = *plan.arrangement;
-    std::vector<int> groups;
-    for (int i = 0; i < arrangement.groups(); ++i) groups.push_back(arrangement.size_of(i));
     text += concat(",\"order\":", json_list(arrangement.order(), number),
-                   ",\"groups\":", json_list(groups, number),
+                   ",\"groups\":", json_list(arrangement.group_sizes(), number),
                    ",\"weights\":", json_list(arrangement.weights(), number));
   }
   return text + "}";

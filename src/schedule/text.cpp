@@ -27,11 +27,7 @@ std::string arrangement_text(const Plan& plan) {
   if (plan.channels != 1) text += concat(" channels ", plan.channels);
   if (!plan.arrangement || plan.arrangement->is_plain()) return text;
   const Arrangement& arrangement = *plan.arrangement;
-  std::vector<int> groups;
-  for (int group = 0; group < arrangement.groups(); ++group) {
-    groups.push_back(arrangement.size_of(group));
-  }
-  text += concat(" order ", list(arrangement.order()), " groups ", list(groups));
+  text += concat(" order ", list(arrangement.order()), " groups ", list(arrangement.group_sizes()));
   if (!arrangement.weights().empty()) text += concat(" weights ", list(arrangement.weights()));
   return text;
 }

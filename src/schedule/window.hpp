@@ -1,12 +1,26 @@
 #pragma once
 
-// In which order the steps of a tiled program are carried out.
+// Into which tiles segments are cut, and in which order these go through the steps of a program.
 
+#include <algorithm>
 #include <cstddef>
 
 #include "rondo/schedule.hpp"
 
 namespace rondo {
+
+/// Of a tile, where the longest segment has `longest` elements: without a size of tiles, all of it.
+inline std::size_t tile_elements(std::size_t longest, std::size_t element_bytes,
+                                 std::size_t tile_bytes) {
+  if (tile_bytes == 0 || longest == 0) return longest;
+  return std::clamp<std::size_t>(tile_bytes / element_bytes, 1, longest);
+}
+
+/// How many of them the longest segment has. An empty one is carried out all the same.
+inline std::size_t tiles_of(std::size_t longest, std::size_t tile_elements) {
+  if (tile_elements == 0) return 1;
+  return longest / tile_elements + (longest % tile_elements != 0 ? 1 : 0);
+}
 
 inline constexpr std::size_t all_tiles = ~std::size_t{0};
 

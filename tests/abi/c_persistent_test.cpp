@@ -12,6 +12,7 @@
 
 namespace {
 
+using c_world::allreduce_of;
 using c_world::count;
 using c_world::inputs;
 using c_world::on_ranks;
@@ -19,16 +20,6 @@ using c_world::sums;
 using testing::HasSubstr;
 
 constexpr int ranks = 3;
-
-rondo_call allreduce_of(std::vector<float>& values) {
-  rondo_call call = RONDO_CALL_INIT;
-  call.collective = RONDO_ALLREDUCE;
-  call.send = RONDO_IN_PLACE;
-  call.receive = values.data();
-  call.count = values.size();
-  call.dtype = RONDO_F32;
-  return call;
-}
 
 TEST(CPersistent, StartsAgainAndAgain) {
   on_ranks(ranks, [](rondo_comm* comm, int rank) {

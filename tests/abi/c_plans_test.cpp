@@ -13,6 +13,7 @@
 
 namespace {
 
+using c_world::allreduce_of;
 using c_world::count;
 using c_world::inputs;
 using c_world::on_ranks;
@@ -35,16 +36,6 @@ std::string explained(const rondo_comm* comm, rondo_collective collective) {
   char* text = nullptr;
   const rondo_status status = rondo_explain(comm, collective, 100, RONDO_F32, &text);
   return taken(status, text, comm);
-}
-
-rondo_call allreduce_of(std::vector<float>& values) {
-  rondo_call call = RONDO_CALL_INIT;
-  call.collective = RONDO_ALLREDUCE;
-  call.send = RONDO_IN_PLACE;
-  call.receive = values.data();
-  call.count = values.size();
-  call.dtype = RONDO_F32;
-  return call;
 }
 
 TEST(CPlans, OptionsNameAPlanFileAndAlgorithmsOfSingleCollectives) {

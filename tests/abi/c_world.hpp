@@ -36,6 +36,17 @@ inline std::vector<float> sums(int ranks, std::size_t first = 0) {
   return values;
 }
 
+// In place.
+inline rondo_call allreduce_of(std::vector<float>& values) {
+  rondo_call call = RONDO_CALL_INIT;
+  call.collective = RONDO_ALLREDUCE;
+  call.send = RONDO_IN_PLACE;
+  call.receive = values.data();
+  call.count = values.size();
+  call.dtype = RONDO_F32;
+  return call;
+}
+
 // Runs `body` on a thread for each rank of a world, and frees the communicators there.
 inline void on_ranks(int ranks, const std::function<void(rondo_comm*, int)>& body,
                      rondo_options options = RONDO_OPTIONS_INIT) {

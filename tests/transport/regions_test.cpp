@@ -162,23 +162,29 @@ TEST(Regions, a_forked_child_that_drops_its_copies_takes_nothing_from_its_parent
   deallocate(memory);
 }
 
+// Rank 0 has begun to send the memory, and rank 1 to receive it where it lies.
+Result<> lend_to_rank_1(Transport& transport, Transfer& transfer, Shared<std::byte>& memory) {
+  const int rank = transport.rank();
+  transfer.kind = rank == 0 ? Transfer::Kind::send : Transfer::Kind::recv;
+  transfer.link = {1 - rank, 0};
+  transfer.data = rank == 0 ? memory.data() : nullptr;
+  transfer.size = memory.size();
+  transfer.borrow = rank == 1;
+  const std::array<Link, 1> links = {transfer.link};
+  Result<> begun = transport.begin(1, allreduce_of(1), links);
+  if (begun) transport.post(transfer);
+  return begun;
+}
+
 // A borrow sees the sender's own memory: nothing was copied.
 TEST(Regions, a_borrow_reads_the_senders_memory) {
   const Transports world = make_world(2, Medium::shm);
-  constexpr std::size_t bytes = 5 << 20;
-  Shared<std::byte> memory(bytes, std::byte{7});
+  Shared<std::byte> memory(5 << 20, std::byte{7});
   std::array<Transfer, 2> transfers;
   on_all_ranks(2, [&](int rank) {
     Transport& transport = *world[rank];
     Transfer& transfer = transfers[rank];
-    transfer.kind = rank == 0 ? Transfer::Kind::send : Transfer::Kind::recv;
-    transfer.link = {1 - rank, 0};
-    transfer.data = rank == 0 ? memory.data() : nullptr;
-    transfer.size = bytes;
-    transfer.borrow = rank == 1;
-    const std::array<Link, 1> links = {transfer.link};
-    ASSERT_TRUE(transport.begin(1, allreduce_of(1), links).ok());
-    transport.post(transfer);
+    ASSERT_TRUE(lend_to_rank_1(transport, transfer, memory).ok());
     while (transfer.state != Transfer::State::done) {
       ASSERT_TRUE(transport.poll(std::chrono::milliseconds(1)).ok());
       if (rank == 0) continue;
@@ -218,22 +224,14 @@ TEST(Regions, memory_that_was_taken_back_is_not_read) {
 // A reader that was stopped for too long finds out when it goes on.
 TEST(Regions, a_borrow_of_what_was_taken_back_is_noticed) {
   const Transports world = make_world(2, Medium::shm);
-  constexpr std::size_t bytes = 1 << 20;
-  Shared<std::byte> memory(bytes, std::byte{7});
+  Shared<std::byte> memory(1 << 20, std::byte{7});
   std::array<Transfer, 2> transfers;
   std::atomic<bool> is_borrowed = false;
   std::atomic<bool> is_taken_back = false;
   on_all_ranks(2, [&](int rank) {
     Transport& transport = *world[rank];
     Transfer& transfer = transfers[rank];
-    transfer.kind = rank == 0 ? Transfer::Kind::send : Transfer::Kind::recv;
-    transfer.link = {1 - rank, 0};
-    transfer.data = rank == 0 ? memory.data() : nullptr;
-    transfer.size = bytes;
-    transfer.borrow = rank == 1;
-    const std::array<Link, 1> links = {transfer.link};
-    ASSERT_TRUE(transport.begin(1, allreduce_of(1), links).ok());
-    transport.post(transfer);
+    ASSERT_TRUE(lend_to_rank_1(transport, transfer, memory).ok());
     if (rank == 0) {
       while (!is_borrowed) ASSERT_TRUE(transport.poll(std::chrono::milliseconds(1)).ok());
       transport.cancel();
