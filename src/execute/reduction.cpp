@@ -1,5 +1,7 @@
 #include "execute/reduction.hpp"
 
+#include <cstring>
+
 #include "base/invariant.hpp"
 #include "execute/isa.hpp"
 
@@ -29,9 +31,13 @@ void reduce(DType dtype, Op op, void* destination, std::span<const void* const> 
   Reduction(dtype, op).into(destination, sources, count, divisor, store);
 }
 
-void reduce_twice(DType dtype, Op op, void* destination, void* other, Store other_store,
-                  std::span<const void* const, 2> sources, std::size_t count, int divisor) {
-  Reduction(dtype, op).into_both(destination, other, other_store, sources, count, divisor);
+void copy_bytes(void* destination, const void* source, std::size_t bytes, Store store) {
+  if (bytes == 0) return;
+  if (store == Store::streaming) {
+    kernels_in_use().copy_streaming(destination, source, bytes);
+  } else {
+    std::memcpy(destination, source, bytes);
+  }
 }
 
 }  // namespace rondo

@@ -1,6 +1,7 @@
 #pragma once
 
-// Reduction of contiguous elements, by kernels for the instruction set in use (execute/isa.hpp).
+// Reduction of contiguous elements, and copies of them, by kernels for the instruction set in use
+// (execute/isa.hpp).
 
 #include <cstddef>
 #include <span>
@@ -26,10 +27,8 @@ enum class Store : std::uint8_t { cached, streaming };
 void reduce(DType dtype, Op op, void* destination, std::span<const void* const> sources,
             std::size_t count, int divisor = 1, Store store = Store::cached);
 
-/// The same of two sources, with the result in two places, of which only the first may be a source.
-/// Stores to the first are streaming, as above, where both places lie alike in lines of 64 bytes.
-void reduce_twice(DType dtype, Op op, void* destination, void* other, Store other_store,
-                  std::span<const void* const, 2> sources, std::size_t count, int divisor = 1);
+/// Of memory that does not overlap.
+void copy_bytes(void* destination, const void* source, std::size_t bytes, Store store);
 
 /// The same with kernels that are looked up once, for those who reduce again and again. The
 /// instruction set is the one in use when they are.
@@ -43,6 +42,8 @@ class Reduction {
     const Kernel kernel = find(sources.size(), store);
     if (count > 0) kernel(destination, sources.data(), sources.size(), count, divisor);
   }
+  /// Of two sources, with the result in two places, of which only the first may be a source. Stores
+  /// to the first are streaming, as above, where both places lie alike in lines of 64 bytes.
   void into_both(void* destination, void* other, Store other_store,
                  std::span<const void* const, 2> sources, std::size_t count,
                  int divisor = 1) const {

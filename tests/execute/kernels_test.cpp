@@ -298,7 +298,7 @@ TEST(Isa, NamesGoBothWays) {
 
 // Whatever the places, types and instruction sets: the same bits as from reduce(), in both places,
 // and nothing around them.
-TEST(ReduceTwice, GivesBothPlacesTheResultOfOne) {
+TEST(IntoBoth, GivesBothPlacesTheResultOfOne) {
   constexpr std::size_t most = 5000;
   constexpr std::size_t room = 128;
   constexpr auto around = std::byte{0xa5};
@@ -327,8 +327,8 @@ TEST(ReduceTwice, GivesBothPlacesTheResultOfOne) {
               const auto address = reinterpret_cast<std::uintptr_t>(memory.data());
               return memory.data() + (64 - address % 64) + offset;
             };
-            reduce_twice(dtype, op, place(first, one), place(second, other), store, sources,
-                         bytes / size, divisor);
+            Reduction(dtype, op).into_both(place(first, one), place(second, other), store, sources,
+                                           bytes / size, divisor);
             for (const auto& [memory, offset] : {std::pair{&first, one}, {&second, other}}) {
               std::byte* const begin = place(*memory, offset);
               ASSERT_TRUE(std::equal(expected.begin(), expected.end(), begin))
@@ -337,6 +337,34 @@ TEST(ReduceTwice, GivesBothPlacesTheResultOfOne) {
               std::fill_n(begin, bytes, around);
               ASSERT_EQ(std::count(memory->begin(), memory->end(), around), memory->size());
             }
+          }
+        }
+      }
+    }
+  }
+  use_isa(initial);
+}
+
+TEST(CopyBytes, CopiesAllOfThemAndNothingElse) {
+  constexpr std::size_t room = 128;
+  constexpr auto around = std::byte{0xa5};
+  std::vector<std::byte> source;
+  for (std::size_t i = 0; i < 10000 + room; ++i) source.push_back(static_cast<std::byte>(i % 157));
+  const Isa initial = isa_in_use();
+  for (const Isa isa : supported()) {
+    use_isa(isa);
+    for (const std::size_t bytes : {0, 1, 63, 127, 511, 512, 513, 1024, 8192, 9999}) {
+      for (const std::size_t from : {0, 3, 64}) {
+        for (const std::size_t to : {room, room + 1, room + 61}) {
+          for (const Store store : {Store::cached, Store::streaming}) {
+            std::vector<std::byte> target(bytes + 2 * room, around);
+            const auto begin = target.begin() + static_cast<std::ptrdiff_t>(to);
+            copy_bytes(&*begin, source.data() + from, bytes, store);
+            ASSERT_TRUE(std::equal(begin, begin + static_cast<std::ptrdiff_t>(bytes),
+                                   source.begin() + static_cast<std::ptrdiff_t>(from)))
+                << bytes << " bytes from " << from << " to " << to << " with " << name(isa);
+            std::fill_n(begin, bytes, around);
+            ASSERT_EQ(std::count(target.begin(), target.end(), around), target.size());
           }
         }
       }

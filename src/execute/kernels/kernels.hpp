@@ -12,9 +12,11 @@ namespace rondo {
 using Kernel = void (*)(void* destination, const void* const* sources, std::size_t source_count,
                         std::size_t count, int divisor);
 
-/// reduce_twice() of one DType and Op, of two sources. count > 0.
+/// Reduction::into_both() of one DType and Op. count > 0.
 using TwinKernel = void (*)(void* destination, void* other, const void* const* sources,
                             std::size_t count, int divisor);
+
+using CopyKernel = void (*)(void* destination, const void* source, std::size_t bytes);
 
 /// Indexed by DType and Op.
 using KernelsByOp = Kernel[dtype_count][op_count];
@@ -26,6 +28,7 @@ struct KernelTable {
   KernelsByOp streaming;           ///< any number of sources, non-temporal stores
   TwinKernelsByOp twin;            ///< two sources; plain stores to `other`, else non-temporal ones
   TwinKernelsByOp twin_streaming;  ///< two sources; non-temporal stores to both destinations
+  CopyKernel copy_streaming;       ///< non-temporal stores
 };
 
 // Data, not functions: nothing of a file with instructions of its own runs before it is chosen.

@@ -180,12 +180,22 @@ RONDO_INLINE void fold_in_passes(std::byte* destination, const void* const* sour
 }
 
 /// Bit for bit, whatever the type.
+void copy_streaming(void* destination, const void* source, std::size_t bytes) {
+  auto* const to = static_cast<std::byte*>(destination);
+  if (is_alignable<std::uint8_t>(to, bytes)) {
+    fold_once<std::uint8_t, Sum, Keep, Stores::streaming>(to, &source, 1, bytes, Keep(1));
+    finish_streaming();
+  } else if (destination != source) {
+    __builtin_memcpy(destination, source, bytes);
+  }
+}
+
 template <Stores stores>
 void copy(std::byte* destination, const void* source, std::size_t bytes) {
-  if constexpr (stores == Stores::plain) {
-    if (destination != source) __builtin_memcpy(destination, source, bytes);
+  if constexpr (stores == Stores::streaming) {
+    copy_streaming(destination, source, bytes);
   } else {
-    fold_once<std::uint8_t, Sum, Keep, stores>(destination, &source, 1, bytes, Keep(1));
+    if (destination != source) __builtin_memcpy(destination, source, bytes);
   }
 }
 
@@ -208,10 +218,9 @@ void fold_many(void* destination, const void* const* sources, std::size_t source
       return fold_many<T, Op, Finish, Stores::plain>(to, sources, source_count, count, divisor);
     }
   }
+  if (source_count == 1 && std::is_same_v<Finish, Keep>) return copy<stores>(to, sources[0], bytes);
   const Finish finish(divisor);
-  if (source_count == 1 && std::is_same_v<Finish, Keep>) {
-    copy<stores>(to, sources[0], bytes);
-  } else if (source_count <= sources_a_pass) {
+  if (source_count <= sources_a_pass) {
     fold_once<T, Op, Finish, stores>(to, sources, source_count, bytes, finish);
   } else {
     fold_in_passes<T, Op, Finish, stores>(to, sources, source_count, bytes, finish);
@@ -327,6 +336,7 @@ constexpr KernelTable make_kernels() {
   enter_all<bf16>(table);
   enter_all<float>(table);
   enter_all<double>(table);
+  table.copy_streaming = copy_streaming;
   return table;
 }
 
