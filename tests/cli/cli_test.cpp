@@ -153,7 +153,8 @@ TEST(Command, TopoExplainsWhatIsWrong) {
   expect("topo --costs --transport inproc", 0, " window ");
   expect("topo --costs --transport pigeon", 2,
          "there is no transport 'pigeon'; known: shm, tcp, inproc");
-  expect("topo --costs --json", 2, "unknown option '--json'");
+  expect("topo --costs --json", 0, "{\"start_s\":");
+  expect("topo --costs --text", 2, "unknown option '--text'");
   expect("topo --json --text", 2, "give one of --json and --text");
   expect("topo --xml a --synthetic b", 2, "give one of FILE, --xml and --synthetic");
   expect("topo --fast", 2, "unknown option '--fast'");
