@@ -264,6 +264,8 @@ TEST(Command, TheRingThroughAMachineIsDrawn) {
   expect("draw bruck --topo", 2, "there is no bruck allreduce; allreduce has ring, ");
   expect("draw two_shot --topo --synthetic '4 hosts x 2 cores'", 1,
          "a two_shot allreduce is neither a ring nor trees");
+  expect("draw ring --topo --root 3 --synthetic '4 hosts x 2 cores'", 1,
+         "root 3 does not fit allreduce of 8 ranks");
   expect("draw ring --topo --fast", 2, "unknown option '--fast'");
   expect("draw ring --topo /no/such/file", 1, "cannot read /no/such/file: No such file");
   expect("draw ring --topo --synthetic '3 dogs'", 1, "expected hosts, packages");
