@@ -104,6 +104,8 @@ struct CostTable {
 /// src/topology/README.md.
 RONDO_API std::string to_text(const CostTable& costs);
 RONDO_API Result<CostTable> parse_cost_table(std::string_view text);
+/// For other programs: times in seconds, and in seconds a byte.
+RONDO_API std::string to_json(const CostTable& costs);
 
 /// The world of a topology: the class of a link is the path class of its ranks, those of a host
 /// share its NICs, and ranks that share a core share a processor. A host's ports have the rate that

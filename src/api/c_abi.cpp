@@ -58,6 +58,7 @@ using rondo::Communicator;
 using rondo::concat;
 using rondo::Error;
 using rondo::ErrorCode;
+using rondo::refuse;
 
 static_assert(to_status(ErrorCode::invalid_argument) == RONDO_INVALID_ARGUMENT);
 static_assert(to_status(ErrorCode::mismatch) == RONDO_MISMATCH);

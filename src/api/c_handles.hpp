@@ -71,8 +71,6 @@ rondo_status guarded(LastError& last, Body body) noexcept {
   }
 }
 
-using rondo::refuse;
-
 rondo_status null_argument(const char* name) noexcept;
 
 constexpr std::size_t largest_struct = 4096;  // more than any version will have

@@ -8,6 +8,7 @@ namespace {
 
 using namespace rondo::c;
 using rondo::Communicator;
+using rondo::refuse;
 
 rondo::Message to_message(const rondo_message& raw) {
   return {checked<rondo::Message::Kind>(raw.kind, 2, "rondo_message_kind"), raw.peer, raw.buffer,

@@ -10,6 +10,7 @@
 namespace {
 
 using namespace rondo::c;
+using rondo::refuse;
 
 static_assert(std::is_standard_layout_v<rondo_call> && std::is_standard_layout_v<rondo_plan>);
 static_assert(sizeof(rondo_call) == 32 + 6 * sizeof(void*) + sizeof(std::size_t));

@@ -36,6 +36,21 @@ Result<> check_machine(const Plan& plan, const CostModel& model) {
   return {};
 }
 
+// Why a plan of so many steps, and so many in the ranks of a period, can't be simulated.
+Error too_many_steps(const Plan& plan, std::uint64_t steps, int period,
+                     std::uint64_t period_steps) {
+  const std::string all = concat("the ", name(plan.algorithm), " ", name(plan.collective), " of ",
+                                 plan.ranks, " ranks has ", steps, " steps");
+  if (period > 0 && period_steps > most_steps) {
+    return Error(ErrorCode::unsupported,
+                 concat(all, ", and the ", period, " ranks after which the machine repeats itself ",
+                        "have ", period_steps, "; up to ", most_steps, " are simulated"));
+  }
+  return Error(ErrorCode::unsupported, concat(all, "; up to ", most_steps,
+                                              " are simulated where ranks are not alike, as on ",
+                                              "hosts with equally many of them"));
+}
+
 Result<> check_load(const Workload& workload) {
   if (workload.element_bytes == 0 || workload.bytes > most_bytes) {
     return refuse(concat("elements have a byte or more and a vector up to ", most_bytes,
@@ -129,8 +144,9 @@ Result<Cast> make_cast(const Plan& plan, const CostModel& model, const SimulateO
   const auto ranks = static_cast<std::uint64_t>(plan.ranks);
   const auto period = static_cast<std::uint64_t>(std::max(model.period, 0));
   const bool weighted = plan.arrangement && !plan.arrangement->weights().empty();
+  const std::uint64_t period_steps = steps / ranks * period;
   const bool foldable = !weighted && options.folding != Folding::never && !options.record &&
-                        steps / ranks * period <= most_steps;
+                        period_steps <= most_steps;
   if (foldable) {
     if (auto programs = fold(plan, model.period)) return Cast{*std::move(programs), plan.ranks};
   }
@@ -140,13 +156,7 @@ Result<Cast> make_cast(const Plan& plan, const CostModel& model, const SimulateO
         concat("the ", name(plan.algorithm), " ", name(plan.collective), " of ", plan.ranks,
                " ranks is not the same every ", model.period, " ranks on this machine"));
   }
-  if (steps > most_steps) {
-    return Error(ErrorCode::unsupported,
-                 concat("the ", name(plan.algorithm), " ", name(plan.collective), " of ",
-                        plan.ranks, " ranks has ", steps, " steps; up to ", most_steps,
-                        " are simulated where ranks are not alike, as on hosts with equally many "
-                        "of them"));
-  }
+  if (steps > most_steps) return too_many_steps(plan, steps, model.period, period_steps);
   Result<Schedule> schedule = make_schedule(plan);
   if (!schedule) return schedule.error();
   return Cast{std::move(schedule.value().programs), plan.ranks};

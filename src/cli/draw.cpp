@@ -10,6 +10,7 @@
 #include "cli/verbs.hpp"
 #include "plan/arrange.hpp"
 #include "plan/draw_routes.hpp"
+#include "schedule/generators.hpp"
 
 namespace rondo::cli {
 
@@ -60,9 +61,10 @@ RouteMap take_routes(Arguments& arguments) {
   require_supported(plan.algorithm, plan.collective);
   const Topology topology = take_drawn_topology(arguments);
   const auto arrangement = value_or_throw(arrangement_for(topology));
-  if (plan.algorithm == Algorithm::ring) return ring_through(topology, *arrangement);
   plan.ranks = arrangement->ranks();
   plan.arrangement = arrangement;
+  value_or_throw(check_plan(plan));
+  if (plan.algorithm == Algorithm::ring) return ring_through(topology, *arrangement);
   return value_or_throw(trees_of(topology, plan));
 }
 

@@ -78,6 +78,10 @@ bool may_spin(const Topology& topology) {
 
 // What a communicator of these ranks would call its transport.
 std::string transport_between(const Topology& topology, const std::string& wish) {
+  if ((wish == "shm" || wish == "inproc") && topology.hosts.size() > 1) {
+    throw UsageError(concat("transport ", wish, " connects ranks of one host, and these are on ",
+                            topology.hosts.size(), "; choose auto or tcp"));
+  }
   if (wish == "tcp" || wish == "inproc") return wish;
   if (topology.hosts.size() <= 1) return "shm";
   return topology.ranks.size() > topology.hosts.size() ? "shm+tcp" : "tcp";

@@ -131,6 +131,17 @@ void print_links(const Request& request, const Row& last) {
   }
 }
 
+std::set<std::string> reasons_of(const std::vector<Row>& rows) {
+  std::set<std::string> reasons;
+  for (const Row& row : rows) {
+    for (const Outcome& outcome : row) {
+      if (!outcome.alone) reasons.insert(outcome.alone.error().text());
+      if (!outcome.sharing) reasons.insert(outcome.sharing.error().text());
+    }
+  }
+  return reasons;
+}
+
 void print_table(const Request& request, const std::vector<Row>& rows) {
   constexpr int width = 13;
   std::cout << request.about() << ", " << request.place() << "\n\n" << std::setw(9) << "";
@@ -142,7 +153,6 @@ void print_table(const Request& request, const std::vector<Row>& rows) {
     std::cout << std::setw(width) << "alone" << std::setw(width) << "sharing  ";
   }
   std::cout << "\n";
-  std::set<std::string> reasons;
   for (std::size_t i = 0; i < rows.size(); ++i) {
     std::cout << std::setw(9) << bytes_text(request.sizes[i]);
     const Outcome* best = fastest(rows[i]);
@@ -154,14 +164,12 @@ void print_table(const Request& request, const std::vector<Row>& rows) {
                (&outcome == best ? " *" : "  ");
       }
       print_cell(text, width);
-      if (!outcome.alone) reasons.insert(outcome.alone.error().text());
-      if (!outcome.sharing) reasons.insert(outcome.sharing.error().text());
     }
     std::cout << "\n";
   }
   std::cout << "\nalone: messages take turns at ports only; sharing: on all links of the network\n"
             << "* the fastest\n";
-  for (const std::string& reason : reasons) std::cout << "- " << reason << "\n";
+  for (const std::string& reason : reasons_of(rows)) std::cout << "- " << reason << "\n";
   print_links(request, rows.back());
 }
 
@@ -259,13 +267,16 @@ int simulate_on_shared_links(Arguments& arguments) {
     rows.push_back(std::move(row));
   }
   if (svg) write_file(*svg, chart_of(request, rows));
+  const bool any =
+      std::any_of(rows.begin(), rows.end(), [](const Row& row) { return fastest(row) != nullptr; });
   if (json) {
     print_json(request, rows);
+  } else if (!any) {
+    for (const std::string& reason : reasons_of(rows))
+      std::cerr << "rondo simulate: " << reason << "\n";
   } else if (svg.value_or("") != "-") {
     print_table(request, rows);
   }
-  const bool any =
-      std::any_of(rows.begin(), rows.end(), [](const Row& row) { return fastest(row) != nullptr; });
   return any ? success : failure;
 }
 

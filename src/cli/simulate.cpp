@@ -146,6 +146,16 @@ int column_of(Algorithm algorithm) {
   return std::max(14, static_cast<int>(name(algorithm).size()) + 2);
 }
 
+std::set<std::string> reasons_of(const std::vector<Row>& rows) {
+  std::set<std::string> reasons;
+  for (const Row& row : rows) {
+    for (const Result<Simulation>& result : row) {
+      if (!result) reasons.insert(result.error().text());
+    }
+  }
+  return reasons;
+}
+
 void print_table(const Request& request, const std::vector<Row>& rows) {
   std::cout << request.about() << ", " << request.place() << "\n\n"
             << std::setw(9) << (request.against_ranks() ? "ranks" : "size");
@@ -153,7 +163,6 @@ void print_table(const Request& request, const std::vector<Row>& rows) {
     std::cout << std::setw(column_of(algorithm)) << name(algorithm);
   }
   std::cout << "\n";
-  std::set<std::string> reasons;
   for (std::size_t i = 0; i < rows.size(); ++i) {
     std::cout << std::setw(9)
               << (request.against_ranks() ? concat(request.ranks_of(i))
@@ -166,12 +175,11 @@ void print_table(const Request& request, const std::vector<Row>& rows) {
       // Columns are counted in characters, of which µ is one of two bytes.
       const int wide = text.find("µ") == std::string::npos ? 0 : 1;
       std::cout << std::setw(column_of(request.algorithms[a]) + wide) << text;
-      if (!result) reasons.insert(result.error().text());
     }
     std::cout << "\n";
   }
   std::cout << "\n* the fastest\n";
-  for (const std::string& reason : reasons) std::cout << "- " << reason << "\n";
+  for (const std::string& reason : reasons_of(rows)) std::cout << "- " << reason << "\n";
 }
 
 void print_json(const Request& request, const std::vector<Row>& rows) {
@@ -268,13 +276,16 @@ int simulate_verb(std::span<char* const> args) {
     rows.push_back(simulate_row(request, row));
   }
   if (svg) write_file(*svg, chart_of(request, rows));
+  const bool any =
+      std::any_of(rows.begin(), rows.end(), [](const Row& row) { return fastest(row) != nullptr; });
   if (json) {
     print_json(request, rows);
+  } else if (!any) {
+    for (const std::string& reason : reasons_of(rows))
+      std::cerr << "rondo simulate: " << reason << "\n";
   } else if (svg.value_or("") != "-" && trace.value_or("") != "-") {
     print_table(request, rows);
   }
-  const bool any =
-      std::any_of(rows.begin(), rows.end(), [](const Row& row) { return fastest(row) != nullptr; });
   return any ? success : failure;
 }
 

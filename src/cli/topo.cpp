@@ -19,7 +19,7 @@ constexpr const char* help =
     "       rondo topo --xml FILE [--json | --text]\n"
     "       rondo topo --synthetic \"WORDS\" [--json | --text]\n"
     "       rondo topo FILE [--json | --text]\n"
-    "       rondo topo --costs [--transport NAME]\n"
+    "       rondo topo --costs [--transport NAME] [--json]\n"
     "\n"
     "Shows what is inside the hosts of a world, where its ranks live, and what lies between them:\n"
     "the present host and process, the machine of an hwloc XML file, a made-up world, or a text\n"
@@ -43,25 +43,25 @@ constexpr const char* help =
     "  --transport NAME   of these links: shm or tcp, as between processes, or inproc, as between\n"
     "                     threads\n";
 
-int print_costs_of_world() {
-  Communicator world = Communicator::from_env();
-  const CostTable& costs = world.costs();
-  if (world.rank() == 0) std::cout << to_text(costs);
+int print_costs(const CostTable& costs, bool json) {
+  std::cout << (json ? to_json(costs) : to_text(costs));
   return success;
 }
 
 int print_costs(Arguments& arguments) {
+  const bool json = arguments.flag("--json");
   if (is_launched()) {
     arguments.finish();
-    return print_costs_of_world();
+    Communicator world = Communicator::from_env();
+    const CostTable& costs = world.costs();
+    return world.rank() == 0 ? print_costs(costs, json) : success;
   }
   const std::string transport = arguments.value("--transport").value_or("shm");
   arguments.finish();
   if (transport != "shm" && transport != "tcp" && transport != "inproc") {
     throw UsageError(concat("there is no transport '", transport, "'; known: shm, tcp, inproc"));
   }
-  std::cout << to_text(measure_here(transport));
-  return success;
+  return print_costs(measure_here(transport), json);
 }
 
 // The one that the command line names, else that of the world, else this host and process, or as

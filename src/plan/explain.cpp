@@ -66,9 +66,21 @@ std::vector<Prediction> best_of_plans(const std::vector<Prediction>& all, const 
   return best;
 }
 
+double ratio(std::int64_t one, std::int64_t other) {
+  return static_cast<double>(one) / static_cast<double>(std::max<std::int64_t>(other, 1));
+}
+
 std::string longer_than(std::int64_t one, std::int64_t other) {
-  return percent_text(static_cast<double>(one) /
-                      static_cast<double>(std::max<std::int64_t>(other, 1)));
+  return percent_text(ratio(one, other));
+}
+
+// "30 % longer", "2.5 times as long".
+std::string how_long(std::int64_t one, std::int64_t other) {
+  const double times = ratio(one, other);
+  if (times < 2) return percent_text(times) + " longer";
+  std::ostringstream out;
+  out << std::fixed << std::setprecision(times < 10 ? 1 : 0) << times << " times as long";
+  return out.str();
 }
 
 // Why the planner, which was free to choose, did so.
@@ -167,8 +179,7 @@ std::string reason(const Answer& answer, std::uint64_t bytes) {
   std::string text = concat("of ", all.size(), " candidates ", merit(choice));
   if (choice.cause != Cause::fastest) return text;
   if (plans[1].picoseconds <= best.picoseconds) return text + ", with others, and the simplest";
-  return text + concat(", the next takes ", longer_than(plans[1].picoseconds, best.picoseconds),
-                       " longer");
+  return text + concat(", the next takes ", how_long(plans[1].picoseconds, best.picoseconds));
 }
 
 // Plans in words, and how wide their column is.

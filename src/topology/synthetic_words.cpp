@@ -193,7 +193,7 @@ class SpecParser {
       if (per == pers.end()) {
         expected("host, package, numa, core, pu or gpu");
       } else {
-        spec_.rank_per = per->per;
+        set_ranks(per->per);
       }
     } else {
       parse_counted();
@@ -225,11 +225,18 @@ class SpecParser {
         host.link_mbytes_per_s = 300'000;
       }
     } else if (take_noun("rank")) {
-      spec_.rank_per = RankPer::count;
+      set_ranks(RankPer::count);
       spec_.ranks = count;
     } else {
       expected("nics, gpus or ranks");
     }
+  }
+
+  void set_ranks(RankPer per) {
+    if (spec_.rank_per != RankPer::automatic) {
+      fail("the ranks of a host are given twice; give 'N ranks' or 'one rank per …' once");
+    }
+    spec_.rank_per = per;
   }
 
   void parse_network(NetworkKind kind, std::string_view narrow) {
@@ -296,6 +303,10 @@ class SpecParser {
     }
     if (host.gpus > most_devices || host.nics > most_devices) {
       fail(concat("a host has at most ", most_devices, " GPUs and ", most_devices, " NICs"));
+    }
+    const std::int64_t group = std::int64_t{spec_.groups_of_group} * spec_.hosts_of_group;
+    if (spec_.network == NetworkKind::dragonfly && group > spec_.hosts) {
+      fail(concat("a group of the dragonfly has ", group, " hosts, but there are ", spec_.hosts));
     }
     if (spec_.rank_per == RankPer::gpu && host.gpus == 0) fail("there are no GPUs to give ranks");
     const std::int64_t ranks = spec_.hosts * ranks_of_host(cores);

@@ -59,6 +59,17 @@ TEST(CostText, IsWhatAPersonWouldWrite) {
             "port host-1 wire unlimited\n");
 }
 
+TEST(CostJson, HasSecondsAndSecondsAByte) {
+  EXPECT_EQ(to_json(table_of("rondo costs 1\n"
+                             "rank start 2us reduce 10GB/s\n"
+                             "l3 latency 240ns overhead 90ns wire 5GB/s window 512KiB\n"
+                             "port host-1 wire 2GB/s\n")),
+            "{\"start_s\":2e-06,\"reduce_byte_s\":1e-10,\"copy_byte_s\":0,\"switch_s\":0,"
+            "\"links\":[{\"path\":\"L3\",\"latency_s\":2.4e-07,\"overhead_s\":9e-08,"
+            "\"byte_s\":2e-10,\"overhead_byte_s\":0,\"window_bytes\":524288}],"
+            "\"ports\":[{\"host\":\"host-1\",\"byte_s\":5e-10}]}\n");
+}
+
 TEST(CostText, AnyTableComesBackBitByBit) {
   std::mt19937_64 random(7);
   std::uniform_real_distribution<double> exponent(-15, 1);

@@ -196,6 +196,8 @@ TEST(Simulate, SaysWhatMakesNoSense) {
           "is not the same every 1 ranks");
   refused(simulate(plan_of(Algorithm::ring, 65'535), hosts(65'535, 8, loggp, loggp), {}),
           "up to 16777216 are simulated where ranks are not alike");
+  refused(simulate(plan_of(Algorithm::ring, 65'536), hosts(65'536, 256, loggp, loggp), {}),
+          "and the 256 ranks after which the machine repeats itself have 67107840; up to 16777216");
 
   Schedule endless = make_schedule(plan).value();
   endless.programs[2].steps.pop_back();

@@ -153,7 +153,8 @@ TEST(Command, TopoExplainsWhatIsWrong) {
   expect("topo --costs --transport inproc", 0, " window ");
   expect("topo --costs --transport pigeon", 2,
          "there is no transport 'pigeon'; known: shm, tcp, inproc");
-  expect("topo --costs --json", 2, "unknown option '--json'");
+  expect("topo --costs --json", 0, "{\"start_s\":");
+  expect("topo --costs --text", 2, "unknown option '--text'");
   expect("topo --json --text", 2, "give one of --json and --text");
   expect("topo --xml a --synthetic b", 2, "give one of FILE, --xml and --synthetic");
   expect("topo --fast", 2, "unknown option '--fast'");
@@ -263,6 +264,8 @@ TEST(Command, TheRingThroughAMachineIsDrawn) {
   expect("draw bruck --topo", 2, "there is no bruck allreduce; allreduce has ring, ");
   expect("draw two_shot --topo --synthetic '4 hosts x 2 cores'", 1,
          "a two_shot allreduce is neither a ring nor trees");
+  expect("draw ring --topo --root 3 --synthetic '4 hosts x 2 cores'", 1,
+         "root 3 does not fit allreduce of 8 ranks");
   expect("draw ring --topo --fast", 2, "unknown option '--fast'");
   expect("draw ring --topo /no/such/file", 1, "cannot read /no/such/file: No such file");
   expect("draw ring --topo --synthetic '3 dogs'", 1, "expected hosts, packages");

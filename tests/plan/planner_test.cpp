@@ -468,5 +468,16 @@ TEST(Explain, SaysWhatAndWhy) {
   EXPECT_NE(json.value().find("\"because\":\"fastest\""), std::string::npos) << json.value();
 }
 
+// Of six rounds and of one.
+TEST(Explain, SaysHowManyTimesAsLongTheNextTakes) {
+  CostTable far;
+  far.links[static_cast<std::size_t>(PathClass::host)] = LinkCost{.latency_s = 1};
+  Planner planner = planner_of(one_host(64), {}, far);
+  const Result<std::string> text = explain(planner, {Collective::alltoall, 256, "alltoall"});
+  ASSERT_TRUE(text.ok());
+  EXPECT_NE(text.value().find("the next takes 6.0 times as long\n"), std::string::npos)
+      << text.value();
+}
+
 }  // namespace
 }  // namespace rondo
