@@ -9,6 +9,7 @@
 #include "api/world_topology.hpp"
 #include "base/text.hpp"
 #include "bootstrap/environment.hpp"
+#include "bootstrap/mpi_bridge.hpp"
 #include "bootstrap/out_of_band.hpp"
 #include "bootstrap/world.hpp"
 #include "transport/inproc.hpp"
@@ -22,7 +23,8 @@ constexpr std::chrono::milliseconds default_join_timeout(60'000);
 
 process::Medium medium_of(std::string_view transport) {
   if (transport == "shm") return process::Medium::shm;
-  return transport == "tcp" ? process::Medium::tcp : process::Medium::automatic;
+  if (transport == "tcp") return process::Medium::tcp;
+  return transport == "auto" ? process::Medium::automatic : process::Medium::fabric;
 }
 
 // What all ranks must have alike but for files, in words that an error can quote.
@@ -90,12 +92,24 @@ int count_local(const Launch& launch, const std::vector<process::Member>& member
   return static_cast<int>(std::count_if(members.begin(), members.end(), is_here));
 }
 
-World form(const Launch& launch, const Options& given, const Meet& meet) {
+// The medium that was asked for has to be there.
+void require_fabric(const Options& options, const std::shared_ptr<Fabric>& fabric) {
+  const std::string transport = options.transport.value_or("auto");
+  if (medium_of(transport) != process::Medium::fabric) return;
+  if (fabric != nullptr && fabric->name() == transport) return;
+  throw Error(ErrorCode::unsupported,
+              concat("transport ", transport, ": the means by which this world was joined have no ",
+                     "such network; rondo::from_mpi() and Communicator::from_env() bring it"));
+}
+
+World form(const Launch& launch, const Options& given, const std::shared_ptr<Fabric>& fabric,
+           const Meet& meet) {
   const auto start = Transport::Clock::now();
   World world;
   Result<std::string> agreed = std::string();
   try {
     world.own = prepare(given, launch.size);
+    require_fabric(world.own.options, fabric);
     agreed = agreement(world.own.settings, world.own.options.transport.value_or("auto"));
   } catch (const Error& reason) {
     agreed = reason;
@@ -109,6 +123,7 @@ World form(const Launch& launch, const Options& given, const Meet& meet) {
   const auto patience = world.own.options.join_timeout.value_or(default_join_timeout);
   process::Membership membership = value_or_throw(meet(agreed, patience));
   membership.medium = medium_of(world.own.options.transport.value_or("auto"));
+  membership.fabric = fabric;
   world.local_ranks = count_local(launch, membership.members);
   // Without a place to meet it was the caller who waited for the others.
   const bool has_waited = !launch.rendezvous.empty();
@@ -133,12 +148,16 @@ std::unique_ptr<State> settle(World world) {
 }  // namespace
 
 Communicator Communicator::from_env(const Options& options) {
+  const Options wishes = value_or_throw(read_options(process_environment, options));
+  if (wishes.transport == "mpi") {
+    return join(value_or_throw(means_of_mpi(process_environment, *wishes.join_timeout)), options);
+  }
   const Launch launch = value_or_throw(read_launch(process_environment));
-  return Communicator(settle<State>(form(
-      launch, options, [&](const Result<std::string>& agreed, std::chrono::milliseconds patience) {
-        return agreed ? form_world(launch, agreed.value(), patience)
-                      : Result<process::Membership>(agreed.error());
-      })));
+  const Meet meet = [&](const Result<std::string>& agreed, std::chrono::milliseconds patience) {
+    return agreed ? form_world(launch, agreed.value(), patience)
+                  : Result<process::Membership>(agreed.error());
+  };
+  return Communicator(settle<State>(form(launch, options, nullptr, meet)));
 }
 
 Communicator Communicator::join(const OutOfBand& outside, const Options& options) {
@@ -146,10 +165,10 @@ Communicator Communicator::join(const OutOfBand& outside, const Options& options
   launch.rank = outside.rank;
   launch.size = outside.size;
   launch.listen = text_of(process_environment, "RONDO_LISTEN").value_or("");
-  return Communicator(settle<State>(
-      form(launch, options, [&](const Result<std::string>& agreed, std::chrono::milliseconds) {
-        return form_world(launch, outside, agreed);
-      })));
+  const Meet meet = [&](const Result<std::string>& agreed, std::chrono::milliseconds) {
+    return form_world(launch, outside, agreed);
+  };
+  return Communicator(settle<State>(form(launch, options, outside.fabric, meet)));
 }
 
 }  // namespace rondo

@@ -36,6 +36,7 @@ class RoutedTransport final : public Transport {
   Error conclude(const Error& finding, std::span<const int> waiting_for) override;
   Result<std::unique_ptr<Transport>> split(std::span<const int> members,
                                            std::uint64_t context) override;
+  Result<> permits_own_threads() const override;
 
  private:
   RoutedTransport(std::shared_ptr<Endpoint> endpoint, std::vector<int> members, int rank,
@@ -48,13 +49,14 @@ class RoutedTransport final : public Transport {
   void dial(DataLink& link);
   void advance_openings();
   void advance(DataLink& link);
+  void connect(DataLink& link, Socket socket);
   void open_otherwise(DataLink& link, const Error& reason);
   void take_guest(Guest guest);
 
   // Moving bytes: transport.cpp.
   DataLink& link(int peer, std::uint8_t channel);
   DataLink& add_link(int peer, std::uint8_t channel);
-  void count_streams();
+  void count_kinds();
   bool move();
   bool move_patiently();
   bool yield_a_while(std::chrono::microseconds patience);
@@ -109,7 +111,8 @@ class RoutedTransport final : public Transport {
   std::vector<std::unique_ptr<DataLink>> links_;    // the epoll tag counts from here
   std::vector<std::vector<DataLink*>> by_channel_;  // [channel][peer], nullptr where there is none
   std::vector<DataLink*> active_;                   // used by the current operation
-  std::size_t streams_ = 0;                         // of these, not over shared memory
+  std::size_t streams_ = 0;                         // of these, those that epoll knows of
+  std::size_t polled_ = 0;                          // of these, those that have to be looked at
   unsigned polls_ = 0;
   unsigned sleeps_without_yield_ = 0;  // to come, since a yield took long
   unsigned after_long_yield_ = 8;      // so many of them the next time
