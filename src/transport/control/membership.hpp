@@ -36,8 +36,8 @@ struct Membership {
   Socket listener;  ///< where members[rank] is reached
   Socket door;      ///< the same for ranks of this host; may be missing
   Medium medium = Medium::automatic;
-  Medium far = Medium::tcp;        ///< or fabric
-  std::shared_ptr<Fabric> fabric;  ///< null: there is none
+  Medium far = Medium::tcp;                  ///< or fabric
+  std::shared_ptr<Fabric> fabric = nullptr;  ///< null: there is none
 };
 
 }  // namespace rondo::process
