@@ -227,7 +227,9 @@ Result<bool> RoutedTransport::poll(std::chrono::microseconds patience) {
     moved = patience.count() > 0 ? yield_a_while(patience) : move_patiently();
   }
   const bool is_idle = patience.count() > 0 && !moved;
-  const unsigned between_looks = streams_ > 0 ? polls_between_looks : memory_polls_between_looks;
+  const bool has_memory_only = streams_ == 0 && polled_ == 0;
+  const unsigned between_looks =
+      has_memory_only ? memory_polls_between_looks : polls_between_looks;
   if (is_idle || stuck_since_ || endpoint_ready_ || (++polls_ & (between_looks - 1)) == 0) {
     look_around(is_idle || stuck_since_);
   }
