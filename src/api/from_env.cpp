@@ -11,6 +11,7 @@
 #include "bootstrap/environment.hpp"
 #include "bootstrap/mpi_bridge.hpp"
 #include "bootstrap/out_of_band.hpp"
+#include "bootstrap/pmix.hpp"
 #include "bootstrap/world.hpp"
 #include "transport/inproc.hpp"
 #include "transport/route/make.hpp"
@@ -153,9 +154,14 @@ Communicator Communicator::from_env(const Options& options) {
     return join(value_or_throw(means_of_mpi(process_environment, *wishes.join_timeout)), options);
   }
   const Launch launch = value_or_throw(read_launch(process_environment));
-  const Meet meet = [&](const Result<std::string>& agreed, std::chrono::milliseconds patience) {
-    return agreed ? form_world(launch, agreed.value(), patience)
-                  : Result<process::Membership>(agreed.error());
+  const Meet meet = [&](const Result<std::string>& agreed,
+                        std::chrono::milliseconds patience) -> Result<process::Membership> {
+    if (launch.rendezvous == pmix_rendezvous) {
+      const Result<OutOfBand> means = means_of_pmix(launch, patience);
+      return means ? form_world(launch, means.value(), agreed) : means.error();
+    }
+    if (!agreed) return agreed.error();
+    return form_world(launch, agreed.value(), patience);
   };
   return Communicator(settle<State>(form(launch, options, nullptr, meet)));
 }
