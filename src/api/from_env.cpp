@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <functional>
 
+#include "api/choose_far.hpp"
 #include "api/named_files.hpp"
 #include "api/state.hpp"
 #include "api/value_or_throw.hpp"
@@ -81,6 +82,7 @@ using Meet = std::function<Result<process::Membership>(const Result<std::string>
 struct World {
   Preparation own;
   std::unique_ptr<Transport> transport = nullptr;
+  std::uint64_t context = world_context;
   int local_ranks = 1;
 };
 
@@ -94,23 +96,23 @@ int count_local(const Launch& launch, const std::vector<process::Member>& member
 }
 
 // The medium that was asked for has to be there.
-void require_fabric(const Options& options, const std::shared_ptr<Fabric>& fabric) {
+void require_fabric(const Options& options, const OutOfBand* outside) {
   const std::string transport = options.transport.value_or("auto");
   if (medium_of(transport) != process::Medium::fabric) return;
-  if (fabric != nullptr && fabric->name() == transport) return;
+  if (outside != nullptr && outside->fabric && outside->fabric->name() == transport) return;
   throw Error(ErrorCode::unsupported,
               concat("transport ", transport, ": the means by which this world was joined have no ",
                      "such network; rondo::from_mpi() and Communicator::from_env() bring it"));
 }
 
-World form(const Launch& launch, const Options& given, const std::shared_ptr<Fabric>& fabric,
-           const Meet& meet) {
+// `outside`: the caller's means, if it was they who brought the ranks together.
+World form(const Launch& launch, const Options& given, const OutOfBand* outside, const Meet& meet) {
   const auto start = Transport::Clock::now();
   World world;
   Result<std::string> agreed = std::string();
   try {
     world.own = prepare(given, launch.size);
-    require_fabric(world.own.options, fabric);
+    require_fabric(world.own.options, outside);
     agreed = agreement(world.own.settings, world.own.options.transport.value_or("auto"));
   } catch (const Error& reason) {
     agreed = reason;
@@ -124,12 +126,19 @@ World form(const Launch& launch, const Options& given, const std::shared_ptr<Fab
   const auto patience = world.own.options.join_timeout.value_or(default_join_timeout);
   process::Membership membership = value_or_throw(meet(agreed, patience));
   membership.medium = medium_of(world.own.options.transport.value_or("auto"));
-  membership.fabric = fabric;
+  if (outside != nullptr) membership.fabric = outside->fabric;
+  const bool may_choose = membership.medium == process::Medium::automatic && membership.fabric;
+  const auto pair = may_choose ? far_pair(membership.members) : std::nullopt;
   world.local_ranks = count_local(launch, membership.members);
   // Without a place to meet it was the caller who waited for the others.
   const bool has_waited = !launch.rendezvous.empty();
   const auto deadline = (has_waited ? start : Transport::Clock::now()) + patience;
   world.transport = value_or_throw(process::make_transport(std::move(membership), deadline));
+  if (!pair) return world;
+  auto better = choose_far(*world.transport, *outside, *pair, has_core_per_rank(world.local_ranks));
+  if (!better) return world;
+  world.transport = std::move(better);
+  world.context = remade_world_context;
   return world;
 }
 
@@ -138,7 +147,7 @@ World form(const Launch& launch, const Options& given, const std::shared_ptr<Fab
 template <class State>
 std::unique_ptr<State> settle(World world) {
   auto state = std::make_unique<State>(std::move(world.transport), world.own.settings,
-                                       has_core_per_rank(world.local_ranks), world_context);
+                                       has_core_per_rank(world.local_ranks), world.context);
   value_or_throw(agree_on_files(state->exchange(), world.own.troubles, state->settings));
   const auto& described = state->settings.topology;
   state->topology = described ? described : world_topology(state->exchange());
@@ -174,7 +183,7 @@ Communicator Communicator::join(const OutOfBand& outside, const Options& options
   const Meet meet = [&](const Result<std::string>& agreed, std::chrono::milliseconds) {
     return form_world(launch, outside, agreed);
   };
-  return Communicator(settle<State>(form(launch, options, outside.fabric, meet)));
+  return Communicator(settle<State>(form(launch, options, &outside, meet)));
 }
 
 }  // namespace rondo

@@ -20,8 +20,6 @@ constexpr auto farewell_time = std::chrono::milliseconds(1000);
 constexpr auto farewell_pause = std::chrono::milliseconds(1);
 constexpr auto retry_time = std::chrono::milliseconds(5);
 
-constexpr std::string_view shm_and = "shm+";
-
 Hello hello_of(const Membership& membership) {
   Hello hello;
   hello.token = membership.token;
@@ -59,8 +57,7 @@ Endpoint::Endpoint(Membership membership, Socket epoll)
       standing_(membership_.members.size(), Standing::present),
       seen_(membership_.members.size()),
       pigeonholes_(static_cast<int>(membership_.members.size())) {
-  const Fabric* const carrier = fabric();
-  name_of_far_ = concat(shm_and, carrier != nullptr ? carrier->name() : "tcp");
+  if (fabric() != nullptr) shm_and_fabric_ = concat("shm+", fabric()->name());
 }
 
 Result<std::shared_ptr<Endpoint>> Endpoint::form(Membership membership,
@@ -105,19 +102,6 @@ bool Endpoint::may_share_memory(int rank) const {
   const Member& other = member(rank);
   const bool is_wanted = medium() == Medium::automatic || medium() == Medium::shm;
   return is_wanted && own.locality != 0 && own.locality == other.locality && other.door != 0;
-}
-
-std::string_view Endpoint::name_of_far(bool beside_shm) const {
-  return std::string_view(name_of_far_).substr(beside_shm ? 0 : shm_and.size());
-}
-
-Fabric* Endpoint::fabric() const {
-  const bool is_far = medium() == Medium::automatic && membership_.far == Medium::fabric;
-  return is_far || medium() == Medium::fabric ? membership_.fabric.get() : nullptr;
-}
-
-Fabric* Endpoint::fabric_to(int rank) const {
-  return may_share_memory(rank) ? nullptr : fabric();
 }
 
 bool Endpoint::is_owned() const {

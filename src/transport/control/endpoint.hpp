@@ -67,15 +67,13 @@ class Endpoint {
   /// Of its Unix socket. Ask only where it may_share_memory().
   Address door(int rank) const { return {"", 0, member(rank).door}; }
   Medium medium() const { return membership_.medium; }
-  /// What carries data to ranks that share no memory; with or without "shm+" before it.
-  std::string_view name_of_far(bool beside_shm) const;
   /// Whether both ranks want shared memory and are where it may reach; a first try tells whether it
   /// does.
   bool may_share_memory(int rank) const;
-  /// What carries the data to that rank, if it is a fabric; else null.
-  Fabric* fabric_to(int rank) const;
-  /// Of any rank, if data goes over one; else null.
-  Fabric* fabric() const;
+  /// Null where there is none.
+  Fabric* fabric() const { return membership_.fabric.get(); }
+  /// "shm+" and the fabric's name.
+  std::string_view shm_and_fabric() const { return shm_and_fabric_; }
   MemoryBudget& memory() { return memory_; }
   bool is_linked(int rank) const;
 
@@ -105,7 +103,7 @@ class Endpoint {
 
   mutable std::mutex mutex_;
   Membership membership_;
-  std::string name_of_far_;  // with "shm+"
+  std::string shm_and_fabric_;
   Socket epoll_;
   Doorman doorman_;
   pid_t owner_;

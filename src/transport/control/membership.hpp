@@ -13,8 +13,8 @@
 
 namespace rondo::process {
 
-/// What carries data between ranks. automatic: shared memory wherever it reaches, else what
-/// Membership::far says. fabric: that of the membership, everywhere.
+/// What carries data between ranks. automatic: shared memory wherever it reaches, else TCP, or the
+/// fabric where remake() says so. fabric: that of the membership, everywhere.
 enum class Medium : std::uint8_t { automatic, shm, tcp, fabric };
 
 /// How to reach one rank, and how to name it in messages.
@@ -36,7 +36,6 @@ struct Membership {
   Socket listener;  ///< where members[rank] is reached
   Socket door;      ///< the same for ranks of this host; may be missing
   Medium medium = Medium::automatic;
-  Medium far = Medium::tcp;                  ///< or fabric
   std::shared_ptr<Fabric> fabric = nullptr;  ///< null: there is none
 };
 

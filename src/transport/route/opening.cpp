@@ -12,10 +12,11 @@
 namespace rondo::process {
 
 // Alike on all ranks, wherever each of them lives: plans depend on it.
-std::string_view RoutedTransport::name_for(const Endpoint& endpoint, std::span<const int> members) {
+std::string_view RoutedTransport::name_for(const Endpoint& endpoint, std::span<const int> members,
+                                           const Fabric* fabric) {
   if (endpoint.medium() == Medium::shm) return "shm";
   if (endpoint.medium() == Medium::tcp) return "tcp";
-  if (endpoint.medium() == Medium::fabric) return endpoint.fabric()->name();
+  if (endpoint.medium() == Medium::fabric) return fabric->name();
   std::vector<std::uint64_t> places;
   for (const int member : members) {
     const Member& one = endpoint.member(member);
@@ -25,7 +26,8 @@ std::string_view RoutedTransport::name_for(const Endpoint& endpoint, std::span<c
   const bool none_share = std::adjacent_find(places.begin(), places.end()) == places.end();
   const bool all_share = places.size() == members.size() && places.front() == places.back();
   if (all_share) return "shm";
-  return endpoint.name_of_far(!none_share);
+  if (fabric != nullptr) return none_share ? fabric->name() : endpoint.shm_and_fabric();
+  return none_share ? "tcp" : "shm+tcp";
 }
 
 Result<> RoutedTransport::require_reach(int peer) const {
@@ -94,9 +96,8 @@ void RoutedTransport::advance(DataLink& link) {
 // A connection carries the messages itself, or goes with a fabric's.
 void RoutedTransport::connect(DataLink& link, Socket socket) {
   const int peer = members_[link.peer()];
-  Fabric* const fabric = endpoint_->fabric_to(peer);
-  if (fabric != nullptr) {
-    link.carry(std::make_unique<FabricLink>(std::move(socket), *fabric, peer, link.channel()));
+  if (fabric_ != nullptr && !endpoint_->may_share_memory(peer)) {
+    link.carry(std::make_unique<FabricLink>(std::move(socket), *fabric_, peer, link.channel()));
   } else {
     link.carry(std::make_unique<Stream>(std::move(socket), link.channel(), lending_));
   }

@@ -61,12 +61,21 @@ Result<std::unique_ptr<Transport>> make_transport(Membership membership,
   if (!endpoint) return endpoint.error();
   std::vector<int> everybody;
   for (int rank = 0; rank < endpoint.value()->size(); ++rank) everybody.push_back(rank);
-  return RoutedTransport::make(endpoint.value(), std::move(everybody), world_context);
+  const bool is_everywhere = endpoint.value()->medium() == Medium::fabric;
+  Fabric* const fabric = is_everywhere ? endpoint.value()->fabric() : nullptr;
+  return RoutedTransport::make(endpoint.value(), std::move(everybody), world_context, fabric);
+}
+
+Result<std::unique_ptr<Transport>> remake(const Transport& world, std::vector<int> members,
+                                          std::uint64_t context, bool with_fabric) {
+  const auto& routed = dynamic_cast<const RoutedTransport&>(world);
+  return routed.remake(std::move(members), context,
+                       with_fabric ? routed.fabric_of_world() : nullptr);
 }
 
 Result<std::unique_ptr<Transport>> RoutedTransport::make(std::shared_ptr<Endpoint> endpoint,
                                                          std::vector<int> members,
-                                                         std::uint64_t context) {
+                                                         std::uint64_t context, Fabric* fabric) {
   const auto place = std::find(members.begin(), members.end(), endpoint->rank());
   if (place == members.end()) {
     return Error(ErrorCode::invalid_argument,
@@ -86,17 +95,20 @@ Result<std::unique_ptr<Transport>> RoutedTransport::make(std::shared_ptr<Endpoin
     return system_error("cannot watch connections", errno);
   }
   const int rank = static_cast<int>(place - members.begin());
-  return std::unique_ptr<Transport>(new RoutedTransport(
-      std::move(endpoint), std::move(members), rank, context, std::move(epoll), std::move(wakeup)));
+  return std::unique_ptr<Transport>(new RoutedTransport(std::move(endpoint), std::move(members),
+                                                        rank, context, fabric, std::move(epoll),
+                                                        std::move(wakeup)));
 }
 
 RoutedTransport::RoutedTransport(std::shared_ptr<Endpoint> endpoint, std::vector<int> members,
-                                 int rank, std::uint64_t context, Socket epoll, Socket wakeup)
-    : Transport(name_for(*endpoint, members), rank, static_cast<int>(members.size())),
+                                 int rank, std::uint64_t context, Fabric* fabric, Socket epoll,
+                                 Socket wakeup)
+    : Transport(name_for(*endpoint, members, fabric), rank, static_cast<int>(members.size())),
       endpoint_(std::move(endpoint)),
       members_(std::move(members)),
       index_(static_cast<std::size_t>(endpoint_->size()), -1),
       context_(context),
+      fabric_(fabric),
       epoll_(std::move(epoll)),
       wakeup_(std::move(wakeup)),
       pigeonhole_(endpoint_->attach(context, wakeup_.fd())),
@@ -124,7 +136,13 @@ Result<std::unique_ptr<Transport>> RoutedTransport::split(std::span<const int> m
     }
     world.push_back(members_[member]);
   }
-  Result<std::unique_ptr<Transport>> part = make(endpoint_, world, context);
+  return remake(std::move(world), context, fabric_);
+}
+
+Result<std::unique_ptr<Transport>> RoutedTransport::remake(std::vector<int> world,
+                                                           std::uint64_t context,
+                                                           Fabric* fabric) const {
+  Result<std::unique_ptr<Transport>> part = make(endpoint_, world, context, fabric);
   if (part) endpoint_->link_among(world);
   return part;
 }
@@ -132,8 +150,8 @@ Result<std::unique_ptr<Transport>> RoutedTransport::split(std::span<const int> m
 Result<> RoutedTransport::begin(std::uint64_t sequence, const Call& call,
                                 std::span<const Link> links) {
   if (error_) return *error_;
-  if (const Fabric* const fabric = endpoint_->fabric()) {
-    if (Result<> permitted = fabric->permits_caller(); !permitted) return permitted;
+  if (fabric_ != nullptr) {
+    if (Result<> permitted = fabric_->permits_caller(); !permitted) return permitted;
   }
   RONDO_INVARIANT(sequence, >, sequence_);
   const bool is_alike = sequence_ > 0 && call == call_;
@@ -173,8 +191,7 @@ Result<> RoutedTransport::begin(std::uint64_t sequence, const Call& call,
 }
 
 Result<> RoutedTransport::permits_own_threads() const {
-  const Fabric* const fabric = endpoint_->fabric();
-  return fabric == nullptr ? Result<>() : fabric->permits_every_thread();
+  return fabric_ == nullptr ? Result<>() : fabric_->permits_every_thread();
 }
 
 DataLink& RoutedTransport::link(int peer, std::uint8_t channel) {
@@ -228,8 +245,7 @@ Result<bool> RoutedTransport::poll(std::chrono::microseconds patience) {
   }
   const bool is_idle = patience.count() > 0 && !moved;
   const bool has_memory_only = streams_ == 0 && polled_ == 0;
-  const unsigned between_looks =
-      has_memory_only ? memory_polls_between_looks : polls_between_looks;
+  const unsigned between_looks = has_memory_only ? memory_polls_between_looks : polls_between_looks;
   if (is_idle || stuck_since_ || endpoint_ready_ || (++polls_ & (between_looks - 1)) == 0) {
     look_around(is_idle || stuck_since_);
   }

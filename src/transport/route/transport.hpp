@@ -22,9 +22,11 @@ namespace rondo::process {
 
 class RoutedTransport final : public Transport {
  public:
-  /// `members` are ranks of the world, in the order of their ranks here.
+  /// `members` are ranks of the world, in the order of their ranks here. `fabric` carries data
+  /// where no memory is shared; null: TCP does.
   static Result<std::unique_ptr<Transport>> make(std::shared_ptr<Endpoint> endpoint,
-                                                 std::vector<int> members, std::uint64_t context);
+                                                 std::vector<int> members, std::uint64_t context,
+                                                 Fabric* fabric);
   ~RoutedTransport() override;
 
   Result<> begin(std::uint64_t sequence, const Call& call, std::span<const Link> links) override;
@@ -38,12 +40,18 @@ class RoutedTransport final : public Transport {
                                            std::uint64_t context) override;
   Result<> permits_own_threads() const override;
 
+  /// split() among ranks of the world, with another fabric, or none.
+  Result<std::unique_ptr<Transport>> remake(std::vector<int> world, std::uint64_t context,
+                                            Fabric* fabric) const;
+  Fabric* fabric_of_world() const { return endpoint_->fabric(); }
+
  private:
   RoutedTransport(std::shared_ptr<Endpoint> endpoint, std::vector<int> members, int rank,
-                  std::uint64_t context, Socket epoll, Socket wakeup);
+                  std::uint64_t context, Fabric* fabric, Socket epoll, Socket wakeup);
 
   // Which medium carries a link: opening.cpp.
-  static std::string_view name_for(const Endpoint& endpoint, std::span<const int> members);
+  static std::string_view name_for(const Endpoint& endpoint, std::span<const int> members,
+                                   const Fabric* fabric);
   Result<> require_reach(int peer) const;
   void open(DataLink& link);
   void dial(DataLink& link);
@@ -102,6 +110,7 @@ class RoutedTransport final : public Transport {
   std::vector<int> members_;  // ranks of the world
   std::vector<int> index_;    // by rank of the world: rank here, or -1
   std::uint64_t context_;
+  Fabric* fabric_;  // the endpoint's, or null
   Socket epoll_;
   Socket wakeup_;  // an eventfd
   std::shared_ptr<Pigeonhole> pigeonhole_;
