@@ -57,6 +57,9 @@ class SizedProgram {
   std::size_t window_tiles() const { return window_tiles_; }  ///< see schedule/window.hpp
   /// Results are stored past the cache, where nobody needs them soon.
   bool is_streamed() const { return is_streamed_; }
+  /// How many sends a publication has; 1 for a send in none.
+  std::uint32_t readers_of(std::uint32_t publication) const { return readers_[publication]; }
+  std::size_t publications() const { return readers_.size(); }  ///< with none, number 0
   /// A run of segments travels as one message.
   bool is_whole() const { return is_whole_; }
 
@@ -71,6 +74,7 @@ class SizedProgram {
   std::size_t tile_elements_ = 0;
   std::size_t tiles_ = 1;
   std::size_t window_tiles_ = 1;
+  std::vector<std::uint32_t> readers_ = {1};  // by publication
   bool is_streamed_ = false;
   bool is_whole_ = true;
 };
