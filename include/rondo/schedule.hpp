@@ -14,6 +14,7 @@
 //             on (peer, me, channel). There are no tags and no wildcards.
 //   round     the length of the longest chain of messages up to a step
 //   tile      a run of elements inside every segment; the executor repeats a program per tile
+//   publication  sends of one rank that carry the same bytes to different peers
 //
 // Meaning of a program:
 //   1. A lane carries out its steps in order.
@@ -25,7 +26,11 @@
 //   5. All sends of a rank to one (peer, channel) stand in one lane, and so do all its recvs from
 //      there. Waits could not keep their order: a run in tiles lets tile t wait for tile t only.
 //   6. No step writes `in`.
-//   7. Nothing else is ordered.
+//   7. The sends of a publication have one slice and one channel, and nothing writes that slice
+//      from the start of the first one to the completion of the last one: whoever carries them out
+//      may write the bytes once, for all peers to read. They stay sends like others. None of them
+//      waits for the recv of another, so that no peer waits for a slower one.
+//   8. Nothing else is ordered.
 
 #include <array>
 #include <compare>
@@ -156,7 +161,7 @@ struct Wait {
 static_assert(sizeof(Wait) == 4);
 
 /// One step, 32 bytes of plain data.
-///   send     source → peer
+///   send     source → peer; alone, or in a publication
 ///   recv     peer → destination; with accumulates(): destination = incoming ⊕ source, where
 ///            source may be the destination
 ///   copy     source → destination
@@ -183,7 +188,7 @@ struct Step {
   Buffer destination_buffer : 4 = Buffer::in;
   std::int32_t peer = -1;
   std::uint32_t source_segment = 0;
-  std::uint32_t destination_segment = 0;
+  std::uint32_t destination_segment = 0;  ///< of a send: the number of its publication, 0 for none
   std::uint32_t count = 1;
   std::uint32_t about = 0;
   std::array<Wait, 2> waits = {};
@@ -191,6 +196,9 @@ struct Step {
   bool is_message() const { return op == StepOp::send || op == StepOp::recv; }
   bool accumulates() const { return (flags & accumulate_flag) != 0; }
   bool completes() const { return (flags & complete_flag) != 0; }
+  /// Sends of a rank with the same number, not 0, form a publication.
+  std::uint32_t publication() const { return op == StepOp::send ? destination_segment : 0; }
+  void set_publication(std::uint32_t number) { destination_segment = number; }
   bool has_source() const { return op != StepOp::recv || accumulates(); }
   bool has_destination() const { return op != StepOp::send; }
   Slice source() const { return {source_buffer, source_segment, count}; }

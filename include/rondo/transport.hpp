@@ -80,8 +80,14 @@ struct Transfer {
   /// until then. Room lies in lines of 64 bytes as `data` did, where the same bytes go, too. Or it
   /// leaves the state `idle`, and has done nothing: there is no such room now.
   bool borrow = false;
-  /// recv: nobody looks at the bytes soon, they are best stored past the cache. send, borrow: set by
-  /// the transport: the room is best written past the cache.
+  /// send: where not 0, `readers` sends of the operation have this number, each to another peer,
+  /// and carry the same bytes: `data` and `size` are the same, and the bytes stay as they are from
+  /// the first post() until all of the sends are done. A memory transport may write them once for
+  /// all to read; others take no notice. None of the sends waits for the recv of another.
+  std::uint64_t publication = 0;
+  std::uint32_t readers = 1;
+  /// recv: nobody looks at the bytes soon, they are best stored past the cache. send, borrow: set
+  /// by the transport: the room is best written past the cache.
   bool past_cache = false;
   std::atomic<State> state = State::idle;
 };

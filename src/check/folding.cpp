@@ -22,7 +22,7 @@ int distance(const Program& program, const Step& step) {
 
 bool is_shifted(const Program& a, const Step& x, const Program& b, const Step& y) {
   if (x.op != y.op || x.flags != y.flags || x.channel != y.channel || x.count != y.count ||
-      x.waits != y.waits || (x.peer < 0) != (y.peer < 0)) {
+      x.waits != y.waits || x.publication() != y.publication() || (x.peer < 0) != (y.peer < 0)) {
     return false;
   }
   return x.peer < 0 || distance(a, x) == distance(b, y);

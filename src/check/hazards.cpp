@@ -28,11 +28,15 @@ void HazardCheck::reset(const Program& program) {
     for (Cell& cell : cells) {
       cell.write = cell.read = {};
       cell.other_reads.clear();
+      cell.version = 0;
     }
   };
   clear(vector_cells_, std::size_t{program.shape.blocks} * program.shape.segments);
   clear(scratch_cells_, program.shape.scratch);
   links_.clear();
+  publications_.clear();
+  readers_.clear();
+  writes_ = 0;
 }
 
 // Visits the steps in an order that lanes and waits allow; any such order finds the same.
@@ -92,6 +96,8 @@ Result<> HazardCheck::visit(std::uint32_t lane, const Step& step) {
     if (!part.has_source()) continue;
     if (Result<> result = read(part.source(), part); !result) return result;
   }
+  if (Result<> publication = check_publication(step); !publication) return publication;
+  if (step.has_destination()) ++writes_;
   for (const Step& part : parts) {
     if (!part.has_destination()) continue;
     if (Result<> result = write(part.destination(), part); !result) return result;
@@ -135,6 +141,45 @@ Result<> HazardCheck::check_link(const Step& step) {
   return {};
 }
 
+// Reads and writes are ordered, as read() and write() prove. So where all sends of a publication
+// find the same last write of what they send, every other write comes before all or after all of
+// them.
+Result<> HazardCheck::check_publication(const Step& step) {
+  const std::uint32_t number = step.publication();
+  if (number == 0) return {};
+  const auto in_publication = [&](std::string_view what, Access other) {
+    return here(concat(what, " ", where(*program_, index_of(other)),
+                       ", with which it is in publication ", number));
+  };
+  std::uint32_t version = 0;
+  for (const Step& part : StepParts(*program_, step)) {
+    const Slice source = part.source();
+    for (std::uint32_t i = 0; i < source.count; ++i) {
+      version = std::max(version, cell(source.buffer, source.segment + i).version);
+    }
+  }
+  const auto [reader, is_new] = readers_.try_emplace(
+      std::uint64_t{number} << 32 | static_cast<std::uint32_t>(step.peer), now_);
+  if (!is_new) return in_publication("has the same peer as", reader->second);
+  if (publications_.size() <= number) publications_.resize(number + std::size_t{1});
+  Publication& publication = publications_[number];
+  if (publication.first.count == 0) {
+    publication = {now_, version};
+    return {};
+  }
+  const Step& first = program_->steps[index_of(publication.first)];
+  if (first.source() != step.source() || first.about != step.about) {
+    return in_publication("sends something else than", publication.first);
+  }
+  if (first.channel != step.channel) {
+    return in_publication("uses another channel than", publication.first);
+  }
+  if (publication.version != version) {
+    return in_publication("what it sends was written since", publication.first);
+  }
+  return {};
+}
+
 Result<> HazardCheck::read(const Slice& slice, const Step& step) {
   for (std::uint32_t i = 0; i < slice.count; ++i) {
     Cell& source = cell(slice.buffer, slice.segment + i);
@@ -175,6 +220,7 @@ Result<> HazardCheck::write(const Slice& slice, const Step& step) {
       return conflict(concat("writes ", to_text(segment), " unordered with the read of"), other);
     }
     target.write = now_;
+    target.version = writes_;
     target.read = {};
     target.other_reads.clear();
     target.about = step.about + i;

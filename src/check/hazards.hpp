@@ -13,10 +13,10 @@
 namespace rondo {
 
 /// Proves by vector clocks that any two steps which touch one segment, of which one writes, are
-/// ordered; that all sends on one (peer, channel) stand in one lane, and so do all recvs; and that
-/// scratch is read as what was written to it. `in` and `out` count as the same memory: what is
-/// ordered in place is ordered out of place. Keep the object for many programs: it keeps its
-/// memory.
+/// ordered; that all sends on one (peer, channel) stand in one lane, and so do all recvs; that the
+/// sends of a publication carry the same bytes, to different peers; and that scratch is read as
+/// what was written to it. `in` and `out` count as the same memory: what is ordered in place is
+/// ordered out of place. Keep the object for many programs: it keeps its memory.
 class HazardCheck {
  public:
   /// The program has passed check_structure().
@@ -32,6 +32,11 @@ class HazardCheck {
     Access read;                      // the latest since the write …
     std::vector<Access> other_reads;  // … and those of other lanes
     std::uint32_t about = 0;
+    std::uint32_t version = 0;  // counts the writes of the program; 0: none yet
+  };
+  struct Publication {
+    Access first;               // of its sends that were visited; none: count 0
+    std::uint32_t version = 0;  // the latest write of what it sent
   };
 
   void reset(const Program& program);
@@ -44,6 +49,7 @@ class HazardCheck {
   Cell& cell(Buffer buffer, std::uint32_t segment);
   Result<> check_overlap(const Step& step) const;
   Result<> check_link(const Step& step);
+  Result<> check_publication(const Step& step);
   Result<> read(const Slice& slice, const Step& step);
   Result<> write(const Slice& slice, const Step& step);
   Error conflict(std::string_view what, const Access& other) const;
@@ -59,6 +65,9 @@ class HazardCheck {
   std::vector<Cell> vector_cells_;
   std::vector<Cell> scratch_cells_;
   std::unordered_map<std::uint64_t, Access> links_;
+  std::vector<Publication> publications_;              // by number
+  std::unordered_map<std::uint64_t, Access> readers_;  // of publications: by number and peer
+  std::uint32_t writes_ = 0;
 };
 
 }  // namespace rondo

@@ -102,6 +102,10 @@ class StepCheck {
       return refuse("unknown flags ", +step_.flags);
     }
     if (step_.accumulates() && step_.op != StepOp::recv) return refuse("only a recv accumulates");
+    if (step_.publication() > program_.steps.size()) {
+      return refuse("publication ", step_.publication(), " of a rank that has ",
+                    program_.steps.size(), " steps");
+    }
     const bool sums = step_.op == StepOp::reduce || step_.accumulates();
     if (step_.completes() && !sums) return refuse("completes a value without adding to it");
     if (step_.completes() && !(reduces_all(program_.plan.collective) && program_.plan.ranks > 1)) {

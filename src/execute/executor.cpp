@@ -137,8 +137,19 @@ void Executor::post(Lane& lane, const Step& step) {
   transfer.data = transfer.borrow ? nullptr : piece.data;
   transfer.offset = 0;
   transfer.past_cache = sized_->is_streamed(step);
+  set_publication(lane, step, transfer);
   transfer.size = piece.count * size_of(operands_.dtype);
   transport_->post(transfer);
+}
+
+// Each message of a tile is a publication of its own.
+void Executor::set_publication(const Lane& lane, const Step& step, Transfer& transfer) const {
+  const std::uint32_t number = step.publication();
+  transfer.readers = sized_->readers_of(number);
+  transfer.publication = 0;
+  if (number == 0) return;
+  const std::uint64_t message = std::uint64_t{lane.tile} * program_->vector_segments() + lane.part;
+  transfer.publication = message * sized_->publications() + number;
 }
 
 // What has come of a message is reduced where the transport has it. False where its sender took it
@@ -202,6 +213,7 @@ Executor::Lane* Executor::borrow_room(const Lane& lane, const Step& step) {
   outgoing.borrow = true;
   outgoing.data = locate_part(step, step.destination(), lane).data;
   outgoing.size = lane.transfer.size;
+  set_publication(*next, send, outgoing);
   transport_->post(outgoing);
   if (outgoing.state.load(std::memory_order_relaxed) != Transfer::State::part) return nullptr;
   next->in_flight = true;

@@ -85,6 +85,7 @@ class Executor {
   bool may_start(const Lane& lane, const Lane* without = nullptr) const;
   bool has_message(const Lane& lane, const Step& step) const;
   void post(Lane& lane, const Step& step);
+  void set_publication(const Lane& lane, const Step& step, Transfer& transfer) const;
   bool accumulate(Lane& lane, const Step& step, bool is_rest);
   Lane* successor_of(const Lane& lane, const Step& step);
   Lane* borrow_room(const Lane& lane, const Step& step);

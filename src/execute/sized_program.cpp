@@ -55,6 +55,11 @@ SizedProgram::SizedProgram(const Program& program, Amount amount)
   if (is_streamed_) is_read_again_ = find_read_again(program);
   mirror_elements_ = shape.mirror > 0 ? out().run(shape.mirror_first, shape.mirror).count : 0;
   scratch_bytes_ = (mirror_elements_ + (shape.scratch - shape.mirror) * longest_) * element;
+  for (const Step& step : program.steps) {
+    if (step.publication() == 0) continue;
+    if (readers_.size() <= step.publication()) readers_.resize(step.publication() + std::size_t{1});
+    ++readers_[step.publication()];
+  }
 }
 
 }  // namespace rondo

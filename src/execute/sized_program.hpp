@@ -61,6 +61,9 @@ class SizedProgram {
   bool is_streamed(const Step& step) const {
     return is_streamed_ && !is_read_again_[static_cast<std::size_t>(&step - program_.steps.data())];
   }
+  /// How many sends a publication has; 1 for a send in none.
+  std::uint32_t readers_of(std::uint32_t publication) const { return readers_[publication]; }
+  std::size_t publications() const { return readers_.size(); }  ///< with none, number 0
   /// A run of segments travels as one message.
   bool is_whole() const { return is_whole_; }
 
@@ -75,6 +78,7 @@ class SizedProgram {
   std::size_t tile_elements_ = 0;
   std::size_t tiles_ = 1;
   std::size_t window_tiles_ = 1;
+  std::vector<std::uint32_t> readers_ = {1};  // by publication
   bool is_streamed_ = false;
   std::vector<bool> is_read_again_;  // what a step makes, by step; where results are streamed
   bool is_whole_ = true;

@@ -1,6 +1,7 @@
 #include "schedule/builder.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/invariant.hpp"
 #include "schedule/runs.hpp"
@@ -206,6 +207,7 @@ void ProgramBuilder::append(int lane, Step step) {
   advance_clock(lane);
   lanes_[lane].push_back(step);
   record(lane, step);
+  if (step.op == StepOp::send) publish(lane);
 }
 
 void ProgramBuilder::record(int lane, const Step& step) {
@@ -223,12 +225,14 @@ void ProgramBuilder::record(int lane, const Step& step) {
       read.last_read = now;
     }
   }
+  if (step.has_destination()) ++writes_;
   for (const Step& part : parts) {
     if (!part.has_destination()) continue;
     const Slice destination = part.destination();
     for (std::uint32_t i = 0; i < destination.count; ++i) {
       Cell& target = cell(destination.buffer, destination.segment + i);
       target.last_write = now;
+      target.version = writes_;
       target.last_read = {};
       target.other_reads.clear();
       target.about = part.about + i;
@@ -237,6 +241,40 @@ void ProgramBuilder::record(int lane, const Step& step) {
                         &cell(Buffer::in, part.source_segment + i) == &target;
     }
   }
+}
+
+// The last send of a lane joins the one before it that sends the same, or its publication.
+void ProgramBuilder::publish(int lane) {
+  Step& send = lanes_[lane].back();
+  Cell& first = cell(send.source_buffer, send.source_segment);
+  const Access before =
+      std::exchange(first.last_send, {lane, static_cast<std::uint32_t>(lanes_[lane].size())});
+  const std::uint32_t written = std::exchange(first.sent_version, writes_);
+  if (before.lane < 0) return;
+  Step& other = lanes_[before.lane][before.count - 1];
+  const bool is_alike =
+      other.source() == send.source() && other.about == send.about && other.channel == send.channel;
+  if (!is_alike || !is_unwritten_since(send, written)) return;
+  const auto enter = [&](const Step& member, std::uint32_t number) {
+    const auto peer = static_cast<std::uint32_t>(member.peer);
+    return readers_.insert(std::uint64_t{number} << 32 | peer).second;
+  };
+  if (other.publication() == 0) {
+    if (other.peer == send.peer) return;
+    other.set_publication(++publications_);
+    enter(other, publications_);
+  }
+  if (enter(send, other.publication())) send.set_publication(other.publication());
+}
+
+bool ProgramBuilder::is_unwritten_since(const Step& send, std::uint32_t writes) {
+  for (const Step& part : StepParts(program_, send)) {
+    const Slice source = part.source();
+    for (std::uint32_t i = 0; i < source.count; ++i) {
+      if (cell(source.buffer, source.segment + i).version > writes) return false;
+    }
+  }
+  return true;
 }
 
 Program ProgramBuilder::finish() && {

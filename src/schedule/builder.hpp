@@ -6,11 +6,13 @@
 // what it reads, and for the last write and all reads of what it writes, unless lane order or
 // earlier waits already imply that. In-place aliases count as the same segment, so that a program
 // is right for both. It also derives what a step is about: from a slice of `in`, `out` or the
-// mirror, or from what was last written to the scratch it reads. A generator says only who talks to
-// whom about what.
+// mirror, or from what was last written to the scratch it reads. Sends of the same slice to
+// different peers, with no write to it in between, become a publication. A generator says only who
+// talks to whom about what.
 
 #include <cstdint>
 #include <span>
+#include <unordered_set>
 #include <vector>
 
 #include "rondo/schedule.hpp"
@@ -76,6 +78,9 @@ class ProgramBuilder {
     std::vector<Access> other_reads = {};  // … and those of other lanes
     std::uint32_t about = 0;               // what was last written, for scratch
     bool is_input = false;                 // `out` has got a copy of `in`, and both still have it
+    std::uint32_t version = 0;             // the number of that write
+    Access last_send = {};                 // of a slice that begins here …
+    std::uint32_t sent_version = 0;        // … after so many writes of the program
   };
 
   void append(int lane, Step step);
@@ -94,6 +99,8 @@ class ProgramBuilder {
   }
   void advance_clock(int lane);
   void record(int lane, const Step& step);
+  void publish(int lane);
+  bool is_unwritten_since(const Step& send, std::uint32_t writes);
 
   Program program_;
   std::vector<std::vector<Step>> lanes_;
@@ -103,6 +110,9 @@ class ProgramBuilder {
   std::vector<Access> unpruned_;
   std::vector<Cell> vector_cells_;  // `in` and `out`, by index in the vector
   std::vector<Cell> scratch_cells_;
+  std::uint32_t writes_ = 0;
+  std::uint32_t publications_ = 0;
+  std::unordered_set<std::uint64_t> readers_;  // of publications
 };
 
 /// A lane that comes into being with its first step: for lanes that not all ranks need.

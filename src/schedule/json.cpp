@@ -30,6 +30,7 @@ std::string json(const Step& step) {
   if (step.is_message()) {
     text += concat(",\"peer\":", step.peer, ",\"channel\":", int{step.channel});
   }
+  if (step.publication() != 0) text += concat(",\"publication\":", step.publication());
   if (step.has_source()) text += concat(",\"source\":", json(step.source()));
   if (step.has_destination()) text += concat(",\"destination\":", json(step.destination()));
   return concat(text, ",\"about\":", step.about,

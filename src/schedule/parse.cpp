@@ -166,6 +166,9 @@ Step parse_step(Line& line, const Program& program) {
   }
   if (line.take("complete")) step.flags |= Step::complete_flag;
   if (line.take("channel")) step.channel = line.number<std::uint8_t>("a channel");
+  if (step.op == StepOp::send && line.take("publication")) {
+    step.set_publication(line.number<std::uint32_t>("the number of a publication"));
+  }
   step.about = line.take("about") ? line.number<std::uint32_t>("a segment of the vector")
                                   : implied_about(program, step);
   if (line.take("wait")) {

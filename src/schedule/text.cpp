@@ -78,6 +78,7 @@ std::string to_text(const Program& program, const Step& step) {
   }
   if (step.completes()) out << " complete";
   if (step.channel != 0) out << " channel " << +step.channel;
+  if (step.publication() != 0) out << " publication " << step.publication();
   if (step.about != implied_about(program, step)) out << " about " << step.about;
   const auto last = std::find_if(step.waits.rbegin(), step.waits.rend(),
                                  [](const Wait& wait) { return wait != Wait{}; });

@@ -244,6 +244,49 @@ TEST(VerifyErrors, HazardsInsideAStepAndACircleOfLanes) {
                "that waits for it");
 }
 
+TEST(VerifyErrors, Publications) {
+  const Schedule good = make(Algorithm::two_shot, Collective::allreduce, 3);
+  const auto with = [&](auto change) {
+    Schedule schedule = good;
+    change(schedule.programs[0].steps);
+    return schedule;
+  };
+  ASSERT_EQ(good.programs[0].steps[2].publication(), 1u);
+  ASSERT_EQ(good.programs[0].steps[3].publication(), 1u);
+  EXPECT_TRUE(verify(with([](auto& s) { s[2].set_publication(0); })).ok()) << "a send may go alone";
+  EXPECT_TRUE(verify(with([](auto& s) { s[3].set_publication(3); })).ok()) << "also in its own";
+  expect_error(with([](auto& s) { s[2].set_publication(99); }),
+               "publication 99 of a rank that has 10 steps");
+  expect_error(
+      with([](auto& s) { s[1].set_publication(1); }),
+      "rank 0 lane 0 step 2 (send out[0] to 1 publication 1 wait 2>=2): sends something "
+      "else than rank 0 lane 0 step 1 (send in[2] to 2 publication 1), with which it is in "
+      "publication 1");
+  expect_error(with([](auto& s) { s[3].channel = 1; }),
+               "uses another channel than rank 0 lane 0 step 2");
+  const std::string to_one_peer =
+      "lane 0\nsend in[0] to 1 publication 1\nsend in[0] to 1 publication 1\n";
+  expect_error(two_ranks(to_one_peer, other_lanes),
+               "has the same peer as rank 0 lane 0 step 0 (send in[0] to 1 publication 1)");
+}
+
+TEST(VerifyErrors, WhatIsPublishedStaysAsItIs) {
+  const auto with = [](const std::string& between) {
+    const std::string shape = " blocks 1 segments 2 scratch 0\nlane 0\n";
+    const std::string text =
+        "rondo schedule 1\nplan one_shot allreduce ranks 3 root 0 radix 2\nrank 0" + shape +
+        "copy in[0..1] to out[0..1]\nsend out[0..1] to 1 publication 1\n" + between +
+        "send out[0..1] to 2 publication 1\nrank 1" + shape + "recv out[0..1] from 0\nrank 2" +
+        shape + "recv out[0..1] from 0\n";
+    return parse_schedule(text).value();
+  };
+  const std::string_view complaint = "what it sends was written since rank 0 lane 0 step 1";
+  expect_error(with("copy in[0] to out[0]\n"), complaint);
+  expect_error(with("copy in[1] to out[1]\n"), complaint);
+  // Without a write something else is wrong: it is no allreduce.
+  EXPECT_EQ(verify(with("")).error().text().find("publication"), std::string::npos);
+}
+
 TEST(VerifyErrors, ScratchIsReadAsWhatItHolds) {
   Schedule schedule = make(Algorithm::ring, Collective::reduce_scatter, 3);
   Step& send = schedule.programs[0].steps[1];  // of scratch[0], which holds segment 1

@@ -72,6 +72,38 @@ TEST(Builder, AStepIsAboutWhatItsScratchHolds) {
   EXPECT_EQ(program.shape.scratch, 2u);
 }
 
+TEST(Builder, SendsOfTheSameBytesArePublications) {
+  ProgramBuilder build(plan, 0, shape);
+  build.send(0, 1, 0, in(0));
+  build.send(0, 2, 0, in(0));
+  build.send(0, 3, 0, in(1));     // alone with its segment
+  build.send(1, 4, 0, in(0));     // another lane may publish, too
+  build.send(1, 1, 0, in(0));     // this peer has it already
+  build.send(2, 5, 1, in(2, 2));  // and runs
+  build.send(3, 6, 1, in(2, 2));
+  build.send(3, 7, 1, in(2));  // not the whole run
+  build.send(4, 8, 2, in(2));  // not on that channel
+  const Program program = std::move(build).finish();
+  std::vector<std::uint32_t> numbers;
+  for (const Step& step : program.steps) numbers.push_back(step.publication());
+  EXPECT_EQ(numbers, (std::vector<std::uint32_t>{1, 1, 0, 1, 0, 2, 2, 0, 0}));
+}
+
+TEST(Builder, AWriteEndsAPublication) {
+  ProgramBuilder build(plan, 0, shape);
+  build.copy(0, in(0, 2), out(0, 2));
+  build.send(0, 1, 0, out(0, 2));
+  build.send(0, 2, 0, out(0, 2));
+  build.recv(1, 1, 0, out(2));
+  build.send(0, 3, 0, out(0, 2));
+  build.recv(1, 1, 0, out(1));  // the second segment of the run
+  build.send(0, 4, 0, out(0, 2));
+  const Program program = std::move(build).finish();
+  std::vector<std::uint32_t> numbers;
+  for (const Step& step : program.lane(0)) numbers.push_back(step.publication());
+  EXPECT_EQ(numbers, (std::vector<std::uint32_t>{0, 1, 1, 1, 0}));
+}
+
 TEST(Builder, LanesAndScratchAreHandedOutInOrder) {
   ProgramBuilder build(plan, 0, shape);
   EXPECT_EQ(build.new_lane(), 0);

@@ -61,8 +61,9 @@ void Network::post(int rank, std::uint64_t sequence, Transfer& transfer) {
   }
   transfer.state = Transfer::State::posted;
   if (transfer.kind == Transfer::Kind::send) {
+    const std::byte* const data = publish(rank, sequence, transfer, transfer.data);
     queues_[{rank, link.peer, link.channel}].sends.push_back(
-        {&transfer, {}, transfer.size, sequence});
+        {&transfer, {}, transfer.size, sequence, data});
     return;
   }
   Queue& queue = queues_[{link.peer, rank, link.channel}];
@@ -72,6 +73,29 @@ void Network::post(int rank, std::uint64_t sequence, Transfer& transfer) {
   } else {
     std::fill_n(transfer.data, transfer.size, junk);
   }
+}
+
+// Where the bytes of a send lie for its reader. What the sends of a publication have to have in
+// common is checked here.
+const std::byte* Network::publish(int rank, std::uint64_t sequence, const Transfer& transfer,
+                                  const std::byte* data) {
+  if (transfer.publication == 0) return data;
+  const auto [place, is_new] = publications_.try_emplace({rank, sequence, transfer.publication});
+  Publication& known = place->second;
+  if (is_new) known.bytes.assign(data, data + transfer.size);
+  const bool is_same = known.bytes.size() == transfer.size &&
+                       std::equal(known.bytes.begin(), known.bytes.end(), data);
+  const bool is_known = std::count(known.peers.begin(), known.peers.end(), transfer.link.peer) > 0;
+  known.peers.push_back(transfer.link.peer);
+  if (!is_same || is_known || known.peers.size() > transfer.readers) {
+    failure_ = concat("rank ", rank, " sends ", transfer.size, " bytes to rank ",
+                      transfer.link.peer, " as publication ", transfer.publication, " of ",
+                      transfer.readers, " readers, which has ",
+                      !is_same   ? "other bytes"
+                      : is_known ? "this reader already"
+                                 : "as many already");
+  }
+  return lends_ ? known.bytes.data() : data;
 }
 
 void Network::lend_room(Route route, std::uint64_t sequence, Transfer& transfer) {
@@ -107,7 +131,7 @@ void Network::absorb(Route route) {
   const auto first = std::find_if(sends.begin(), sends.end(),
                                   [](const Outgoing& send) { return send.transfer != nullptr; });
   Transfer& transfer = *std::exchange(first->transfer, nullptr);
-  first->absorbed.assign(transfer.data, transfer.data + transfer.size);
+  first->absorbed.assign(first->data, first->data + transfer.size);
   transfer.state = Transfer::State::done;
   const bool swappable = first - sends.begin() >= 2 && first->size == (first - 1)->size;
   if (fault_ == Fault::swaps_messages && swappable) std::swap(*first, *(first - 1));
@@ -123,7 +147,7 @@ void Network::move(Route route, std::size_t bytes) {
                       " in operation ", recv.sequence, " (channel ", int{route.channel}, ")");
     return;
   }
-  const std::byte* source = send.transfer ? send.transfer->data : send.absorbed.data();
+  const std::byte* source = send.transfer ? send.data : send.absorbed.data();
   std::byte* target = recv.transfer->borrow ? recv.provided.data() : recv.transfer->data;
   const std::size_t end = queue.moved + std::min(bytes, send.size - queue.moved);
   for (; queue.moved < end; ++queue.moved) target[queue.moved] = source[queue.moved];
@@ -147,7 +171,7 @@ void Network::finish(Queue& queue) {
     Loan& loan = loans_[&transfer];
     loan.provided = std::move(recv.provided);
     loan.send = lent ? send.transfer : nullptr;
-    transfer.data = lent ? send.transfer->data : loan.provided.data();
+    transfer.data = lent ? const_cast<std::byte*>(send.data) : loan.provided.data();
   }
   if (send.transfer != nullptr && !lent) send.transfer->state = Transfer::State::done;
   if (fault_ == Fault::loses_one && strikes()) return;
@@ -157,8 +181,9 @@ void Network::finish(Queue& queue) {
 void Network::release(Transfer& transfer) {
   if (const auto room = rooms_.find(&transfer); room != rooms_.end()) {
     const std::size_t size = room->second.bytes.size();
-    queues_[room->second.route].sends.push_back(
-        {nullptr, std::move(room->second.bytes), size, room->second.sequence});
+    const auto [route, bytes, sequence] = std::move(room->second);
+    (void)publish(route.from, sequence, transfer, bytes.data());
+    queues_[route].sends.push_back({nullptr, bytes, size, sequence});
     rooms_.erase(room);
     transfer.state = Transfer::State::done;
     return;

@@ -37,8 +37,9 @@ struct Route {
 
 class Network {
  public:
-  /// With `lends`, borrowed bytes stay in the sender's memory, and there is room for messages that
-  /// are made in the network; otherwise they are copied.
+  /// With `lends`, borrowed bytes stay in the sender's memory, there is room for messages that are
+  /// made in the network, and a publication is written once, when its first send is posted;
+  /// otherwise all are copied.
   Network(int ranks, bool lends, Fault fault);
   Network(const Network&) = delete;
   Network& operator=(const Network&) = delete;
@@ -69,6 +70,7 @@ class Network {
     std::vector<std::byte> absorbed;
     std::size_t size = 0;
     std::uint64_t sequence = 0;
+    const std::byte* data = nullptr;  // the sender's, or what was written for all readers
   };
   struct Incoming {
     Transfer* transfer = nullptr;
@@ -91,6 +93,15 @@ class Network {
     std::uint64_t sequence = 0;
   };
 
+  // By the rank, the operation and the number.
+  using PublicationKey = std::tuple<int, std::uint64_t, std::uint64_t>;
+  struct Publication {
+    std::vector<std::byte> bytes;
+    std::vector<int> peers;
+  };
+
+  const std::byte* publish(int rank, std::uint64_t sequence, const Transfer& transfer,
+                           const std::byte* data);
   void lend_room(Route route, std::uint64_t sequence, Transfer& transfer);
   void post(int rank, std::uint64_t sequence, Transfer& transfer);
   void release(Transfer& transfer);
@@ -104,6 +115,7 @@ class Network {
   std::map<Route, Queue> queues_;
   std::map<Transfer*, Loan> loans_;  // by the recv that borrows
   std::map<Transfer*, Room> rooms_;  // by the send that borrows
+  std::map<PublicationKey, Publication> publications_;
   std::optional<std::string> failure_;
   std::vector<std::unique_ptr<Transport>> transports_;
 };

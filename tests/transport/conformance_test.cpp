@@ -6,6 +6,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <deque>
+#include <map>
 #include <ostream>
 #include <string>
 #include <vector>
@@ -39,6 +41,8 @@ enum class Fault {
   keeps_abort_for_itself,
   sorts_members,
   loses_what_is_made,
+  publishes_in_turn,
+  mixes_publications,
 };
 
 // A transport that does one thing wrong.
@@ -64,6 +68,15 @@ class Broken final : public Transport {
       return;
     }
     if (!recv && transfer.borrow) return inner_->post(transfer);
+    if (fault_ == Fault::publishes_in_turn && transfer.publication != 0) {
+      transfer.state = Transfer::State::posted;
+      return waiting_.push_back(&transfer);
+    }
+    if (fault_ == Fault::mixes_publications && transfer.publication != 0) {
+      std::vector<std::byte>& first = first_of_size_[transfer.size];
+      if (first.empty()) first.assign(transfer.data, transfer.data + transfer.size);
+      transfer.data = first.data();
+    }
     if (fault_ == Fault::merges_channels) transfer.link.channel = 0;
     if (fault_ == Fault::loses_a_message && !recv && ++sent_ == 3) {
       transfer.state = Transfer::State::done;
@@ -80,6 +93,11 @@ class Broken final : public Transport {
   }
 
   Result<bool> poll(std::chrono::microseconds patience) override {
+    while (!waiting_.empty() && (turn_ == nullptr || turn_->state == Transfer::State::done)) {
+      turn_ = waiting_.front();
+      waiting_.pop_front();
+      inner_->post(*turn_);
+    }
     const bool sleepless = fault_ == Fault::never_sleeps;
     Result<bool> moved = inner_->poll(sleepless ? std::chrono::microseconds(0) : patience);
     for (Transfer* transfer : finished_) transfer->state = Transfer::State::done;
@@ -178,6 +196,9 @@ class Broken final : public Transport {
   std::vector<std::byte> room_;
   std::vector<Transfer*> open_;      // recvs
   std::vector<Transfer*> finished_;  // to be completed again
+  std::deque<Transfer*> waiting_;    // until the turn of the one before them is over
+  Transfer* turn_ = nullptr;
+  std::map<std::size_t, std::vector<std::byte>> first_of_size_;
   Transfer* held_ = nullptr;
   int sent_ = 0;
   bool canceled_ = false;
@@ -241,6 +262,8 @@ INSTANTIATE_TEST_SUITE_P(
                       Expectation{Fault::releases_at_once, "lends_bytes_until_release"},
                       Expectation{Fault::never_releases, "lends_message_after_message"},
                       Expectation{Fault::loses_what_is_made, "takes_messages_made_in_its_memory"},
+                      Expectation{Fault::publishes_in_turn, "lets_no_reader_wait_for_another"},
+                      Expectation{Fault::mixes_publications, "publishes_to_several_readers"},
                       Expectation{Fault::ignores_wake, "wake_ends_a_sleep"},
                       Expectation{Fault::never_sleeps, "returns_when_patience_ends"},
                       Expectation{Fault::agrees_to_every_call, "names_both_calls_of_a_mismatch"},

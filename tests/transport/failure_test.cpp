@@ -4,6 +4,8 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <thread>
 
 #include "base/text.hpp"
@@ -38,6 +40,51 @@ TEST(Failure, all_survivors_name_a_rank_that_was_killed) {
     }
     // By the news, which takes milliseconds on a quiet machine, and not by the deadline.
     EXPECT_LT(Transport::Clock::now() - start, patience / 2);
+  }
+}
+
+// What is published for a rank that never takes it reaches the others, who learn of its death as
+// ever.
+TEST(Failure, a_reader_that_dies_keeps_nothing_from_the_others) {
+  const int ranks = 4;
+  const ProcessWorld world(ranks, [](Transport& transport) -> std::optional<Error> {
+    const int victim = 3;
+    const int rank = transport.rank();
+    const std::uint64_t last = 12;
+    if (auto error = exchange(transport, 1, allreduce_of(9), 1000)) return error;
+    std::vector<std::byte> bytes(20'000);
+    std::array<std::byte, 2> words = {};
+    std::vector<Message> messages;
+    for (std::uint64_t sequence = 2; rank != victim && sequence < last; ++sequence) {
+      const auto expected = static_cast<std::byte>(sequence);
+      std::fill(bytes.begin(), bytes.end(), rank == 0 ? expected : std::byte{});
+      messages.clear();
+      for (const int peer : {1, 2, 3}) {
+        if (rank != 0) continue;
+        messages.push_back({Transfer::Kind::send, {peer, 0}, bytes.data(), bytes.size(), 1, 3});
+      }
+      if (rank != 0) messages = {{Transfer::Kind::recv, {0, 0}, bytes.data(), bytes.size()}};
+      if (auto error = carry_out(transport, sequence, allreduce_of(1), messages)) return error;
+      if (std::count(bytes.begin(), bytes.end(), expected) != std::ptrdiff_t{20'000}) {
+        return Error(ErrorCode::protocol, "wrong bytes");
+      }
+    }
+    messages.clear();
+    for (const int peer : {1, 2}) {
+      if (rank == victim) {
+        messages.push_back({Transfer::Kind::recv, {peer, 0}, &words[peer - 1], 1});
+      } else if (rank == peer) {
+        messages.push_back({Transfer::Kind::send, {victim, 0}, words.data(), 1});
+      }
+    }
+    if (auto error = carry_out(transport, last, allreduce_of(1), messages)) return error;
+    if (rank == victim) ::raise(SIGKILL);
+    return exchange(transport, last + 1, allreduce_of(9), 1000);
+  });
+  for (int rank = 0; rank < ranks; ++rank) ASSERT_EQ(world.read_line(rank), "formed");
+  for (int rank = 0; rank < 3; ++rank) {
+    const std::string line = world.read_line(rank);
+    EXPECT_TRUE(line.starts_with("peer_lost 3 ")) << line;
   }
 }
 

@@ -140,6 +140,8 @@ std::optional<Error> carry_out(Transport& transport, std::uint64_t sequence, con
       transfer.link = message.link;
       transfer.data = message.data;
       transfer.size = message.size;
+      transfer.publication = message.publication;
+      transfer.readers = message.readers;
       transport.post(transfer);
     }
     error = drive(transport, transfers, timeout);

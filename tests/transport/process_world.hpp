@@ -38,6 +38,8 @@ struct Message {
   Link link;
   std::byte* data = nullptr;
   std::size_t size = 0;
+  std::uint64_t publication = 0;
+  std::uint32_t readers = 1;
 };
 
 /// Carries out one operation the way an engine does; concludes and cancels after an error.

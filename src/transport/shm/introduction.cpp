@@ -36,8 +36,8 @@ Result<std::unique_ptr<Carrier>> Introduction::advance() {
     }
     if (stage_ == Stage::agreed) {
       const std::unique_ptr<const OwnBoxes> own(own_.release());
-      return std::unique_ptr<Carrier>(
-          std::make_unique<Mailbox>(*own, std::move(peer_), std::move(socket_)));
+      return std::unique_ptr<Carrier>(std::make_unique<Mailbox>(
+          *own, std::move(peer_), std::move(socket_), memory_->publisher()));
     }
     if (!moved.value()) return std::unique_ptr<Carrier>();
   }

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstring>
 #include <thread>
+#include <utility>
 
 #include "base/past_cache.hpp"
 
@@ -64,8 +65,8 @@ void Line::set_place(const Place& place) {
   std::memcpy(payload.data(), &place, sizeof place);
 }
 
-Mailbox::Mailbox(const OwnBoxes& own, PeerBoxes peer, Descriptor socket)
-    : own_(own), peer_(std::move(peer)), talk_(std::move(socket)) {}
+Mailbox::Mailbox(const OwnBoxes& own, PeerBoxes peer, Descriptor socket, Publisher& publisher)
+    : own_(own), peer_(std::move(peer)), publisher_(publisher), talk_(std::move(socket)) {}
 
 void Mailbox::close() {
   own_.inbox->is_reading.store(0, std::memory_order_seq_cst);
@@ -87,6 +88,12 @@ bool Mailbox::send(Traffic& traffic, const Operation& operation) {
       traffic.sends.finish();
       continue;
     }
+    if (!has_line()) break;
+    if (sent_ == 0 && offer_in_place(transfer, operation)) {
+      moved = true;
+      break;
+    }
+    if (sent_ == 0) join_publication(transfer, operation);
     if (!has_room(transfer)) {
       note_taken();
       if (!has_room(transfer)) {
@@ -94,31 +101,37 @@ bool Mailbox::send(Traffic& traffic, const Operation& operation) {
         break;
       }
     }
-    if (sent_ == 0 && offer_in_place(transfer, operation)) {
-      moved = true;
-      break;
-    }
-    Line& line = own_.outbox->lines[written_ % lines];
-    const std::size_t bytes = part_of(transfer);
-    std::byte* target = line.payload.data();
-    if (!is_inline(transfer.size)) {
-      const std::size_t place = reserve(bytes);
-      line.set_place({.offset = place});
-      target = own_.outbox->ring() + place;
-    }
-    copy_in(target, transfer, bytes, operation);
-    line.bytes = static_cast<std::uint32_t>(bytes);
-    if (sent_ == 0) begin_line(line, transfer, operation);
-    publish(ring_end_);
+    send_part(transfer, operation);
     moved = true;
-    sent_ += bytes;
-    if (sent_ == transfer.size) {
-      sent_ = 0;
-      traffic.sends.finish();
-    }
+    if (sent_ < transfer.size) continue;
+    if (piece_ != nullptr) publisher_.announce(*piece_, *peer_.inbox, written_);
+    piece_ = nullptr;
+    sent_ = 0;
+    is_unpublished_ = false;
+    traffic.sends.finish();
   }
   if (moved) clear_full();
   return moved;
+}
+
+void Mailbox::send_part(const Transfer& transfer, const Operation& operation) {
+  Line& line = own_.outbox->lines[written_ % lines];
+  const std::size_t bytes = part_of(transfer);
+  std::byte* target = line.payload.data();
+  if (piece_ != nullptr) {
+    line.set_place({.offset = piece_->offset + sent_, .where = Line::Place::Where::segment});
+    target = piece_->written == sent_ ? piece_->bytes + sent_ : nullptr;
+    piece_->written = std::max(piece_->written, sent_ + bytes);
+  } else if (!is_inline(transfer.size)) {
+    const std::size_t place = reserve(bytes);
+    line.set_place({.offset = place});
+    target = own_.outbox->ring() + place;
+  }
+  if (target != nullptr) copy_in(target, transfer, bytes, operation);
+  line.bytes = static_cast<std::uint32_t>(bytes);
+  if (sent_ == 0) begin_line(line, transfer, operation);
+  publish(ring_end_);
+  sent_ += bytes;
 }
 
 void Mailbox::clear_full() {
@@ -129,16 +142,25 @@ void Mailbox::clear_full() {
 // One part, in the ring.
 void Mailbox::lend_room(Transfer& transfer, const Operation& operation) {
   const std::size_t bytes = transfer.size;
-  if (is_offered_ || bytes < least_room || bytes > own_.ring_bytes / parts_in_ring) return;
+  if (is_offered_ || bytes < least_room) return;
   const std::size_t misfit = reinterpret_cast<std::uintptr_t>(transfer.data) % granule;
-  const std::size_t needed = rounded(misfit + bytes);
-  if (!has_room(needed)) {
-    note_taken();
-    if (!has_room(needed)) return;
+  if (transfer.readers > 1) {
+    piece_ = has_line() ? publisher_.lend(transfer, operation, misfit) : nullptr;
+    if (piece_ == nullptr) return;
+    own_.outbox->lines[written_ % lines].set_place(
+        {.offset = piece_->offset, .where = Line::Place::Where::segment});
+    transfer.data = piece_->bytes;
+  } else {
+    const std::size_t needed = rounded(misfit + bytes);
+    if (bytes > own_.ring_bytes / parts_in_ring) return;
+    if (!has_room(needed)) {
+      note_taken();
+      if (!has_room(needed)) return;
+    }
+    const std::size_t place = reserve(needed) + misfit;
+    own_.outbox->lines[written_ % lines].set_place({.offset = place});
+    transfer.data = own_.outbox->ring() + place;
   }
-  const std::size_t place = reserve(needed) + misfit;
-  own_.outbox->lines[written_ % lines].set_place({.offset = place});
-  transfer.data = own_.outbox->ring() + place;
   transfer.past_cache =
       stores_.is_past_cache(operation.frame.sequence, bytes, bytes, StoreChoice::Clock::now());
   transfer.state.store(Transfer::State::part, std::memory_order_relaxed);
@@ -160,12 +182,19 @@ bool Mailbox::offer_in_place(const Transfer& transfer, const Operation& operatio
   if (!region || !talk_.tell(*region)) return false;
   Line& line = own_.outbox->lines[written_ % lines];
   const auto offset = static_cast<std::uint64_t>(transfer.data - region->mapping->data());
-  line.set_place({offset, region->id, 1});
+  line.set_place({offset, region->id, Line::Place::Where::region});
   line.bytes = 0;
   begin_line(line, transfer, operation);
   is_offered_ = true;
   publish(ring_end_);
   return true;
+}
+
+// What goes to several peers, unless this one gets it by itself.
+void Mailbox::join_publication(const Transfer& transfer, const Operation& operation) {
+  if (transfer.readers < 2 || is_inline(transfer.size) || is_unpublished_) return;
+  piece_ = publisher_.join(transfer, operation);
+  is_unpublished_ = piece_ == nullptr;
 }
 
 bool Mailbox::has_been_read() {
@@ -176,13 +205,19 @@ bool Mailbox::has_been_read() {
 std::size_t Mailbox::part_of(const Transfer& transfer) const {
   if (is_inline(transfer.size)) return transfer.size;
   const std::size_t wanted = std::max(least_part, rounded(transfer.size / parts_in_ring));
+  if (piece_ != nullptr) return std::min(transfer.size - sent_, wanted);  // on all links alike
   return std::min({transfer.size - sent_, wanted, own_.ring_bytes / parts_in_ring});
+}
+
+bool Mailbox::has_line() {
+  if (written_ - freed_ == lines) note_taken();
+  return written_ - freed_ < lines;
 }
 
 // A part lies in one piece, so that the rest of the ring may stay empty before it.
 bool Mailbox::has_room(const Transfer& transfer) const {
   if (written_ - freed_ == lines) return false;
-  return is_inline(transfer.size) || has_room(rounded(part_of(transfer)));
+  return is_inline(transfer.size) || piece_ != nullptr || has_room(rounded(part_of(transfer)));
 }
 
 bool Mailbox::has_room(std::size_t bytes) const {
@@ -236,7 +271,7 @@ bool Mailbox::receive(Traffic& traffic, const Operation& operation) {
       traffic.last_heard = operation.frame.sequence;
     }
     const Line::Place place = is_inline(transfer.size) ? Line::Place{} : next_line().place();
-    if (place.is_region != 0) {
+    if (place.where == Line::Place::Where::region) {
       if (!receive_in_place(traffic, place, operation)) break;
       moved = true;
       if (received_ > 0) break;  // the others' turn
@@ -319,8 +354,12 @@ const std::byte* Mailbox::bytes_of(const Line::Head& head, const Line::Place& pl
                                    const Transfer& transfer) const {
   if (head.bytes > transfer.size - received_) return nullptr;
   if (is_inline(transfer.size)) return next_line().payload.data();
-  const bool fits = head.bytes <= peer_.ring_bytes && place.offset <= peer_.ring_bytes - head.bytes;
-  return fits && head.bytes > 0 ? peer_.outbox->ring() + place.offset : nullptr;
+  const bool is_published = place.where == Line::Place::Where::segment;
+  const std::size_t room = is_published ? peer_.segment_bytes : peer_.ring_bytes;
+  const auto* const begin =
+      is_published ? reinterpret_cast<const std::byte*>(peer_.head) : peer_.outbox->ring();
+  const bool fits = head.bytes <= room && place.offset <= room - head.bytes;
+  return fits && head.bytes > 0 ? begin + place.offset : nullptr;
 }
 
 // The bytes are where their owner has them, who may take them back at any time.
@@ -377,6 +416,10 @@ bool Mailbox::release(Transfer& transfer, const Operation& operation) {
     line.bytes = static_cast<std::uint32_t>(transfer.size);
     begin_line(line, transfer, operation);
     publish(ring_end_);
+    if (Publisher::Piece* const piece = std::exchange(piece_, nullptr)) {
+      piece->written = piece->size;
+      publisher_.announce(*piece, *peer_.inbox, written_);
+    }
     clear_full();
     transfer.state.store(Transfer::State::done, std::memory_order_relaxed);
     return true;

@@ -13,7 +13,8 @@
 // A message is one line when it is small enough to travel inside of it, else a line for each part,
 // whose bytes lie in the ring. A large one that lies in memory of rondo::allocate() is one line,
 // too: the receiver maps that memory and reads the bytes there, and the sender has them back when
-// the line is taken. Whoever sleeps says so first and looks once more; whoever has written looks
+// the line is taken. What goes to several peers is written once (publisher.hpp), and each of them
+// gets a line. Whoever sleeps says so first and looks once more; whoever has written looks
 // whether the other one sleeps, and rings: in a single order of these four steps, one of the two
 // sees the other.
 
@@ -26,6 +27,7 @@
 #include <memory>
 
 #include "transport/route/carrier.hpp"
+#include "transport/shm/publisher.hpp"
 #include "transport/shm/regions.hpp"
 #include "transport/shm/segment.hpp"
 #include "transport/shm/store_choice.hpp"
@@ -50,11 +52,16 @@ struct alignas(128) Line {
   };
   Head head() const;
 
-  /// Where the bytes are that did not fit: in the ring, or in a region of the sender's memory.
+  /// Where the bytes are that did not fit.
   struct Place {
+    enum class Where : std::uint64_t {
+      ring,     ///< of the outbox
+      region,   ///< of the sender's memory
+      segment,  ///< of the sender: others read them, too
+    };
     std::uint64_t offset = 0;
     Bits128 region = {};
-    std::uint64_t is_region = 0;
+    Where where = Where::ring;
   };
   Place place() const;
   void set_place(const Place& place);
@@ -92,14 +99,16 @@ struct PeerBoxes {
   const Inbox* inbox = nullptr;
   const SegmentHead* head = nullptr;
   std::size_t ring_bytes = 0;
+  std::size_t segment_bytes = 0;       ///< from its head on
   int bell = -1;                       ///< an eventfd
   std::shared_ptr<const void> memory;  ///< keeps all of it
 };
 
 class Mailbox final : public Carrier {
  public:
-  /// `socket`: to the peer, for telling of regions.
-  Mailbox(const OwnBoxes& own, PeerBoxes peer, Descriptor socket);
+  /// `socket`: to the peer, for telling of regions. `publisher`: of all links of the communicator.
+  Mailbox(const OwnBoxes& own, PeerBoxes peer, Descriptor socket, Publisher& publisher);
+  ~Mailbox() override { publisher_.forget(*peer_.inbox); }
 
   bool send(Traffic& traffic, const Operation& operation) override;
   bool receive(Traffic& traffic, const Operation& operation) override;
@@ -125,6 +134,9 @@ class Mailbox final : public Carrier {
 
   bool offer_in_place(const Transfer& transfer, const Operation& operation);
   bool has_been_read();
+  void join_publication(const Transfer& transfer, const Operation& operation);
+  void send_part(const Transfer& transfer, const Operation& operation);
+  bool has_line();
   bool receive_in_place(Traffic& traffic, const Line::Place& place, const Operation& operation);
   bool is_taken_back() const;
   bool end_reading();
@@ -161,7 +173,10 @@ class Mailbox final : public Carrier {
   std::uint64_t ring_begin_ = 0;
   std::array<std::uint64_t, lines> ring_ends_ = {};  // after each line
   std::size_t sent_ = 0;                             // of the first message
-  bool is_offered_ = false;  // it lies in a region; its line is the last one
+  Publisher& publisher_;
+  Publisher::Piece* piece_ = nullptr;  // the message at hand, where other peers get it, too …
+  bool is_unpublished_ = false;        // … but this one by itself
+  bool is_offered_ = false;            // it lies in a region; its line is the last one
   StoreChoice stores_;
 
   std::uint32_t taken_ = 0;

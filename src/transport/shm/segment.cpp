@@ -65,12 +65,22 @@ OwnSegments& own_segments() {
 std::size_t MemoryBudget::take(std::size_t peers, std::size_t least, std::size_t most) {
   // Two channels each, which most schedules are content with.
   const std::size_t share = whole / (2 * std::max<std::size_t>(peers, 1));
+  // The first link is that of the world, most often, and used most.
+  return take_of(least, most, [share](std::size_t left) {
+    return std::min(share, left == whole ? left / 3 : left / 8);
+  });
+}
+
+std::size_t MemoryBudget::take_quarter(std::size_t least, std::size_t most) {
+  return take_of(least, most, [](std::size_t left) { return left / 4; });
+}
+
+template <class Wanted>
+std::size_t MemoryBudget::take_of(std::size_t least, std::size_t most, Wanted wanted) {
   std::size_t left = left_.load(std::memory_order_relaxed);
   for (;;) {
     if (left < least) return 0;
-    // The first link is that of the world, most often, and used most.
-    const std::size_t part = left == whole ? left / 3 : left / 8;
-    const std::size_t bytes = std::clamp(std::min(share, part), least, most);
+    const std::size_t bytes = std::clamp(wanted(left), least, most);
     if (left_.compare_exchange_weak(left, left - bytes, std::memory_order_relaxed)) return bytes;
   }
 }

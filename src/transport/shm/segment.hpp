@@ -22,10 +22,15 @@ class MemoryBudget {
   /// Bytes for one more link of a communicator with `peers` other ranks on this host: less and less
   /// as memory gets short, 0 when there is not enough for a link.
   std::size_t take(std::size_t peers, std::size_t least, std::size_t most);
+  /// A quarter of what is left, within these limits; 0 when there is less than the least.
+  std::size_t take_quarter(std::size_t least, std::size_t most);
   void give_back(std::size_t bytes) { left_.fetch_add(bytes, std::memory_order_relaxed); }
   std::size_t left() const { return left_.load(std::memory_order_relaxed); }
 
  private:
+  template <class Wanted>
+  std::size_t take_of(std::size_t least, std::size_t most, Wanted wanted);
+
   std::atomic<std::size_t> left_ = whole;
 };
 

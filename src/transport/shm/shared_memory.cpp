@@ -37,6 +37,7 @@ Result<OwnBoxes> SharedMemory::allocate() {
         Segment::make(MemoryBudget::whole + MemoryBudget::whole / 8);
     if (!made) return made.error();
     segment_ = std::move(made).value();
+    publisher_.attach(*segment_, peers_);
   }
   const std::size_t ring_bytes = (bytes - box_bytes) / ring_granule * ring_granule;
   const std::size_t outbox = segment_->allocate(sizeof(Outbox) + ring_bytes);
@@ -87,6 +88,7 @@ Result<PeerBoxes> SharedMemory::adopt(const Offer& offer, Descriptor segment, De
   boxes.inbox = reinterpret_cast<const Inbox*>(data + offer.inbox);
   boxes.head = reinterpret_cast<const SegmentHead*>(data);
   boxes.ring_bytes = offer.ring_bytes;
+  boxes.segment_bytes = offer.segment_bytes;
   boxes.bell = neighbour->bell.fd();
   boxes.memory = neighbour;
   return boxes;

@@ -18,7 +18,7 @@ namespace rondo::process {
 /// Says where the boxes of one link are; segment and bell come with it, as descriptors.
 struct Offer {
   enum class Kind : std::uint32_t { offer, refusal, agreed };
-  static constexpr std::uint32_t right_magic = 0x316f7272;  // "rro1"
+  static constexpr std::uint32_t right_magic = 0x326f7272;  // "rro2"
   static constexpr std::size_t reason_bytes = 64;
 
   std::uint32_t magic = right_magic;
@@ -37,7 +37,7 @@ class SharedMemory {
  public:
   /// `peers`: how many others may want a link. `bell`: the eventfd that wakes this rank.
   SharedMemory(MemoryBudget& budget, std::size_t peers, int bell)
-      : budget_(budget), peers_(peers), bell_(bell) {}
+      : budget_(budget), peers_(peers), bell_(bell), publisher_(budget) {}
   SharedMemory(const SharedMemory&) = delete;
   SharedMemory& operator=(const SharedMemory&) = delete;
   ~SharedMemory() { budget_.give_back(taken_); }
@@ -51,6 +51,9 @@ class SharedMemory {
   int bell() const { return bell_; }
   /// Errors: unsupported (the offer makes no sense), resource, io.
   Result<PeerBoxes> adopt(const Offer& offer, Descriptor segment, Descriptor bell);
+
+  /// What several links send is written by it.
+  Publisher& publisher() { return publisher_; }
 
   /// Says to the peers whether they have to ring.
   void set_asleep(bool asleep) {
@@ -69,6 +72,7 @@ class SharedMemory {
   std::size_t taken_ = 0;
   std::unique_ptr<Segment> segment_;
   std::vector<OwnBoxes> unused_;
+  Publisher publisher_;
   std::map<Bits128, std::weak_ptr<const Neighbour>> neighbours_;  // by segment
 };
 

@@ -261,6 +261,58 @@ Failures takes_messages_made_in_its_memory(const Factory& factory, const Options
   });
 }
 
+// Everybody publishes to all others, in all sizes, made in the transport's memory or not; some
+// readers borrow.
+Failures publishes_to_several_readers(const Factory& factory, const Options& options) {
+  return on_ranks(factory, options, 4, [](Rank& self) {
+    constexpr std::array<std::size_t, 9> lengths = {0,     8,       104,     105,      3000,
+                                                    65536, 100'000, 300'000, 2'000'000};
+    const std::vector<Link> links = links_to_all(self);
+    for (std::size_t i = 0; i < 100; ++i) {
+      const std::size_t size = lengths[i % lengths.size()];
+      self.begin(links);
+      self.publish(links, size, i % 3 == 0);
+      self.publish(links, 200 + i, false);
+      for (const Link& link : links) {
+        Message& first = self.recv_published(link, size, (i + self.rank()) % 4 == 0);
+        self.recv_published(link, 200 + i, false);
+        if (!first.transfer.borrow) continue;
+        self.complete(first);
+        self.release(first);
+      }
+      self.complete_all();
+    }
+  });
+}
+
+// One of them takes nothing at first, however much is published; the others get all of it.
+Failures lets_no_reader_wait_for_another(const Factory& factory, const Options& options) {
+  return on_ranks(factory, options, 4, [](Rank& self) {
+    constexpr int publisher = 0;
+    constexpr int slow = 3;
+    constexpr std::size_t count = 30;
+    const auto size_of = [](std::size_t i) { return 1000 + i * 9973 % 200'000; };
+    self.begin(links_to_all(self));
+    if (self.rank() == publisher) {
+      const std::vector<Link> links = links_to_all(self);
+      for (std::size_t i = 0; i < count; ++i) self.publish(links, size_of(i), i % 5 == 4);
+      self.await(1, 1);
+      self.await(2, 1);
+      self.reach(1);
+    } else {
+      if (self.rank() == slow) self.await_asleep(publisher, 1);
+      for (std::size_t i = 0; i < count; ++i) {
+        self.recv_published({publisher, 0}, size_of(i), false);
+      }
+    }
+    self.complete_all();
+    self.reach(1);
+    for (int rank = 0; rank < self.size(); ++rank) {
+      if (rank != self.rank()) self.await(rank, 1);
+    }
+  });
+}
+
 // A transport may lend a large message part by part. Elements of 16 bytes stay whole.
 Failures lends_large_messages(const Factory& factory, const Options& options) {
   return on_ranks(factory, options, 2, [](Rank& self) {
@@ -336,6 +388,8 @@ std::vector<Check> message_checks() {
       {"lends_message_after_message", lends_message_after_message},
       {"lends_large_messages", lends_large_messages},
       {"takes_messages_made_in_its_memory", takes_messages_made_in_its_memory},
+      {"publishes_to_several_readers", publishes_to_several_readers},
+      {"lets_no_reader_wait_for_another", lets_no_reader_wait_for_another},
       {"carries_out_operations_back_to_back", carries_out_operations_back_to_back},
       {"serves_many_ranks_at_once", serves_many_ranks_at_once},
   };

@@ -31,6 +31,7 @@ const Options& Rank::options() const {
 
 void Rank::begin(const std::vector<Link>& links, const Call& call) {
   posted_.clear();
+  published_.clear();
   const Result<> begun = transport_.begin(++sequence_, call, links);
   require(begun.ok(), "begin() of operation ", sequence_,
           " failed: ", begun.ok() ? "" : begun.error().text());
@@ -58,23 +59,76 @@ bool Rank::make(Link link, std::size_t size) {
   Transfer transfer;
   transfer.link = link;
   transfer.size = size;
+  if (!borrow_room(transfer)) return false;
+  fill_room(transfer, next_seed(Transfer::Kind::send, link));
+  return true;
+}
+
+bool Rank::borrow_room(Transfer& transfer) {
   transfer.borrow = true;
   transport_.post(transfer);
   if (transfer.state == Transfer::State::idle) return false;
   require(transfer.state == Transfer::State::part && transfer.data != nullptr,
           "room for a message is there at once, or not at all");
-  const std::uint64_t seed = next_seed(Transfer::Kind::send, link);
+  return true;
+}
+
+void Rank::fill_room(Transfer& transfer, std::uint64_t seed) {
+  const std::size_t size = transfer.size;
   for (std::size_t i = 0; i < size; ++i) transfer.data[i] = pattern(seed, i);
   require(transport_.release(transfer) && transfer.state == Transfer::State::done,
           "a message made in its room is not done after its release");
-  return true;
+}
+
+// Publications of a rank are counted by everybody who takes part in all of them.
+std::uint64_t Rank::seed_of_publication(int from) {
+  return mix(mix(mix(salt_, static_cast<std::uint64_t>(from)), sequence_),
+             ++published_[from] << 32);
+}
+
+void Rank::publish(const std::vector<Link>& links, std::size_t size, bool made) {
+  const std::uint64_t seed = seed_of_publication(rank());
+  const auto readers = static_cast<std::uint32_t>(links.size());
+  std::byte* bytes = nullptr;
+  for (const Link& link : links) {
+    Transfer room;
+    room.link = link;
+    room.size = size;
+    room.publication = published_[rank()];
+    room.readers = readers;
+    if (made && link == links.front() && borrow_room(room)) {
+      fill_room(room, seed);
+      continue;
+    }
+    Message& message = messages_.emplace_back();
+    message.seed = seed;
+    message.transfer.publication = room.publication;
+    message.transfer.readers = readers;
+    // All are the same memory, which the first one of them owns.
+    message.shared = bytes;
+    post(message, Transfer::Kind::send, link, size, false);
+    bytes = message.transfer.data;
+  }
+}
+
+Message& Rank::recv_published(Link link, std::size_t size, bool borrow) {
+  Message& message = messages_.emplace_back();
+  message.seed = seed_of_publication(link.peer);
+  return post(message, Transfer::Kind::recv, link, size, borrow);
 }
 
 Message& Rank::post(Transfer::Kind kind, Link link, std::size_t size, bool borrow) {
   Message& message = messages_.emplace_back();
-  const bool sends = kind == Transfer::Kind::send;
   message.seed = next_seed(kind, link);
-  if (!borrow) {
+  return post(message, kind, link, size, borrow);
+}
+
+Message& Rank::post(Message& message, Transfer::Kind kind, Link link, std::size_t size,
+                    bool borrow) {
+  const bool sends = kind == Transfer::Kind::send;
+  if (message.shared != nullptr) {
+    message.transfer.data = message.shared;
+  } else if (!borrow) {
     message.memory.assign(size + 2 * guard_bytes, guard_value);
     std::byte* data = message.memory.data() + guard_bytes;
     for (std::size_t i = 0; i < size; ++i) {
@@ -195,7 +249,8 @@ void Rank::retire(Message& message) {
           message.transfer.offset, " instead of ", message.passed);
   check_bytes(message);
   check_guards(message);
-  if (message.transfer.kind == Transfer::Kind::send) {
+  // What is published stays as it is until all have it.
+  if (message.transfer.kind == Transfer::Kind::send && message.transfer.publication == 0) {
     std::fill_n(message.transfer.data, message.transfer.size, returned_value);
   }
   message.retired = true;

@@ -29,6 +29,7 @@ struct Stop {};
 struct Message {
   Transfer transfer;
   std::vector<std::byte> memory;  // guard, bytes, guard; empty for a borrow
+  std::byte* shared = nullptr;    // another message's bytes, instead
   std::uint64_t seed = 0;
   std::size_t passed = 0;  // of a borrow: bytes of parts that were released
   bool retired = false;
@@ -63,6 +64,11 @@ class Rank {
   Message& send(Link link, std::size_t size);
   Message& recv(Link link, std::size_t size);
   Message& borrow(Link link, std::size_t size);
+  /// Sends the same bytes to several peers, as the operation's next publication. `made`: the first
+  /// of these messages is made in the transport's memory, where there is room.
+  void publish(const std::vector<Link>& links, std::size_t size, bool made = false);
+  /// Its other side.
+  Message& recv_published(Link link, std::size_t size, bool borrow);
   /// Sends a message that is made in the transport's memory; false where it has no room for it.
   bool make(Link link, std::size_t size);
 
@@ -117,7 +123,11 @@ class Rank {
  private:
   friend class Session;
   std::uint64_t next_seed(Transfer::Kind kind, Link link);
+  std::uint64_t seed_of_publication(int from);
+  bool borrow_room(Transfer& transfer);
+  void fill_room(Transfer& transfer, std::uint64_t seed);
   Message& post(Transfer::Kind kind, Link link, std::size_t size, bool borrow);
+  Message& post(Message& message, Transfer::Kind kind, Link link, std::size_t size, bool borrow);
   void poll(std::chrono::milliseconds patience);
   void until(const std::function<bool()>& holds, const std::string& what);
   void retire(Message& message);
@@ -135,6 +145,7 @@ class Rank {
   std::uint64_t salt_;
   std::uint64_t sequence_ = 0;
   std::map<std::pair<Transfer::Kind, Link>, std::uint64_t> posted_;
+  std::map<int, std::uint64_t> published_;  // by rank
   std::deque<Message> messages_;
 };
 
