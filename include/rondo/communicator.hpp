@@ -24,6 +24,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <ranges>
@@ -35,6 +36,7 @@
 #include "rondo/erased_call.hpp"
 #include "rondo/error.hpp"
 #include "rondo/export.hpp"
+#include "rondo/out_of_band.hpp"
 #include "rondo/persistent.hpp"
 #include "rondo/schedule.hpp"
 #include "rondo/types.hpp"
@@ -46,12 +48,12 @@ struct CostTable;
 struct Topology;
 
 /// What is not set is taken from the environment variable of the same name (RONDO_TIMEOUT_MS …)
-/// by from_env(), and else has the default named here. A file that is named here and cannot be used
-/// is an error. One that a variable names is not: where any rank cannot use it, none does, and the
-/// lowest such rank says why on standard error.
+/// by from_env() and join(), and else has the default named here. A file that is named here and
+/// cannot be used is an error. One that a variable names is not: where any rank cannot use it, none
+/// does, and the lowest such rank says why on standard error.
 struct Options {
   std::optional<std::chrono::milliseconds> timeout = {};       ///< of one collective; 30 s
-  std::optional<std::chrono::milliseconds> join_timeout = {};  ///< of from_env(); 60 s
+  std::optional<std::chrono::milliseconds> join_timeout = {};  ///< of a world; 60 s
   std::optional<Algorithm> algorithm = {};  ///< of the collectives that have it; automatic
   /// Of single collectives, which goes before `algorithm`; automatic.
   std::vector<std::pair<Collective, Algorithm>> algorithms = {};
@@ -79,6 +81,11 @@ class RONDO_API Communicator : public PersistentCollectives<Communicator> {
   /// RONDO_SIZE and RONDO_ROOT; a world of one without any of them. All ranks call it.
   /// Errors: join_failed with the names of missing, duplicate or disagreeing ranks.
   static Communicator from_env(const Options& options = {});
+
+  /// The world of ranks that can exchange bytes already. All of them call it; `outside` is used
+  /// until it returns, by the calling thread alone. Errors: join_failed, alike on all ranks, naming
+  /// those that cannot take part or disagree; or those that were not connected in time.
+  static Communicator join(const OutOfBand& outside, const Options& options = {});
 
   /// `ranks` communicators of one world inside this process, one for each of your threads.
   static std::vector<Communicator> local(int ranks, const Options& options = {});
@@ -428,6 +435,10 @@ class RONDO_API Communicator : public PersistentCollectives<Communicator> {
   Communicator split(int color, int key);
   /// The same ranks, for concurrent use. Collective.
   Communicator duplicate() { return split(0, rank()); }
+  /// `members` of this communicator, in the order of their new ranks. Only they call it, alike and
+  /// without waiting for each other; several threads may at once. `context` tells it from all other
+  /// communicators that the same members make of this one in this order, now or later.
+  Communicator subgroup(std::span<const int> members, std::uint64_t context);
 
   /// Ends all pending and future calls of this communicator on all ranks with Error{aborted}.
   /// Any thread; returns at once.
@@ -453,6 +464,7 @@ class RONDO_API Communicator : public PersistentCollectives<Communicator> {
   void drop() noexcept;
   erase::Caller caller() const;
   Plan completed(Plan plan, const ErasedCall& call) const;
+  Communicator part(std::span<const int> members, std::uint64_t context);
   template <class R>
   auto own_block(R& buffer) const {
     return erase::own_block(caller(), "receive elements", buffer);

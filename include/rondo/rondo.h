@@ -118,14 +118,15 @@ typedef struct rondo_persistent rondo_persistent;
 #define RONDO_IN_PLACE ((const void*)(intptr_t)-1)
 
 /* Options of a world. Begin with RONDO_OPTIONS_INIT; a field of zero stays open, and is then taken
- * from the environment (RONDO_TIMEOUT_MS …) by rondo_comm_from_env, or has its default. A file that
- * is named here and cannot be used is an error; one that a variable names is not: where any rank
- * cannot use it, none does, and the lowest such rank says why on standard error. `size` lets
- * programs and library differ in version: the library takes fields beyond `size` as zero. */
+ * from the environment (RONDO_TIMEOUT_MS …) by rondo_comm_from_env and rondo_comm_join, or has its
+ * default. A file that is named here and cannot be used is an error; one that a variable names is
+ * not: where any rank cannot use it, none does, and the lowest such rank says why on standard
+ * error. `size` lets programs and library differ in version: the library takes fields beyond `size`
+ * as zero. */
 typedef struct rondo_options {
   uint64_t size;             /* sizeof(rondo_options) */
   int64_t timeout_ms;        /* of one collective; default 30,000 */
-  int64_t join_timeout_ms;   /* of rondo_comm_from_env; default 60,000 */
+  int64_t join_timeout_ms;   /* of a world; default 60,000 */
   rondo_algorithm algorithm; /* default RONDO_AUTOMATIC */
   int32_t radix;             /* of k-nomial trees; default automatic */
   uint64_t tile_bytes;       /* bytes of a segment on their way at once; default automatic */
@@ -162,6 +163,21 @@ RONDO_C_API int32_t rondo_last_error_peer(const rondo_comm* comm);
  * The caller frees *comm. Errors: RONDO_JOIN_FAILED naming the missing or disagreeing ranks. */
 RONDO_C_API rondo_status rondo_comm_from_env(const rondo_options* options, rondo_comm** comm);
 
+/* The caller's means to exchange bytes between the ranks of a world: everybody's `bytes` bytes at
+ * `mine` to everybody, in rank order, so that `all` has room for one such block of each rank.
+ * Blocks until all ranks have called it, and sees to its own deadline. Returns 0 for success; all
+ * else ends rondo_comm_join on this rank with RONDO_JOIN_FAILED. */
+typedef int32_t (*rondo_allgather_function)(void* user, const void* mine, void* all, size_t bytes);
+
+/* The world of ranks that can exchange bytes already: no launcher, no variables and no place to
+ * meet are needed. All ranks call it; `allgather` is called with `user` until it returns, by the
+ * calling thread alone; a world of one needs none. The caller frees *comm. Errors:
+ * RONDO_JOIN_FAILED, alike on all ranks, naming those that cannot take part or disagree; or those
+ * that were not connected in time. */
+RONDO_C_API rondo_status rondo_comm_join(int32_t rank, int32_t size,
+                                         rondo_allgather_function allgather, void* user,
+                                         const rondo_options* options, rondo_comm** comm);
+
 /* A world of `ranks` communicators inside this process, one for each of the caller's threads.
  * `comms` has room for `ranks` pointers; the caller frees each of them. */
 RONDO_C_API rondo_status rondo_comm_local(int32_t ranks, const rondo_options* options,
@@ -181,6 +197,13 @@ RONDO_C_API rondo_status rondo_comm_split(rondo_comm* comm, int32_t color, int32
                                           rondo_comm** child);
 /* The same ranks once more, for concurrent use. Collective. The caller frees *copy. */
 RONDO_C_API rondo_status rondo_comm_duplicate(rondo_comm* comm, rondo_comm** copy);
+
+/* `count` ranks of `comm` form a communicator, in the order of `members`. Only they call it, alike
+ * and without waiting for each other; several threads may at once. `context` tells it from all
+ * other communicators that the same members make of `comm` in this order, now or later. The caller
+ * frees *child; it may outlive `comm`. The text of a failure is in rondo_last_error(NULL). */
+RONDO_C_API rondo_status rondo_comm_subgroup(rondo_comm* comm, const int32_t* members,
+                                             int32_t count, uint64_t context, rondo_comm** child);
 
 /* Ends all pending and future calls on this communicator on all ranks with RONDO_ABORTED. Any
  * thread; returns at once. `reason` may be NULL and is read during the call only. */

@@ -5,6 +5,7 @@
 #include "rondo/communicator.hpp"
 #include "rondo/error.hpp"
 #include "rondo/memory.hpp"
+#include "rondo/out_of_band.hpp"
 #include "rondo/persistent.hpp"
 #include "rondo/schedule.hpp"
 #include "rondo/topology.hpp"

@@ -9,6 +9,7 @@
 #include <memory>
 #include <new>
 #include <optional>
+#include <span>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -151,6 +152,24 @@ rondo_status rondo_comm_from_env(const rondo_options* options, rondo_comm** comm
                  [&] { *comm = wrap(Communicator::from_env(to_options(options))); });
 }
 
+rondo_status rondo_comm_join(std::int32_t rank, std::int32_t size,
+                             rondo_allgather_function allgather, void* user,
+                             const rondo_options* options, rondo_comm** comm) {
+  if (comm == nullptr) return null_argument("comm");
+  if (allgather == nullptr && size != 1) return null_argument("allgather");
+  return guarded(thread_error(), [&] {
+    rondo::OutOfBand outside{rank, size, {}};
+    outside.allgather = [&](std::span<const std::byte> mine, std::span<std::byte> all) {
+      const std::int32_t code = allgather(user, mine.data(), all.data(), mine.size());
+      if (code == 0) return;
+      throw Error(ErrorCode::join_failed, rank,
+                  concat("the allgather that rank ", rank, " of ", size,
+                         " gave to rondo_comm_join failed with code ", code));
+    };
+    *comm = wrap(Communicator::join(outside, to_options(options)));
+  });
+}
+
 rondo_status rondo_comm_local(std::int32_t ranks, const rondo_options* options,
                               rondo_comm** comms) {
   if (comms == nullptr) return null_argument("comms");
@@ -194,6 +213,21 @@ rondo_status rondo_comm_duplicate(rondo_comm* comm, rondo_comm** copy) {
     auto made = std::make_unique<rondo_comm>();
     made->value = comm->value.duplicate();
     *copy = made.release();
+  });
+}
+
+rondo_status rondo_comm_subgroup(rondo_comm* comm, const std::int32_t* members, std::int32_t count,
+                                 std::uint64_t context, rondo_comm** child) {
+  if (comm == nullptr) return null_argument("comm");
+  if (members == nullptr) return null_argument("members");
+  if (child == nullptr) return null_argument("child");
+  // Several threads may be here, so a failure must not touch the communicator's text.
+  return guarded(thread_error(), [&] {
+    if (count < 0) refuse(concat("a communicator of ", count, " ranks does not exist"));
+    auto made = std::make_unique<rondo_comm>();
+    made->value =
+        comm->value.subgroup(std::span(members, static_cast<std::size_t>(count)), context);
+    *child = made.release();
   });
 }
 

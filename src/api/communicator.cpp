@@ -26,6 +26,12 @@ std::uint64_t child_context(std::uint64_t parent, std::uint64_t split, int color
   return splitmix(splitmix(splitmix(parent) + split) + static_cast<std::uint64_t>(color));
 }
 
+// The same of communicators whose members the caller lists and whose numbers it gives.
+std::uint64_t subgroup_context(std::uint64_t parent, std::span<const int> members,
+                               std::uint64_t number) {
+  return splitmix(fnv1a(std::as_bytes(members), splitmix(~parent)) + splitmix(number));
+}
+
 }  // namespace
 
 Communicator::Communicator(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -151,6 +157,30 @@ Communicator Communicator::split(int color, int key) {
   std::stable_sort(members.begin(), members.end(), [&](int a, int b) {
     return wishes[static_cast<std::size_t>(a)][1] < wishes[static_cast<std::size_t>(b)][1];
   });
+  return part(members, context);
+}
+
+Communicator Communicator::subgroup(std::span<const int> members, std::uint64_t context) {
+  const State& own = state();
+  std::vector<bool> is_member(static_cast<std::size_t>(size()));
+  for (const int member : members) {
+    if (member < 0 || member >= size()) {
+      refuse(concat("there is no rank ", member, " in a communicator of ", size(), " ranks"));
+    }
+    if (is_member[static_cast<std::size_t>(member)]) {
+      refuse(concat("rank ", member, " cannot be two members of one communicator"));
+    }
+    is_member[static_cast<std::size_t>(member)] = true;
+  }
+  if (!is_member[static_cast<std::size_t>(rank())]) {
+    refuse(concat("rank ", rank(), " is none of the members of the communicator that it makes"));
+  }
+  return part(members, subgroup_context(own.context, members, context));
+}
+
+// The ranks that belong to it call it alike; it takes no messages.
+Communicator Communicator::part(std::span<const int> members, std::uint64_t context) {
+  State& own = state();
   Result<std::unique_ptr<Transport>> transport =
       own.engine.exclusively([&](Transport& parent) { return parent.split(members, context); });
   if (!transport) throw transport.error();

@@ -1,9 +1,15 @@
+// How worlds of processes are formed, from the launcher's word or by the caller's own means.
+
+#include <algorithm>
+#include <functional>
+
 #include "api/named_files.hpp"
 #include "api/state.hpp"
 #include "api/value_or_throw.hpp"
 #include "api/world_topology.hpp"
 #include "base/text.hpp"
 #include "bootstrap/environment.hpp"
+#include "bootstrap/out_of_band.hpp"
 #include "bootstrap/world.hpp"
 #include "transport/inproc.hpp"
 #include "transport/route/make.hpp"
@@ -34,18 +40,6 @@ std::string agreement(const Settings& settings, std::string_view transport) {
                 "\ntile_bytes=", tile ? std::to_string(*tile) : "automatic", "\n");
 }
 
-std::unique_ptr<Transport> make_world(const Launch& launch, const Options& options,
-                                      const Settings& settings) {
-  if (launch.size == 1) return std::move(make_inproc(1).front());
-  const auto patience = options.join_timeout.value_or(default_join_timeout);
-  const std::string transport = options.transport.value_or("auto");
-  const auto deadline = Transport::Clock::now() + patience;
-  process::Membership membership =
-      value_or_throw(form_world(launch, agreement(settings, transport), patience));
-  membership.medium = medium_of(transport);
-  return value_or_throw(process::make_transport(std::move(membership), deadline));
-}
-
 std::shared_ptr<const Topology> world_topology(Exchange exchange) {
   const Topology own = own_topology();
   if (exchange.size() == 1) return std::make_shared<const Topology>(own);
@@ -58,24 +52,104 @@ Settings certain_settings(const Options& given, Options complete, int ranks) {
   return Settings::from(complete, ranks);
 }
 
+// What a rank settles before it meets the others.
+struct Preparation {
+  Options options = {};  // with what the environment says
+  Settings settings = {};
+  FileTroubles troubles = {};
+};
+
+Preparation prepare(const Options& given, int ranks) {
+  Preparation own;
+  own.options = value_or_throw(read_options(process_environment, given));
+  own.settings = certain_settings(given, own.options, ranks);
+  if (const auto isa = value_or_throw(read_isa(process_environment))) use_isa(*isa);
+  // A program that names a bad file must hear of it. A variable may be wrong on some host only, and
+  // does not keep the world from its work.
+  own.troubles = read_files_of_environment(given, own.options, ranks, own.settings);
+  return own;
+}
+
+// How the ranks come to know each other. One that cannot take part brings the reason in place of
+// what all have to agree on.
+using Meet = std::function<Result<process::Membership>(const Result<std::string>& agreement,
+                                                       std::chrono::milliseconds patience)>;
+
+struct World {
+  Preparation own;
+  std::unique_ptr<Transport> transport = nullptr;
+  int local_ranks = 1;
+};
+
+// Ranks of this host: by the launcher's word, or by what they say of themselves.
+int count_local(const Launch& launch, const std::vector<process::Member>& members) {
+  if (launch.local_size) return *launch.local_size;
+  const std::uint64_t here = members.at(static_cast<std::size_t>(launch.rank)).locality;
+  if (here == 0) return launch.size;
+  const auto is_here = [here](const process::Member& member) { return member.locality == here; };
+  return static_cast<int>(std::count_if(members.begin(), members.end(), is_here));
+}
+
+World form(const Launch& launch, const Options& given, const Meet& meet) {
+  const auto start = Transport::Clock::now();
+  World world;
+  Result<std::string> agreed = std::string();
+  try {
+    world.own = prepare(given, launch.size);
+    agreed = agreement(world.own.settings, world.own.options.transport.value_or("auto"));
+  } catch (const Error& reason) {
+    agreed = reason;
+  }
+  if (launch.size == 1) {
+    value_or_throw(std::move(agreed));
+    world.transport = std::move(make_inproc(1).front());
+    world.local_ranks = launch.local_size.value_or(1);
+    return world;
+  }
+  const auto patience = world.own.options.join_timeout.value_or(default_join_timeout);
+  process::Membership membership = value_or_throw(meet(agreed, patience));
+  membership.medium = medium_of(world.own.options.transport.value_or("auto"));
+  world.local_ranks = count_local(launch, membership.members);
+  // Without a place to meet it was the caller who waited for the others.
+  const bool has_waited = !launch.rendezvous.empty();
+  const auto deadline = (has_waited ? start : Transport::Clock::now()) + patience;
+  world.transport = value_or_throw(process::make_transport(std::move(membership), deadline));
+  return world;
+}
+
+// What the ranks of a new world tell each other before its first call. A template, since nobody
+// else may name Communicator::State.
+template <class State>
+std::unique_ptr<State> settle(World world) {
+  auto state = std::make_unique<State>(std::move(world.transport), world.own.settings,
+                                       has_core_per_rank(world.local_ranks), world_context);
+  value_or_throw(agree_on_files(state->exchange(), world.own.troubles, state->settings));
+  const auto& described = state->settings.topology;
+  state->topology = described ? described : world_topology(state->exchange());
+  (void)state->costs();  // now that all ranks are here: the first call of the user cannot wait
+  return state;
+}
+
 }  // namespace
 
 Communicator Communicator::from_env(const Options& options) {
   const Launch launch = value_or_throw(read_launch(process_environment));
-  const Options complete = value_or_throw(read_options(process_environment, options));
-  Settings settings = certain_settings(options, complete, launch.size);
-  if (const auto isa = value_or_throw(read_isa(process_environment))) use_isa(*isa);
-  // A program that names a bad file must hear of it. A variable may be wrong on some host only, and
-  // does not keep the world from its work.
-  const FileTroubles troubles = read_files_of_environment(options, complete, launch.size, settings);
-  auto state = std::make_unique<State>(make_world(launch, complete, settings), settings,
-                                       has_core_per_rank(launch.local_size.value_or(launch.size)),
-                                       world_context);
-  value_or_throw(agree_on_files(state->exchange(), troubles, state->settings));
-  const auto& described = state->settings.topology;
-  state->topology = described ? described : world_topology(state->exchange());
-  (void)state->costs();  // now that all ranks are here: the first call of the user cannot wait
-  return Communicator(std::move(state));
+  return Communicator(settle<State>(form(
+      launch, options, [&](const Result<std::string>& agreed, std::chrono::milliseconds patience) {
+        return agreed ? form_world(launch, agreed.value(), patience)
+                      : Result<process::Membership>(agreed.error());
+      })));
+}
+
+Communicator Communicator::join(const OutOfBand& outside, const Options& options) {
+  Launch launch;
+  launch.rank = outside.rank;
+  launch.size = outside.size;
+  launch.listen = text_of(process_environment, "RONDO_LISTEN").value_or("");
+  return Communicator(settle<State>(
+      form(launch, options, [&](const Result<std::string>& agreed, std::chrono::milliseconds) {
+        return form_world(launch, outside, agreed);
+      })));
 }
 
 }  // namespace rondo

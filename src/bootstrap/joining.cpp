@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "base/text.hpp"
-#include "bootstrap/address.hpp"
+#include "bootstrap/own_hello.hpp"
 #include "bootstrap/roll_call.hpp"
 
 namespace rondo {
@@ -176,17 +176,6 @@ class Joining {
 };
 
 }  // namespace
-
-/// Opens the listener for the other ranks and writes into the hello where it is.
-Result<process::Socket> open_listener(const std::string& host, wire::Hello& hello) {
-  Result<process::Socket> listener = process::listen_on(host, 0);
-  if (!listener) return listener;
-  const Result<process::Address> bound = process::local_address(listener.value());
-  if (!bound) return bound.error();
-  hello.address = is_wildcard(bound.value().host) ? "" : bound.value().host;
-  hello.port = bound.value().port;
-  return listener;
-}
 
 Result<process::Membership> join(const Launch& launch, const Rendezvous& place, wire::Hello hello,
                                  milliseconds join_timeout) {

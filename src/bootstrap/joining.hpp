@@ -3,7 +3,6 @@
 // The other ranks' side of forming a world: find rank 0, say hello, wait for the verdict.
 
 #include <chrono>
-#include <string>
 
 #include "bootstrap/rendezvous.hpp"
 #include "bootstrap/wire.hpp"
@@ -12,9 +11,6 @@
 #include "transport/control/membership.hpp"
 
 namespace rondo {
-
-/// Opens the listener for the other ranks on a free port and writes into the hello where it is.
-Result<process::Socket> open_listener(const std::string& host, wire::Hello& hello);
 
 /// Rank 0 may come later, its file may be an old one, its port may be a stranger's: all that is
 /// tried again until the join timeout. What rank 0 then says is final.

@@ -2,20 +2,16 @@
 
 #include "bootstrap/world.hpp"
 
-#include <sys/random.h>
-#include <unistd.h>
-
-#include <cerrno>
 #include <utility>
 
 #include "base/text.hpp"
 #include "bootstrap/address.hpp"
 #include "bootstrap/gathering.hpp"
 #include "bootstrap/joining.hpp"
+#include "bootstrap/own_hello.hpp"
 #include "bootstrap/rendezvous.hpp"
 #include "bootstrap/roll_call.hpp"
 #include "bootstrap/wire.hpp"
-#include "transport/shm/door.hpp"
 
 namespace rondo {
 
@@ -23,29 +19,6 @@ namespace {
 
 using process::Clock;
 using std::chrono::milliseconds;
-
-Result<> fill_random(std::span<std::byte> bytes) {
-  while (!bytes.empty()) {
-    const ssize_t count = ::getrandom(bytes.data(), bytes.size(), 0);
-    if (count < 0 && errno != EINTR) return system_error("no random bits", errno);
-    if (count > 0) bytes = bytes.subspan(static_cast<std::size_t>(count));
-  }
-  return {};
-}
-
-/// This rank's hello, but for its listener.
-Result<wire::Hello> own_hello(const Launch& launch, std::string_view agreement) {
-  wire::Hello hello;
-  hello.rank = launch.rank;
-  hello.size = launch.size;
-  hello.key = wire::key_of(launch.job);
-  hello.pid = ::getpid();
-  hello.host = host_name();
-  hello.agreement = agreement;
-  const Result<> random = fill_random(std::as_writable_bytes(std::span(&hello.incarnation, 1)));
-  if (!random) return random.error();
-  return hello;
-}
 
 /// The port at which rank 0 is found: a free one that the file will name, or an agreed one.
 Result<process::Socket> open_rendezvous(const Launch& launch, const Rendezvous& place) {
@@ -111,42 +84,15 @@ Result<process::Membership> lead(const Launch& launch, const Rendezvous& place, 
   return membership;
 }
 
-Result<process::Membership> alone() {
-  process::Membership membership;
-  membership.members = {{loopback_address, 0, host_name(), ::getpid(), 0, 0}};
-  const Result<> random = fill_random(membership.token);
-  if (!random) return random.error();
-  return membership;
-}
-
-/// Where the other ranks of this host come to share memory. Where the system has no such sockets,
-/// they don't.
-process::Socket open_own_door(wire::Hello& hello) {
-  Result<process::Door> door = process::open_door();
-  if (!door) return {};
-  hello.locality = process::locality();
-  hello.door = door.value().id;
-  return std::move(door.value().listener);
-}
-
 }  // namespace
 
 Result<process::Membership> form_world(const Launch& launch, std::string_view agreement,
                                        milliseconds join_timeout) {
-  if (launch.size < 1 || launch.rank < 0 || launch.rank >= launch.size) {
-    return Error(ErrorCode::invalid_argument,
-                 concat("rank ", launch.rank, " of ", launch.size, " ranks does not exist"));
-  }
-  if (agreement.size() > wire::agreement_bytes_most) {
-    return Error(ErrorCode::invalid_argument,
-                 concat("the options to agree on take ", agreement.size(), " bytes; at most ",
-                        wire::agreement_bytes_most, " can be compared"));
-  }
+  Result<wire::Hello> hello = own_hello(launch, agreement);
+  if (!hello) return hello.error();
   if (launch.size == 1) return alone();
   const Result<Rendezvous> place = parse_rendezvous("rendezvous", launch.rendezvous);
   if (!place) return place.error();
-  Result<wire::Hello> hello = own_hello(launch, agreement);
-  if (!hello) return hello.error();
   process::Socket door = open_own_door(hello.value());
   Result<process::Membership> formed =
       launch.rank == 0 ? lead(launch, place.value(), std::move(hello).value(), join_timeout)

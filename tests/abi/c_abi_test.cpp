@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "abi/c_world.hpp"
+#include "harness/out_of_band.hpp"
 #include "rondo/rondo.h"
 
 namespace {
@@ -190,6 +191,61 @@ TEST(CAbi, SplitAndDuplicate) {
   });
 }
 
+// What rondo_comm_join is given: threads that share one table.
+struct Allgather {
+  rondo::testing::ThreadsAllgather& table;
+  int rank;
+  static std::int32_t run(void* user, const void* mine, void* all, std::size_t bytes) {
+    const auto* own = static_cast<const Allgather*>(user);
+    const rondo::OutOfBand means = own->table.of(own->rank);
+    means.allgather({static_cast<const std::byte*>(mine), bytes},
+                    {static_cast<std::byte*>(all), bytes * static_cast<std::size_t>(means.size)});
+    return 0;
+  }
+};
+
+TEST(CAbi, JoinAndSubgroup) {
+  rondo::testing::ThreadsAllgather table(3);
+  std::vector<std::jthread> threads;
+  for (int rank = 0; rank < 3; ++rank) {
+    threads.emplace_back([&table, rank] {
+      Allgather own{table, rank};
+      rondo_comm* comm = nullptr;
+      ASSERT_EQ(rondo_comm_join(rank, 3, Allgather::run, &own, nullptr, &comm), RONDO_OK)
+          << rondo_last_error(nullptr);
+      EXPECT_EQ(rondo_comm_rank(comm), rank);
+      EXPECT_EQ(rondo_comm_size(comm), 3);
+      EXPECT_EQ(rondo_barrier(comm), RONDO_OK);
+      rondo_comm* pair = nullptr;
+      const std::int32_t members[] = {2, 0};
+      const rondo_status status = rondo_comm_subgroup(comm, members, 2, 5, &pair);
+      EXPECT_EQ(status, rank == 1 ? RONDO_INVALID_ARGUMENT : RONDO_OK);
+      if (rank == 1) {
+        EXPECT_THAT(rondo_last_error(nullptr), HasSubstr("none of the members"));
+        EXPECT_EQ(pair, nullptr);
+      } else {
+        EXPECT_EQ(rondo_comm_rank(pair), rank == 0 ? 1 : 0);
+        EXPECT_EQ(rondo_barrier(pair), RONDO_OK);
+      }
+      rondo_comm_free(pair);
+      rondo_comm_free(comm);
+    });
+  }
+}
+
+TEST(CAbi, JoinTellsThatTheAllgatherFailed) {
+  const auto fail = [](void*, const void*, void*, std::size_t) -> std::int32_t { return 17; };
+  rondo_comm* comm = nullptr;
+  EXPECT_EQ(rondo_comm_join(1, 2, fail, nullptr, nullptr, &comm), RONDO_JOIN_FAILED);
+  EXPECT_EQ(comm, nullptr);
+  EXPECT_STREQ(rondo_last_error(nullptr),
+               "the allgather that rank 1 of 2 gave to rondo_comm_join failed with code 17");
+  EXPECT_EQ(rondo_last_error_peer(nullptr), 1);
+  EXPECT_EQ(rondo_comm_join(0, 1, nullptr, nullptr, nullptr, &comm), RONDO_OK);
+  EXPECT_EQ(rondo_comm_size(comm), 1);
+  rondo_comm_free(comm);
+}
+
 TEST(CAbi, AbortEndsTheOthersCallsWithItsReason) {
   on_ranks(2, [](rondo_comm* comm, int rank) {
     if (rank == 1) {
@@ -245,6 +301,11 @@ TEST(CAbi, NullPointersAreRefusedByName) {
   char* text = nullptr;
   const std::vector<rondo_status> all = {
       rondo_comm_from_env(nullptr, nullptr),
+      rondo_comm_join(0, 2, nullptr, nullptr, nullptr, &other),
+      rondo_comm_join(0, 1, nullptr, nullptr, nullptr, nullptr),
+      rondo_comm_subgroup(nullptr, &done, 1, 0, &other),
+      rondo_comm_subgroup(comm, nullptr, 1, 0, &other),
+      rondo_comm_subgroup(comm, &done, 1, 0, nullptr),
       rondo_comm_local(1, nullptr, nullptr),
       rondo_barrier(nullptr),
       rondo_ibarrier(comm, nullptr),
