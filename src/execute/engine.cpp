@@ -336,8 +336,8 @@ Result<> Engine::go_on(Pace& pace, const Operation& operation, bool is_awaited) 
     pace.was_moving = true;
     pace.sleep = microseconds(0);
     if (++pace.moves % moves_between_looks_at_clock != 0) return {};
-  } else if (progress_ && (pace.sleep.count() > 0 ||
-                           ++pace.idle_polls % polls_between_progress == 0)) {
+  } else if (progress_ &&
+             (pace.sleep.count() > 0 || ++pace.idle_polls % polls_between_progress == 0)) {
     progress_();
   }
   const auto now = Clock::now();

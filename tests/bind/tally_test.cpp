@@ -36,33 +36,33 @@ TEST(Tally, AddsUp) {
 
 TEST(Tally, Json) {
   Tally tally = some_calls();
-  tally.findings.push_back(
-      {4, Kind::allreduce, TypeClass::f64, 8, {1500, 2500}, Way::rondo});
-  EXPECT_EQ(json(teller, tally),
-            "{\n"
-            "  \"form\": \"component\",\n"
-            "  \"mpi\": \"Open MPI v4.1.4\",\n"
-            "  \"mode\": \"measured\",\n"
-            "  \"rank\": 0,\n"
-            "  \"ranks\": 4,\n"
-            "  \"communicators\": 2,\n"
-            "  \"formed\": 1,\n"
-            "  \"forming_seconds\": 0,\n"
-            "  \"total\": {\"taken\": {\"calls\": 2, \"bytes\": 16, \"seconds\": 0.5, "
-            "\"saved_seconds\": 0.5}, \"passed\": {\"calls\": 3, \"bytes\": 32, \"seconds\": 3, "
-            "\"why\": {\"few calls so far\": {\"calls\": 2, \"bytes\": 16, \"seconds\": 2}, "
-            "\"user operation\": {\"calls\": 1, \"bytes\": 16, \"seconds\": 1}}}},\n"
-            "  \"collectives\": {\n"
-            "    \"MPI_Allreduce\": {\"taken\": {\"calls\": 2, \"bytes\": 16, \"seconds\": 0.5, "
-            "\"saved_seconds\": 0.5}, \"passed\": {\"calls\": 3, \"bytes\": 32, \"seconds\": 3, "
-            "\"why\": {\"few calls so far\": {\"calls\": 2, \"bytes\": 16, \"seconds\": 2}, "
-            "\"user operation\": {\"calls\": 1, \"bytes\": 16, \"seconds\": 1}}}}\n"
-            "  },\n"
-            "  \"findings\": [\n"
-            "    {\"collective\": \"MPI_Allreduce\", \"ranks\": 4, \"type\": \"f64\", \"bytes\": 8, "
-            "\"rondo_us\": 1.5, \"below_us\": 2.5, \"taken\": true}\n"
-            "  ]\n"
-            "}\n");
+  tally.findings.push_back({4, Kind::allreduce, TypeClass::f64, 8, {1500, 2500}, Way::rondo});
+  EXPECT_EQ(
+      json(teller, tally),
+      "{\n"
+      "  \"form\": \"component\",\n"
+      "  \"mpi\": \"Open MPI v4.1.4\",\n"
+      "  \"mode\": \"measured\",\n"
+      "  \"rank\": 0,\n"
+      "  \"ranks\": 4,\n"
+      "  \"communicators\": 2,\n"
+      "  \"formed\": 1,\n"
+      "  \"forming_seconds\": 0,\n"
+      "  \"total\": {\"taken\": {\"calls\": 2, \"bytes\": 16, \"seconds\": 0.5, "
+      "\"saved_seconds\": 0.5}, \"passed\": {\"calls\": 3, \"bytes\": 32, \"seconds\": 3, "
+      "\"why\": {\"few calls so far\": {\"calls\": 2, \"bytes\": 16, \"seconds\": 2}, "
+      "\"user operation\": {\"calls\": 1, \"bytes\": 16, \"seconds\": 1}}}},\n"
+      "  \"collectives\": {\n"
+      "    \"MPI_Allreduce\": {\"taken\": {\"calls\": 2, \"bytes\": 16, \"seconds\": 0.5, "
+      "\"saved_seconds\": 0.5}, \"passed\": {\"calls\": 3, \"bytes\": 32, \"seconds\": 3, "
+      "\"why\": {\"few calls so far\": {\"calls\": 2, \"bytes\": 16, \"seconds\": 2}, "
+      "\"user operation\": {\"calls\": 1, \"bytes\": 16, \"seconds\": 1}}}}\n"
+      "  },\n"
+      "  \"findings\": [\n"
+      "    {\"collective\": \"MPI_Allreduce\", \"ranks\": 4, \"type\": \"f64\", \"bytes\": 8, "
+      "\"rondo_us\": 1.5, \"below_us\": 2.5, \"taken\": true}\n"
+      "  ]\n"
+      "}\n");
 }
 
 TEST(Tally, TableNamesReasonsByFrequency) {

@@ -31,26 +31,26 @@ struct Machine {
 };
 
 TEST(MpiBelow, LaunchersSayTheirVersion) {
-  Machine machine;
-  machine.versions["mpirun"] = "mpirun (Open MPI) 4.1.4\n\nReport bugs to http://x\n";
+  const Machine machine = {
+      .versions = {{"mpirun", "mpirun (Open MPI) 4.1.4\n\nReport bugs to http://x\n"},
+                   {"/opt/bin/mpiexec.hydra",
+                    "HYDRA build details:\n    Version:                                 4.0.2\n"},
+                   {"mpiexec", "something else"}}};
   auto found = find_mpi("mpirun", machine.signs());
   ASSERT_TRUE(found);
   EXPECT_EQ(found->family, MpiFamily::open_mpi);
   EXPECT_EQ(found->version, "4.1.4");
-  machine.versions["/opt/bin/mpiexec.hydra"] =
-      "HYDRA build details:\n    Version:                                 4.0.2\n";
   found = find_mpi("/opt/bin/mpiexec.hydra", machine.signs());
   ASSERT_TRUE(found);
   EXPECT_EQ(found->family, MpiFamily::mpich);
   EXPECT_EQ(found->version, "4.0.2");
-  machine.versions["mpirun"] = "something else";
-  EXPECT_FALSE(find_mpi("mpirun", machine.signs()));
+  EXPECT_FALSE(find_mpi("mpiexec", machine.signs()));
 }
 
 TEST(MpiBelow, InsideMpirun) {
-  Machine machine;
-  machine.variables = {{"OMPI_COMM_WORLD_SIZE", "4"}, {"OMPI_COMM_WORLD_RANK", "3"}};
-  machine.libraries["libmpi.so.40"] = "Open MPI v4.1.4, package: Debian OpenMPI, ident: 4.1.4";
+  const Machine machine = {
+      .variables = {{"OMPI_COMM_WORLD_SIZE", "4"}, {"OMPI_COMM_WORLD_RANK", "3"}},
+      .libraries = {{"libmpi.so.40", "Open MPI v4.1.4, package: Debian OpenMPI, ident: 4.1.4"}}};
   const auto found = find_mpi("python3", machine.signs());
   ASSERT_TRUE(found);
   EXPECT_EQ(found->family, MpiFamily::open_mpi);
@@ -59,16 +59,15 @@ TEST(MpiBelow, InsideMpirun) {
 }
 
 TEST(MpiBelow, ProgramsNameTheirLibrary) {
-  Machine machine;
-  machine.contents["./open"] = "\x7f" "ELF libmpi.so.40 libc.so.6";
-  machine.contents["./mpich"] = "\x7f" "ELF libmpich.so.12 libc.so.6";
-  machine.contents["./other"] = "\x7f" "ELF libc.so.6";
+  Machine machine = {.contents = {{"./open", "ELF libmpi.so.40 libc.so.6"},
+                                  {"./mpich", "ELF libmpich.so.12 libc.so.6"},
+                                  {"./other", "ELF libc.so.6"}}};
   EXPECT_EQ(find_mpi("./open", machine.signs())->family, MpiFamily::open_mpi);
   EXPECT_EQ(find_mpi("./open", machine.signs())->version, "");
   EXPECT_EQ(find_mpi("./mpich", machine.signs())->family, MpiFamily::mpich);
   EXPECT_FALSE(find_mpi("./other", machine.signs()));
   // Slurm sets PMI_RANK for either, so the program's own word goes before.
-  machine.variables["PMI_RANK"] = "0";
+  machine.variables.emplace("PMI_RANK", "0");
   EXPECT_EQ(find_mpi("./open", machine.signs())->family, MpiFamily::open_mpi);
   EXPECT_EQ(find_mpi("./other", machine.signs())->family, MpiFamily::mpich);
 }

@@ -24,7 +24,8 @@ namespace rondo::bind {
 /// Elements in memory, as bytes in a row. Inside `take`. Throws Error.
 class Packing {
  public:
-  Packing(Member& member, const Mpi& mpi, MPI_Comm comm) : member_(member), mpi_(mpi), comm_(comm) {}
+  Packing(Member& member, const Mpi& mpi, MPI_Comm comm)
+      : member_(member), mpi_(mpi), comm_(comm) {}
 
   /// Where the bytes of the elements are, after packing where they do not lie in a row.
   const void* packed(const void* elements, std::size_t count, const Type& type) {
@@ -137,8 +138,8 @@ class Calls {
     });
   }
 
-  int reduce_scatter_block(const void* send, void* receive, int count, MPI_Datatype type,
-                           MPI_Op op, MPI_Comm comm) {
+  int reduce_scatter_block(const void* send, void* receive, int count, MPI_Datatype type, MPI_Op op,
+                           MPI_Comm comm) {
     const auto below = [&] {
       return below_.reduce_scatter_block(send, receive, count, type, op, comm);
     };
@@ -185,15 +186,15 @@ class Calls {
   }
 
   int barrier(MPI_Comm comm) {
-    return member_.carry_out({Kind::barrier}, [&] { member_.run({}); },
-                             [&] { return below_.barrier(comm); });
+    return member_.carry_out(
+        {Kind::barrier}, [&] { member_.run({}); }, [&] { return below_.barrier(comm); });
   }
 
   int allgather(const void* send, int send_count, MPI_Datatype send_handle, void* receive,
                 int receive_count, MPI_Datatype receive_handle, MPI_Comm comm) {
     const auto below = [&] {
-      return below_.allgather(send, send_count, send_handle, receive, receive_count,
-                              receive_handle, comm);
+      return below_.allgather(send, send_count, send_handle, receive, receive_count, receive_handle,
+                              comm);
     };
     const Type type = handles_.type(receive_handle);
     const std::size_t bytes = elements(receive_count) * type.size;
@@ -224,19 +225,21 @@ class Calls {
     const Type type = handles_.type(receive_handle);
     const std::size_t bytes = elements(receive_count) * type.size;
     if (receive_count < 0) return below();
-    return movement({Kind::alltoall, TypeClass::data, bytes * ranks(), bytes * ranks()}, below, [&] {
-      Packing packing(member_, handles_.mpi(), comm);
-      const std::size_t count = elements(receive_count) * ranks();
-      void* all = packing.arrival(receive, count, type);
-      const void* given = all;
-      if (send != MPI_IN_PLACE) {
-        given = packing.packed(send, elements(send_count) * ranks(), handles_.type(send_handle));
-      } else if (all != receive) {
-        packing.pack(receive, count, type, static_cast<std::byte*>(all));
-      }
-      run_even(Collective::alltoall, given, all, bytes);
-      packing.unpack_arrival(all, receive, count, type);
-    });
+    return movement(
+        {Kind::alltoall, TypeClass::data, bytes * ranks(), bytes * ranks()}, below, [&] {
+          Packing packing(member_, handles_.mpi(), comm);
+          const std::size_t count = elements(receive_count) * ranks();
+          void* all = packing.arrival(receive, count, type);
+          const void* given = all;
+          if (send != MPI_IN_PLACE) {
+            given =
+                packing.packed(send, elements(send_count) * ranks(), handles_.type(send_handle));
+          } else if (all != receive) {
+            packing.pack(receive, count, type, static_cast<std::byte*>(all));
+          }
+          run_even(Collective::alltoall, given, all, bytes);
+          packing.unpack_arrival(all, receive, count, type);
+        });
   }
 
   int gather(const void* send, int send_count, MPI_Datatype send_handle, void* receive,
@@ -345,32 +348,36 @@ class Calls {
     const bool is_in_place = send == MPI_IN_PLACE;
     const Type own_type = is_in_place ? Type{} : handles_.type(send_handle);
     const std::size_t sent = is_in_place ? 0 : elements(send_count) * own_type.size;
-    return member_.carry_out({Kind::gatherv, TypeClass::data, 0, sent}, [&] {
-      Packing packing(member_, handles_.mpi(), comm);
-      ErasedCall call{.collective = Collective::gather, .count = sent, .root = root, .uneven = true};
-      if (member_.rank() != root) {
-        call.send = packing.packed(send, elements(send_count), own_type);
-        return member_.run(call);
-      }
-      const Type type = handles_.type(receive_handle);
-      ByteBlocks blocks(member_, 1, receive_counts, places, type);
-      std::byte* all = blocks.arrival(receive);
-      call.receive = all;
-      call.receive_blocks = blocks.blocks();
-      call.count = blocks.count(rank());
-      if (!is_in_place) {
-        call.send =
-            packing.packed_apart(send, elements(send_count), own_type, all, blocks.length());
-      } else {
-        call.send = blocks.block(all, rank());
-        if (!blocks.is_direct()) {
-          packing.pack(element(receive, places[rank()], type), elements(receive_counts[rank()]),
-                       type, blocks.block(all, rank()));
-        }
-      }
-      member_.run(call);
-      blocks.unpack_arrival(packing, receive);
-    }, below);
+    return member_.carry_out(
+        {Kind::gatherv, TypeClass::data, 0, sent},
+        [&] {
+          Packing packing(member_, handles_.mpi(), comm);
+          ErasedCall call{
+              .collective = Collective::gather, .count = sent, .root = root, .uneven = true};
+          if (member_.rank() != root) {
+            call.send = packing.packed(send, elements(send_count), own_type);
+            return member_.run(call);
+          }
+          const Type type = handles_.type(receive_handle);
+          ByteBlocks blocks(member_, 1, receive_counts, places, type);
+          std::byte* all = blocks.arrival(receive);
+          call.receive = all;
+          call.receive_blocks = blocks.blocks();
+          call.count = blocks.count(rank());
+          if (!is_in_place) {
+            call.send =
+                packing.packed_apart(send, elements(send_count), own_type, all, blocks.length());
+          } else {
+            call.send = blocks.block(all, rank());
+            if (!blocks.is_direct()) {
+              packing.pack(element(receive, places[rank()], type), elements(receive_counts[rank()]),
+                           type, blocks.block(all, rank()));
+            }
+          }
+          member_.run(call);
+          blocks.unpack_arrival(packing, receive);
+        },
+        below);
   }
 
   int scatterv(const void* send, const int* send_counts, const int* places,
@@ -384,27 +391,31 @@ class Calls {
     const bool is_in_place = receive == MPI_IN_PLACE;
     const Type own_type = is_in_place ? Type{} : handles_.type(receive_handle);
     const std::size_t received = is_in_place ? 0 : elements(receive_count) * own_type.size;
-    return member_.carry_out({Kind::scatterv, TypeClass::data, 0, received}, [&] {
-      Packing packing(member_, handles_.mpi(), comm);
-      ErasedCall call{
-          .collective = Collective::scatter, .count = received, .root = root, .uneven = true};
-      void* own = is_in_place ? nullptr : packing.arrival(receive, elements(receive_count), own_type);
-      call.receive = own;
-      if (member_.rank() == root) {
-        const Type type = handles_.type(send_handle);
-        ByteBlocks blocks(member_, 0, send_counts, places, type);
-        if (!is_in_place && meet(send, blocks.length(), own, received)) blocks.move_apart();
-        std::byte* all = blocks.packed(packing, send);
-        call.send = all;
-        call.send_blocks = blocks.blocks();
-        call.count = blocks.count(rank());
-        if (is_in_place) call.receive = blocks.block(all, rank());
-        member_.run(call);
-      } else {
-        member_.run(call);
-      }
-      if (!is_in_place) packing.unpack_arrival(own, receive, elements(receive_count), own_type);
-    }, below);
+    return member_.carry_out(
+        {Kind::scatterv, TypeClass::data, 0, received},
+        [&] {
+          Packing packing(member_, handles_.mpi(), comm);
+          ErasedCall call{
+              .collective = Collective::scatter, .count = received, .root = root, .uneven = true};
+          void* own =
+              is_in_place ? nullptr : packing.arrival(receive, elements(receive_count), own_type);
+          call.receive = own;
+          if (member_.rank() == root) {
+            const Type type = handles_.type(send_handle);
+            ByteBlocks blocks(member_, 0, send_counts, places, type);
+            if (!is_in_place && meet(send, blocks.length(), own, received)) blocks.move_apart();
+            std::byte* all = blocks.packed(packing, send);
+            call.send = all;
+            call.send_blocks = blocks.blocks();
+            call.count = blocks.count(rank());
+            if (is_in_place) call.receive = blocks.block(all, rank());
+            member_.run(call);
+          } else {
+            member_.run(call);
+          }
+          if (!is_in_place) packing.unpack_arrival(own, receive, elements(receive_count), own_type);
+        },
+        below);
   }
 
   int alltoallv(const void* send, const int* send_counts, const int* send_places,
@@ -417,27 +428,30 @@ class Calls {
     const Type type = handles_.type(receive_handle);
     std::size_t received = 0;
     for (std::size_t i = 0; i < ranks(); ++i) received += elements(receive_counts[i]) * type.size;
-    return member_.carry_out({Kind::alltoallv, TypeClass::data, 0, received}, [&] {
-      Packing packing(member_, handles_.mpi(), comm);
-      ByteBlocks got(member_, 1, receive_counts, receive_places, type);
-      ErasedCall call{.collective = Collective::alltoall, .uneven = true};
-      call.receive_blocks = got.blocks();
-      if (send == MPI_IN_PLACE) {
-        call.receive = got.packed(packing, receive);
-        call.send = call.receive;
-        call.send_blocks = got.blocks();
-        member_.run(call);
-      } else {
-        const Type send_type = handles_.type(send_handle);
-        ByteBlocks given(member_, 0, send_counts, send_places, send_type);
-        if (meet(send, given.length(), receive, got.length())) given.move_apart();
-        call.send = given.packed(packing, send);
-        call.send_blocks = given.blocks();
-        call.receive = got.arrival(receive);
-        member_.run(call);
-      }
-      got.unpack_arrival(packing, receive);
-    }, below);
+    return member_.carry_out(
+        {Kind::alltoallv, TypeClass::data, 0, received},
+        [&] {
+          Packing packing(member_, handles_.mpi(), comm);
+          ByteBlocks got(member_, 1, receive_counts, receive_places, type);
+          ErasedCall call{.collective = Collective::alltoall, .uneven = true};
+          call.receive_blocks = got.blocks();
+          if (send == MPI_IN_PLACE) {
+            call.receive = got.packed(packing, receive);
+            call.send = call.receive;
+            call.send_blocks = got.blocks();
+            member_.run(call);
+          } else {
+            const Type send_type = handles_.type(send_handle);
+            ByteBlocks given(member_, 0, send_counts, send_places, send_type);
+            if (meet(send, given.length(), receive, got.length())) given.move_apart();
+            call.send = given.packed(packing, send);
+            call.send_blocks = given.blocks();
+            call.receive = got.arrival(receive);
+            member_.run(call);
+          }
+          got.unpack_arrival(packing, receive);
+        },
+        below);
   }
 
  private:
@@ -466,7 +480,8 @@ class Calls {
       return member_.pass(subject, Reason::empty, below);
     }
     subject.type = class_of(answer.reduced->dtype);
-    return member_.carry_out(subject, [&] { take(*answer.reduced); }, below);
+    return member_.carry_out(
+        subject, [&] { take(*answer.reduced); }, below);
   }
 
   template <class Below_, class Take>

@@ -52,25 +52,25 @@ int rondo_component_is_dense(MPI_Datatype type) {
 }
 
 /* The member first, as those who have no module expect it. */
-#define RONDO_TAKE(name, Name, parameters, arguments)                                      \
-  static int take_##name(RONDO_MPI_LIST parameters, mca_coll_base_module_t* module) {      \
-    struct rondo_member* member = ((rondo_module*)module)->member;                         \
-    return rondo_coll_##name(member, RONDO_MPI_LIST arguments);                            \
+#define RONDO_TAKE(name, Name, parameters, arguments)                                 \
+  static int take_##name(RONDO_MPI_LIST parameters, mca_coll_base_module_t* module) { \
+    struct rondo_member* member = ((rondo_module*)module)->member;                    \
+    return rondo_coll_##name(member, RONDO_MPI_LIST arguments);                       \
   }
 RONDO_MPI_COLLECTIVES(RONDO_TAKE)
 #undef RONDO_TAKE
 
 static int enable(mca_coll_base_module_t* base, struct ompi_communicator_t* comm) {
   rondo_module* module = (rondo_module*)base;
-#define RONDO_SAVE(name, Name, parameters, arguments)                      \
-  if (comm->c_coll->coll_##name == NULL) return OMPI_ERR_NOT_FOUND;        \
-  module->previous.name = comm->c_coll->coll_##name;                       \
-  module->previous.name##_module = comm->c_coll->coll_##name##_module;     \
+#define RONDO_SAVE(name, Name, parameters, arguments)                  \
+  if (comm->c_coll->coll_##name == NULL) return OMPI_ERR_NOT_FOUND;    \
+  module->previous.name = comm->c_coll->coll_##name;                   \
+  module->previous.name##_module = comm->c_coll->coll_##name##_module; \
   OBJ_RETAIN(module->previous.name##_module);
   RONDO_MPI_COLLECTIVES(RONDO_SAVE)
 #undef RONDO_SAVE
-  module->member = rondo_member_make(&module->previous, ompi_comm_rank(comm), ompi_comm_size(comm),
-                                     comm);
+  module->member =
+      rondo_member_make(&module->previous, ompi_comm_rank(comm), ompi_comm_size(comm), comm);
   return module->member != NULL ? OMPI_SUCCESS : OMPI_ERR_OUT_OF_RESOURCE;
 }
 
@@ -107,8 +107,7 @@ OMPI_MODULE_DECLSPEC extern const mca_coll_base_component_2_0_0_t mca_coll_rondo
 const mca_coll_base_component_2_0_0_t mca_coll_rondo_component = {
     .collm_version = {MCA_COLL_BASE_VERSION_2_0_0, .mca_component_name = "rondo",
                       MCA_BASE_MAKE_VERSION(component, RONDO_MAJOR, RONDO_MINOR, RONDO_PATCH),
-                      .mca_open_component = open_component,
-                      .mca_close_component = close_component},
+                      .mca_open_component = open_component, .mca_close_component = close_component},
     .collm_data = {MCA_BASE_METADATA_PARAM_NONE},
     .collm_init_query = init,
     .collm_comm_query = query,

@@ -32,7 +32,8 @@ std::string version() {
   return all.substr(0, all.find(','));
 }
 
-// Types cannot be asked for before MPI_Init has ended, so not when the first communicators are made.
+// Types cannot be asked for before MPI_Init has ended, so not when the first communicators are
+// made.
 void make_handles() {
   component->handles = std::make_unique<Handles>(
       Mpi{PMPI_Type_size_x, PMPI_Type_get_extent, PMPI_Pack, PMPI_Unpack, is_dense, nullptr});
@@ -40,9 +41,9 @@ void make_handles() {
 
 struct Below {
   const rondo_previous& previous;
-#define RONDO_BELOW(name, Name, parameters, arguments)                           \
-  int name parameters const {                                                    \
-    return previous.name(RONDO_MPI_LIST arguments, previous.name##_module);      \
+#define RONDO_BELOW(name, Name, parameters, arguments)                      \
+  int name parameters const {                                               \
+    return previous.name(RONDO_MPI_LIST arguments, previous.name##_module); \
   }
   RONDO_MPI_COLLECTIVES(RONDO_BELOW)
 #undef RONDO_BELOW
@@ -56,9 +57,8 @@ Surroundings surroundings(const rondo_previous* previous, int rank, int size, MP
   around.fail = [] { return MPI_ERR_OTHER; };  // Open MPI calls the handler
   around.exchange = [previous, comm](const void* mine, void* all, std::size_t bytes) {
     const int count = static_cast<int>(bytes);
-    return bytes <= INT_MAX &&
-           previous->allgather(mine, count, MPI_BYTE, all, count, MPI_BYTE, comm,
-                               previous->allgather_module) == MPI_SUCCESS;
+    return bytes <= INT_MAX && previous->allgather(mine, count, MPI_BYTE, all, count, MPI_BYTE,
+                                                   comm, previous->allgather_module) == MPI_SUCCESS;
   };
   return around;
 }
@@ -70,11 +70,11 @@ struct rondo_member {
   Member member;
 
   rondo_member(const rondo_previous* previous, int rank, int size, MPI_Comm comm)
-      : below{*previous},
-        member(component->drop_in, surroundings(previous, rank, size, comm)) {}
+      : below{*previous}, member(component->drop_in, surroundings(previous, rank, size, comm)) {}
 
   Calls<Below> calls() {
-    if (!component->handles) [[unlikely]] make_handles();
+    if (!component->handles) [[unlikely]]
+      make_handles();
     return {*component->handles, member, below};
   }
 };
@@ -110,8 +110,8 @@ void rondo_member_free(rondo_member* member) {
   delete member;
 }
 
-#define RONDO_CALL(name, Name, parameters, arguments)                    \
+#define RONDO_CALL(name, Name, parameters, arguments)                      \
   int rondo_coll_##name(rondo_member* member, RONDO_MPI_LIST parameters) { \
-    return member->calls().name arguments;                               \
+    return member->calls().name arguments;                                 \
   }
 RONDO_MPI_COLLECTIVES(RONDO_CALL)

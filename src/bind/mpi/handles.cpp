@@ -168,16 +168,15 @@ Type Handles::derived(MPI_Datatype handle) const {
     return type;
   }
   type.size = static_cast<std::size_t>(size);
-  type.is_dense = begin == 0 && type.extent == static_cast<std::ptrdiff_t>(size) &&
-                  mpi_.is_dense(handle);
+  type.is_dense =
+      begin == 0 && type.extent == static_cast<std::ptrdiff_t>(size) && mpi_.is_dense(handle);
   return type;
 }
 
 Handles::Answer Handles::reduced(const Type& type, MPI_Op op) const {
   const auto found = std::find(ops_.begin(), ops_.end(), op);
   if (found == ops_.end()) {
-    const bool is_known =
-        std::find(other_ops_.begin(), other_ops_.end(), op) != other_ops_.end();
+    const bool is_known = std::find(other_ops_.begin(), other_ops_.end(), op) != other_ops_.end();
     return {std::nullopt, is_known ? Reason::other_op : Reason::user_op};
   }
   std::optional<Reduced> reduced = without_op(type);

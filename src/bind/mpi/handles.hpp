@@ -25,9 +25,9 @@ enum class Meaning : std::uint8_t { data, signed_integer, unsigned_integer, floa
 struct Type {
   MPI_Datatype handle = {};
   Meaning meaning = Meaning::data;
-  std::size_t size = 0;          ///< bytes of data in an element
-  std::ptrdiff_t extent = 0;     ///< from one element to the next
-  bool is_dense = false;         ///< elements in a row are their data, byte for byte
+  std::size_t size = 0;       ///< bytes of data in an element
+  std::ptrdiff_t extent = 0;  ///< from one element to the next
+  bool is_dense = false;      ///< elements in a row are their data, byte for byte
   bool is_predefined = false;
 };
 
@@ -81,7 +81,7 @@ class Handles {
 
   const Mpi mpi_;
   std::array<Type, table_size> types_;
-  std::array<MPI_Op, 4> ops_;         // in the order of Op
+  std::array<MPI_Op, 4> ops_;  // in the order of Op
   std::array<MPI_Op, 9> other_ops_;
 };
 

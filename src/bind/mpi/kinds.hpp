@@ -33,13 +33,22 @@ enum class Kind : std::uint8_t {
   scan,
   exscan,
 };
-inline constexpr std::array<std::string_view, 16> kind_names = {
-    "MPI_Allreduce",  "MPI_Bcast",          "MPI_Allgather",
-    "MPI_Allgatherv", "MPI_Reduce",         "MPI_Reduce_scatter",
-    "MPI_Reduce_scatter_block", "MPI_Alltoall", "MPI_Alltoallv",
-    "MPI_Gather",     "MPI_Gatherv",        "MPI_Scatter",
-    "MPI_Scatterv",   "MPI_Barrier",        "MPI_Scan",
-    "MPI_Exscan"};
+inline constexpr std::array<std::string_view, 16> kind_names = {"MPI_Allreduce",
+                                                                "MPI_Bcast",
+                                                                "MPI_Allgather",
+                                                                "MPI_Allgatherv",
+                                                                "MPI_Reduce",
+                                                                "MPI_Reduce_scatter",
+                                                                "MPI_Reduce_scatter_block",
+                                                                "MPI_Alltoall",
+                                                                "MPI_Alltoallv",
+                                                                "MPI_Gather",
+                                                                "MPI_Gatherv",
+                                                                "MPI_Scatter",
+                                                                "MPI_Scatterv",
+                                                                "MPI_Barrier",
+                                                                "MPI_Scan",
+                                                                "MPI_Exscan"};
 inline constexpr std::size_t kind_count = kind_names.size();
 constexpr std::string_view name(Kind kind) {
   return kind_names[static_cast<std::size_t>(kind)];
@@ -58,9 +67,9 @@ enum class Reason : std::uint8_t {
   unavailable,  ///< no communicator of rondo's could be made
 };
 inline constexpr std::array<std::string_view, 9> reason_names = {
-    "few calls so far",  "no bytes",        "user operation",         "operation not in rondo",
-    "type not in rondo", "measuring",       "measured to be slower",  "refused by rondo",
-    "no communicator"};
+    "few calls so far",       "no bytes",          "user operation",
+    "operation not in rondo", "type not in rondo", "measuring",
+    "measured to be slower",  "refused by rondo",  "no communicator"};
 inline constexpr std::size_t reason_count = reason_names.size();
 constexpr std::string_view name(Reason reason) {
   return reason_names[static_cast<std::size_t>(reason)];

@@ -134,9 +134,8 @@ class Member {
     trial.add(seconds * 1e9);
     if (counts_) {
       KindTally& tally = tally_.of(subject.kind);
-      Amounts& amounts = way == Way::rondo
-                             ? tally.taken
-                             : tally.passed[static_cast<std::size_t>(Reason::tried)];
+      Amounts& amounts =
+          way == Way::rondo ? tally.taken : tally.passed[static_cast<std::size_t>(Reason::tried)];
       amounts.add(subject.own_bytes, seconds);
     }
     if (code == 0 && trial.is_over()) settle(subject, slot);

@@ -17,8 +17,8 @@ struct rondo_member;
 
 /* The functions that the communicator had before, each with the module that it belongs to. */
 struct rondo_previous {
-#define RONDO_PREVIOUS(name, Name, parameters, arguments)                                \
-  int (*name)(RONDO_MPI_LIST parameters, struct mca_coll_base_module_2_3_0_t* module);   \
+#define RONDO_PREVIOUS(name, Name, parameters, arguments)                               \
+  int (*name)(RONDO_MPI_LIST parameters, struct mca_coll_base_module_2_3_0_t * module); \
   struct mca_coll_base_module_2_3_0_t* name##_module;
   RONDO_MPI_COLLECTIVES(RONDO_PREVIOUS)
 #undef RONDO_PREVIOUS

@@ -25,7 +25,9 @@ using namespace rondo::bind;
 
 struct Below {
 #define RONDO_BELOW(name, Name, parameters, arguments) \
-  int name parameters const { return functions().name arguments; }
+  int name parameters const {                          \
+    return functions().name arguments;                 \
+  }
   RONDO_MPI_COLLECTIVES(RONDO_BELOW)
 #undef RONDO_BELOW
 };
@@ -95,6 +97,7 @@ class Preload {
     {
       const std::lock_guard lock(mutex_);
       members_.clear();
+      has_ended_ = true;
       generation_.fetch_add(1, std::memory_order_release);
     }
     drop_in_.end();
@@ -117,6 +120,7 @@ class Preload {
 
   Member* find_or_make(MPI_Comm comm) {
     const std::lock_guard lock(mutex_);
+    if (has_ended_) return nullptr;  // a call inside MPI_Finalize
     const auto [place, is_new] = members_.try_emplace(comm);
     if (is_new) place->second = make(comm);
     return place->second.get();
@@ -138,6 +142,7 @@ class Preload {
   const Handles handles_{mpi_below()};
   std::mutex mutex_;
   std::unordered_map<MPI_Comm, std::unique_ptr<Member>> members_;
+  bool has_ended_ = false;
   std::atomic<unsigned> generation_ = 1;
 };
 
@@ -165,13 +170,13 @@ int forget_and(MPI_Comm* comm, Free free) {
 
 #define RONDO_EXPORT extern "C" __attribute__((visibility("default")))
 
-#define RONDO_STAND_FOR(name, Name, parameters, arguments)                          \
-  RONDO_EXPORT int MPI_##Name parameters {                                          \
-    Member* const member = member_of(comm);                                         \
-    if (member == nullptr) return functions().name arguments;                       \
-    const Below below;                                                              \
-    return Calls<Below>(Preload::get().handles(), *member, below).name arguments;   \
-  }                                                                                 \
+#define RONDO_STAND_FOR(name, Name, parameters, arguments)                        \
+  RONDO_EXPORT int MPI_##Name parameters {                                        \
+    Member* const member = member_of(comm);                                       \
+    if (member == nullptr) return functions().name arguments;                     \
+    const Below below;                                                            \
+    return Calls<Below>(Preload::get().handles(), *member, below).name arguments; \
+  }                                                                               \
   RONDO_EXPORT int PMPI_##Name parameters __attribute__((alias("MPI_" #Name)));
 RONDO_MPI_COLLECTIVES(RONDO_STAND_FOR)
 
@@ -183,8 +188,7 @@ RONDO_EXPORT int PMPI_Comm_free(MPI_Comm* comm) __attribute__((alias("MPI_Comm_f
 RONDO_EXPORT int MPI_Comm_disconnect(MPI_Comm* comm) {
   return forget_and(comm, functions().comm_disconnect);
 }
-RONDO_EXPORT int PMPI_Comm_disconnect(MPI_Comm* comm)
-    __attribute__((alias("MPI_Comm_disconnect")));
+RONDO_EXPORT int PMPI_Comm_disconnect(MPI_Comm* comm) __attribute__((alias("MPI_Comm_disconnect")));
 
 RONDO_EXPORT int MPI_Finalize() {
   if (is_there(comm_world())) Preload::get().end();

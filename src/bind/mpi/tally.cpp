@@ -148,7 +148,8 @@ std::string table(const Teller& teller, const Tally& tally) {
       << tally.communicators << " communicators taken\n  " << std::left << std::setw(25)
       << "collective" << std::right << std::setw(10) << "taken" << std::setw(15) << "bytes"
       << std::setw(11) << "seconds" << std::setw(11) << "saved s" << std::setw(10) << "passed"
-      << std::setw(11) << "seconds" << "  why passed\n"
+      << std::setw(11) << "seconds"
+      << "  why passed\n"
       << std::fixed << std::setprecision(4);
   for (std::size_t i = 0; i < kind_count; ++i) {
     if (!is_empty(tally.kinds[i])) write_row(out, kind_names[i], tally.kinds[i]);

@@ -46,9 +46,9 @@ Worlds::Card Worlds::own_card() {
   card.number = ++numbers_;
   card.proposal = random_name();
   card.may_join = worlds_.size() < most_worlds ? 1 : 0;
-  const auto largest = std::max_element(
-      worlds_.begin(), worlds_.end(),
-      [](const World& a, const World& b) { return a.size < b.size; });
+  const auto largest =
+      std::max_element(worlds_.begin(), worlds_.end(),
+                       [](const World& a, const World& b) { return a.size < b.size; });
   if (largest != worlds_.end()) {
     card.world = largest->name;
     card.rank = largest->rank;
@@ -73,7 +73,7 @@ Worlds::World* Worlds::join(const Surroundings& around, std::uint64_t name) {
     }
   };
   Options options;
-//P  options.progress = around.progress;
+  options.progress = around.progress;
   World world{name, around.rank, around.size, Communicator::join(outside, options)};
   world.communicator.set_timeout(endless);
   const std::lock_guard lock(mutex_);
@@ -95,8 +95,8 @@ Communicator Worlds::make(const Surroundings& around) {
   const std::vector<Card> cards = shared(around, own_card());
   const std::uint64_t common = cards.front().world;
   const bool is_common = common != 0 && std::all_of(cards.begin(), cards.end(), [&](const Card& c) {
-    return c.world == common;
-  });
+                           return c.world == common;
+                         });
   const bool may_join =
       std::all_of(cards.begin(), cards.end(), [](const Card& card) { return card.may_join != 0; });
   if (!is_common && !may_join) {
