@@ -69,7 +69,7 @@ std::string library_version_of(const std::string& library) {
 
 std::optional<MpiBelow> from_text(const std::string& text, std::string how) {
   std::smatch found;
-  const std::regex open_mpi(R"(Open ?MPI\)? ?v?([0-9]+(?:\.[0-9]+)*))");
+  const std::regex open_mpi(R"((?:Open MPI|OpenRTE)\)? ?v?([0-9]+(?:\.[0-9]+)*))");
   if (std::regex_search(text, found, open_mpi)) {
     return MpiBelow{MpiFamily::open_mpi, found[1], std::move(how)};
   }

@@ -35,10 +35,14 @@ TEST(MpiBelow, LaunchersSayTheirVersion) {
       .versions = {{"mpirun", "mpirun (Open MPI) 4.1.4\n\nReport bugs to http://x\n"},
                    {"/opt/bin/mpiexec.hydra",
                     "HYDRA build details:\n    Version:                                 4.0.2\n"},
+                   {"/usr/bin/mpirun.openmpi", "/usr/bin/mpirun.openmpi (OpenRTE) 4.1.4\n"},
                    {"mpiexec", "something else"}}};
   auto found = find_mpi("mpirun", machine.signs());
   ASSERT_TRUE(found);
   EXPECT_EQ(found->family, MpiFamily::open_mpi);
+  EXPECT_EQ(found->version, "4.1.4");
+  found = find_mpi("/usr/bin/mpirun.openmpi", machine.signs());
+  ASSERT_TRUE(found);
   EXPECT_EQ(found->version, "4.1.4");
   found = find_mpi("/opt/bin/mpiexec.hydra", machine.signs());
   ASSERT_TRUE(found);

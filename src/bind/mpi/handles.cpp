@@ -133,6 +133,8 @@ Handles::Handles(const Mpi& mpi)
 #define RONDO_ADD(name, suffix, meaning) add(RONDO_TYPE(name, suffix), Meaning::meaning);
   RONDO_MPI_TYPES(RONDO_ADD)
 #undef RONDO_ADD
+  // Of no bytes, so that it goes below, where it is refused.
+  insert({.handle = RONDO_TYPE(DATATYPE_NULL, datatype_null), .is_predefined = true});
 }
 
 std::size_t Handles::place_of(MPI_Datatype handle) {
@@ -152,8 +154,12 @@ void Handles::add(MPI_Datatype handle, Meaning meaning) {
   }
   type.size = static_cast<std::size_t>(size);
   type.is_dense = begin == 0 && type.extent == static_cast<std::ptrdiff_t>(size);
-  std::size_t place = place_of(handle);
-  while (types_[place].handle != MPI_Datatype{} && types_[place].handle != handle) {
+  insert(type);
+}
+
+void Handles::insert(const Type& type) {
+  std::size_t place = place_of(type.handle);
+  while (types_[place].handle != MPI_Datatype{} && types_[place].handle != type.handle) {
     place = (place + 1) % table_size;
   }
   types_[place] = type;

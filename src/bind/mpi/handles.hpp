@@ -77,6 +77,7 @@ class Handles {
   static std::size_t place_of(MPI_Datatype handle);
 
   void add(MPI_Datatype handle, Meaning meaning);
+  void insert(const Type& type);
   Type derived(MPI_Datatype handle) const;
 
   const Mpi mpi_;

@@ -26,6 +26,8 @@ static void message_moves_while_a_rank_waits(void) {
   free(data);
 }
 
+/* Debian builds MPICH without checks of arguments: it crashes. */
+#if !defined(MPICH)
 static void show_error(const char* what, int code) {
   int class_of_it = MPI_SUCCESS;
   if (code != MPI_SUCCESS) MPI_Error_class(code, &class_of_it);
@@ -49,6 +51,8 @@ static void mistakes_are_told(void) {
   report_text("sum: %d\n", out);
   MPI_Comm_free(&comm);
 }
+
+#endif
 
 static int deleted;
 
@@ -103,14 +107,17 @@ static int sum_at_the_end(MPI_Comm comm, int key, void* value, void* extra) {
 }
 
 int main(int argc, char** argv) {
+  if (argc != 2) return 2;
   MPI_Init(&argc, &argv);
   MPI_Comm_rank(MPI_COMM_WORLD, &rank);
   MPI_Comm_size(MPI_COMM_WORLD, &size);
   message_moves_while_a_rank_waits();
+#if !defined(MPICH)
   mistakes_are_told();
+#endif
   attributes_are_kept();
   nonblocking_ones_keep_their_place();
-  report_print();
+  report_write(argv[1]);
   int key = MPI_KEYVAL_INVALID;
   MPI_Comm_create_keyval(MPI_COMM_NULL_COPY_FN, sum_at_the_end, &key, NULL);
   MPI_Comm_set_attr(MPI_COMM_SELF, key, NULL);

@@ -1,6 +1,6 @@
 // Every collective that moves data × types × counts × in place or not, with types that differ
-// between the ranks, on communicators of all kinds. In C++, which calls C. Prints what each rank
-// gets.
+// between the ranks, on communicators of all kinds. In C++, which calls C. Writes what each rank
+// gets to a file.
 
 #include <numeric>
 #include <string>
@@ -209,6 +209,7 @@ void move_between_groups(const World& world) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (argc != 2) return 2;
   MPI_Init(&argc, &argv);
   {
     const World world(MPI_COMM_WORLD, "world");
@@ -220,7 +221,7 @@ int main(int argc, char** argv) {
     move_on(World(copy, "copy"));
     MPI_Comm_free(&copy);
   }
-  report_print();
+  report_write(argv[1]);
   MPI_Finalize();
   return 0;
 }

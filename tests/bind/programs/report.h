@@ -1,6 +1,6 @@
 #pragma once
 
-/* What a rank finds, a line each: "what: hash of the bytes that it has". Rank 0 prints those of all
+/* What a rank finds, a line each: "what: hash of the bytes that it has". Rank 0 writes those of all
  * ranks, which reach it in messages, since collectives are what is on trial. */
 
 #include <mpi.h>
@@ -43,7 +43,8 @@ static void report_bytes(const char* what, const void* data, size_t bytes) {
   report_text("%s: %016llx\n", what, (unsigned long long)report_hash(data, bytes));
 }
 
-static void report_print(void) {
+/* To a file, since launchers hold up what is printed. */
+static void report_write(const char* path) {
   int rank = 0;
   int size = 0;
   MPI_Comm_rank(MPI_COMM_WORLD, &rank);
@@ -55,14 +56,23 @@ static void report_print(void) {
     MPI_Send(own->text, (int)own->length, MPI_CHAR, 0, 78, MPI_COMM_WORLD);
     return;
   }
-  printf("rank 0\n%.*s", (int)own->length, own->text);
+  FILE* file = fopen(path, "w");
+  if (file == NULL) {
+    perror(path);
+    abort();
+  }
+  fprintf(file, "rank 0\n%.*s", (int)own->length, own->text);
   for (int from = 1; from < size; ++from) {
     unsigned long long length = 0;
     MPI_Recv(&length, 1, MPI_UNSIGNED_LONG_LONG, from, 77, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
     char* text = (char*)malloc(length + 1);
     if (text == NULL) abort();
     MPI_Recv(text, (int)length, MPI_CHAR, from, 78, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
-    printf("rank %d\n%.*s", from, (int)length, text);
+    fprintf(file, "rank %d\n%.*s", from, (int)length, text);
     free(text);
+  }
+  if (fclose(file) != 0) {
+    perror(path);
+    abort();
   }
 }
