@@ -490,12 +490,13 @@ class Calls {
     return member_.carry_out(subject, take, below);
   }
 
-  // MPI's result lies at the beginning of `receive`, also where that is the input.
+  // MPI's result lies at the beginning of `receive`, also where that is the input, of which all
+  // else stays as it was.
   void scatter_reduced(const void* send, void* receive, std::size_t before, std::size_t count,
                        const int* counts, const Reduced& what) {
     const std::size_t element = size_of(what.dtype) * what.width;
     const bool is_in_place = send == MPI_IN_PLACE;
-    std::byte* result = static_cast<std::byte*>(receive) + (is_in_place ? before * element : 0);
+    void* const result = is_in_place && before > 0 ? member_.room(1, count * element) : receive;
     ErasedCall call{.collective = Collective::reduce_scatter,
                     .send = is_in_place ? receive : send,
                     .receive = result,
@@ -509,7 +510,7 @@ class Calls {
       call.send_blocks.counts = {lengths, ranks()};
     }
     member_.run(call);
-    if (result != receive && count > 0) std::memmove(receive, result, count * element);
+    if (result != receive && count > 0) std::memcpy(receive, result, count * element);
   }
 
   // Blocks of `bytes`, in the largest elements that all ranks know to fit.
