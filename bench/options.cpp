@@ -320,7 +320,7 @@ Output
 
 Which library path
   -R, --local_register 0|1 1: buffers of rondo::allocate(), which ranks of a host read in place (0)
-  --transport NAME         auto, shm, tcp; inproc runs --ranks N threads in this process
+  --transport NAME         auto, shm, tcp, mpi; inproc runs --ranks N threads in this process
   --ranks N                number of threads for inproc
   --algorithm NAME         )",
                 all_names<Algorithm>(algorithm_count), R"(

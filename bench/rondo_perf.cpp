@@ -9,32 +9,14 @@
 #include <vector>
 
 #include "base/text.hpp"
-#include "bench/library.hpp"
 #include "bench/options.hpp"
+#include "bench/rondo_library.hpp"
 #include "bench/suite.hpp"
 
 namespace {
 
 using rondo::Communicator;
 namespace bench = rondo::bench;
-
-class Rondo final : public bench::Library {
- public:
-  explicit Rondo(Communicator& communicator) : communicator_(communicator) {}
-
-  int rank() const override { return communicator_.rank(); }
-  int size() const override { return communicator_.size(); }
-  std::string name() const override {
-    return rondo::concat("rondo ", RONDO_VERSION, " over ", communicator_.transport());
-  }
-  void run(const rondo::ErasedCall& call) override { communicator_.run(call); }
-  void exchange(const std::vector<rondo::Message>& messages) override {
-    communicator_.exchange(messages);
-  }
-
- private:
-  Communicator& communicator_;
-};
 
 int exit_code_of(const std::exception& thrown) {
   const auto* error = dynamic_cast<const rondo::Error*>(&thrown);
@@ -46,7 +28,7 @@ int exit_code_of(const std::exception& thrown) {
 int run_rank(Communicator& communicator, const bench::Options& options) {
   const int rank = communicator.rank();
   try {
-    Rondo library(communicator);
+    bench::Rondo library(communicator);
     return bench::run_suite(library, options, std::cout);
   } catch (const std::exception& error) {
     std::cerr << rondo::concat("rondo-perf: rank ", rank, ": ", error.what(), "\n");

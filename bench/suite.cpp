@@ -18,33 +18,6 @@ namespace rondo::bench {
 
 namespace {
 
-/// All kinds of calls of a run, in the order of the table.
-std::vector<Case> all_cases(const Options& options, int ranks) {
-  Case c;
-  c.collective = options.collective;
-  c.ranks = ranks;
-  if (c.collective == Collective::barrier) return {c};
-  const std::vector<Op> ops = c.reduces() ? options.ops : std::vector<Op>{Op::sum};
-  const int first_root = options.all_roots || !c.has_root() ? 0 : options.root;
-  const int last_root = options.all_roots && c.has_root() ? ranks - 1 : first_root;
-  const std::vector<std::size_t> sizes =
-      sweep(options.min_bytes, options.max_bytes, options.step_factor, options.step_bytes);
-  std::vector<Case> cases;
-  for (c.root = first_root; c.root <= last_root; ++c.root) {
-    for (const DType dtype : options.dtypes) {
-      for (const Op op : ops) {
-        for (const std::size_t size : sizes) {
-          c.dtype = dtype;
-          c.op = op;
-          c.count = count_for(c.collective, dtype, ranks, size);
-          cases.push_back(c);
-        }
-      }
-    }
-  }
-  return cases;
-}
-
 std::string who_am_i(int rank) {
   std::array<char, 64> host = {};
   gethostname(host.data(), host.size() - 1);
@@ -121,6 +94,32 @@ void require_writable(const std::string& file) {
 }
 
 }  // namespace
+
+std::vector<Case> all_cases(const Options& options, int ranks) {
+  Case c;
+  c.collective = options.collective;
+  c.ranks = ranks;
+  if (c.collective == Collective::barrier) return {c};
+  const std::vector<Op> ops = c.reduces() ? options.ops : std::vector<Op>{Op::sum};
+  const int first_root = options.all_roots || !c.has_root() ? 0 : options.root;
+  const int last_root = options.all_roots && c.has_root() ? ranks - 1 : first_root;
+  const std::vector<std::size_t> sizes =
+      sweep(options.min_bytes, options.max_bytes, options.step_factor, options.step_bytes);
+  std::vector<Case> cases;
+  for (c.root = first_root; c.root <= last_root; ++c.root) {
+    for (const DType dtype : options.dtypes) {
+      for (const Op op : ops) {
+        for (const std::size_t size : sizes) {
+          c.dtype = dtype;
+          c.op = op;
+          c.count = count_for(c.collective, dtype, ranks, size);
+          cases.push_back(c);
+        }
+      }
+    }
+  }
+  return cases;
+}
 
 int run_suite(Library& library, const Options& options, std::ostream& out) {
   const bool prints = library.rank() == 0;

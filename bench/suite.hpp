@@ -3,6 +3,7 @@
 // A whole run: every size, type, operation and root that the options ask for.
 
 #include <iosfwd>
+#include <vector>
 
 #include "bench/library.hpp"
 #include "bench/options.hpp"
@@ -11,6 +12,9 @@ namespace rondo::bench {
 
 inline constexpr int exit_wrong = 1;
 inline constexpr int exit_usage = 2;
+
+/// All kinds of calls of a run, in the order of the table.
+std::vector<Case> all_cases(const Options& options, int ranks);
 
 /// Runs on every rank with its own Library; rank 0 prints to `out` and writes the JSON file.
 /// Returns the exit code of this rank.

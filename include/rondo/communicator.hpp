@@ -62,8 +62,9 @@ struct Options {
   /// Bytes of a segment on their way at once, 0 for whole segments; automatic.
   std::optional<std::size_t> tile_bytes = {};
   /// What carries data between processes: "shm", memory shared with ranks of the same host; "tcp";
-  /// or "auto": shm where it reaches, else tcp. A rank shares at most 4 MiB with all the others,
-  /// whatever its number of communicators. "auto".
+  /// "mpi", the messages of an MPI library, which then says who the ranks are; or "auto": shm where
+  /// it reaches, else tcp. A rank shares at most 4 MiB with all the others, whatever its number of
+  /// communicators. "auto".
   std::optional<std::string> transport = {};
   /// File of topology text, as `rondo topo --text` writes it: where the ranks of the world live. It
   /// is the same on all ranks. Without it they look for themselves.
@@ -106,7 +107,7 @@ class RONDO_API Communicator : public PersistentCollectives<Communicator> {
 
   int rank() const noexcept;
   int size() const noexcept;
-  /// "shm", "tcp", "shm+tcp" where ranks of the same host share memory and others don't; "inproc".
+  /// "shm", "tcp", "mpi"; "shm+tcp" or "shm+mpi" where only some ranks share a host; "inproc".
   std::string_view transport() const noexcept;
   /// Where the ranks of this communicator live, alike on all of them: what its schedules are
   /// chosen by. What could not be found out is `unknown` there, and remarks() says it in words.

@@ -4,7 +4,10 @@
 
 #include <cstddef>
 #include <functional>
+#include <memory>
 #include <span>
+
+#include "rondo/fabric.hpp"
 
 namespace rondo {
 
@@ -17,6 +20,8 @@ struct OutOfBand {
   /// room for `size` times as much. Blocks until all ranks have called it. What it throws ends
   /// join() on this rank; it has to see to its own deadline.
   std::function<void(std::span<const std::byte> mine, std::span<std::byte> all)> allgather = {};
+  /// A network of the caller's that can carry the data, among the same ranks; null: there is none.
+  std::shared_ptr<Fabric> fabric = nullptr;
 };
 
 }  // namespace rondo

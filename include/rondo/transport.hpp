@@ -143,6 +143,9 @@ class RONDO_API Transport {
   virtual Result<std::unique_ptr<Transport>> split(std::span<const int> members,
                                                    std::uint64_t context) = 0;
 
+  /// Whether threads other than the program's own may use it. Error{unsupported}: why not.
+  virtual Result<> permits_own_threads() const { return {}; }
+
  private:
   std::string_view name_;
   int rank_;

@@ -161,7 +161,9 @@ rondo_status rondo_comm_join(std::int32_t rank, std::int32_t size,
   if (comm == nullptr) return null_argument("comm");
   if (allgather == nullptr && size != 1) return null_argument("allgather");
   return guarded(thread_error(), [&] {
-    rondo::OutOfBand outside{rank, size, {}};
+    rondo::OutOfBand outside;
+    outside.rank = rank;
+    outside.size = size;
     outside.allgather = [&](std::span<const std::byte> mine, std::span<std::byte> all) {
       const std::int32_t code = allgather(user, mine.data(), all.data(), mine.size());
       if (code == 0) return;

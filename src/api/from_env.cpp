@@ -3,13 +3,16 @@
 #include <algorithm>
 #include <functional>
 
+#include "api/choose_far.hpp"
 #include "api/named_files.hpp"
 #include "api/state.hpp"
 #include "api/value_or_throw.hpp"
 #include "api/world_topology.hpp"
 #include "base/text.hpp"
 #include "bootstrap/environment.hpp"
+#include "bootstrap/mpi_bridge.hpp"
 #include "bootstrap/out_of_band.hpp"
+#include "bootstrap/pmix.hpp"
 #include "bootstrap/world.hpp"
 #include "transport/inproc.hpp"
 #include "transport/route/make.hpp"
@@ -22,7 +25,8 @@ constexpr std::chrono::milliseconds default_join_timeout(60'000);
 
 process::Medium medium_of(std::string_view transport) {
   if (transport == "shm") return process::Medium::shm;
-  return transport == "tcp" ? process::Medium::tcp : process::Medium::automatic;
+  if (transport == "tcp") return process::Medium::tcp;
+  return transport == "auto" ? process::Medium::automatic : process::Medium::fabric;
 }
 
 // What all ranks must have alike but for files, in words that an error can quote.
@@ -78,6 +82,7 @@ using Meet = std::function<Result<process::Membership>(const Result<std::string>
 struct World {
   Preparation own;
   std::unique_ptr<Transport> transport = nullptr;
+  std::uint64_t context = world_context;
   int local_ranks = 1;
 };
 
@@ -90,12 +95,24 @@ int count_local(const Launch& launch, const std::vector<process::Member>& member
   return static_cast<int>(std::count_if(members.begin(), members.end(), is_here));
 }
 
-World form(const Launch& launch, const Options& given, const Meet& meet) {
+// The medium that was asked for has to be there.
+void require_fabric(const Options& options, const OutOfBand* outside) {
+  const std::string transport = options.transport.value_or("auto");
+  if (medium_of(transport) != process::Medium::fabric) return;
+  if (outside != nullptr && outside->fabric && outside->fabric->name() == transport) return;
+  throw Error(ErrorCode::unsupported,
+              concat("transport ", transport, ": the means by which this world was joined have no ",
+                     "such network; rondo::from_mpi() and Communicator::from_env() bring it"));
+}
+
+// `outside`: the caller's means, if it was they who brought the ranks together.
+World form(const Launch& launch, const Options& given, const OutOfBand* outside, const Meet& meet) {
   const auto start = Transport::Clock::now();
   World world;
   Result<std::string> agreed = std::string();
   try {
     world.own = prepare(given, launch.size);
+    require_fabric(world.own.options, outside);
     agreed = agreement(world.own.settings, world.own.options.transport.value_or("auto"));
   } catch (const Error& reason) {
     agreed = reason;
@@ -109,11 +126,19 @@ World form(const Launch& launch, const Options& given, const Meet& meet) {
   const auto patience = world.own.options.join_timeout.value_or(default_join_timeout);
   process::Membership membership = value_or_throw(meet(agreed, patience));
   membership.medium = medium_of(world.own.options.transport.value_or("auto"));
+  if (outside != nullptr) membership.fabric = outside->fabric;
+  const bool may_choose = membership.medium == process::Medium::automatic && membership.fabric;
+  const auto pair = may_choose ? far_pair(membership.members) : std::nullopt;
   world.local_ranks = count_local(launch, membership.members);
   // Without a place to meet it was the caller who waited for the others.
   const bool has_waited = !launch.rendezvous.empty();
   const auto deadline = (has_waited ? start : Transport::Clock::now()) + patience;
   world.transport = value_or_throw(process::make_transport(std::move(membership), deadline));
+  if (!pair) return world;
+  auto better = choose_far(*world.transport, *outside, *pair, has_core_per_rank(world.local_ranks));
+  if (!better) return world;
+  world.transport = std::move(better);
+  world.context = remade_world_context;
   return world;
 }
 
@@ -122,7 +147,7 @@ World form(const Launch& launch, const Options& given, const Meet& meet) {
 template <class State>
 std::unique_ptr<State> settle(World world) {
   auto state = std::make_unique<State>(std::move(world.transport), world.own.settings,
-                                       has_core_per_rank(world.local_ranks), world_context);
+                                       has_core_per_rank(world.local_ranks), world.context);
   value_or_throw(agree_on_files(state->exchange(), world.own.troubles, state->settings));
   const auto& described = state->settings.topology;
   state->topology = described ? described : world_topology(state->exchange());
@@ -133,12 +158,21 @@ std::unique_ptr<State> settle(World world) {
 }  // namespace
 
 Communicator Communicator::from_env(const Options& options) {
+  const Options wishes = value_or_throw(read_options(process_environment, options));
+  if (wishes.transport == "mpi") {
+    return join(value_or_throw(means_of_mpi(process_environment, *wishes.join_timeout)), options);
+  }
   const Launch launch = value_or_throw(read_launch(process_environment));
-  return Communicator(settle<State>(form(
-      launch, options, [&](const Result<std::string>& agreed, std::chrono::milliseconds patience) {
-        return agreed ? form_world(launch, agreed.value(), patience)
-                      : Result<process::Membership>(agreed.error());
-      })));
+  const Meet meet = [&](const Result<std::string>& agreed,
+                        std::chrono::milliseconds patience) -> Result<process::Membership> {
+    if (launch.rendezvous == pmix_rendezvous) {
+      const Result<OutOfBand> means = means_of_pmix(launch, patience);
+      return means ? form_world(launch, means.value(), agreed) : means.error();
+    }
+    if (!agreed) return agreed.error();
+    return form_world(launch, agreed.value(), patience);
+  };
+  return Communicator(settle<State>(form(launch, options, nullptr, meet)));
 }
 
 Communicator Communicator::join(const OutOfBand& outside, const Options& options) {
@@ -146,10 +180,10 @@ Communicator Communicator::join(const OutOfBand& outside, const Options& options
   launch.rank = outside.rank;
   launch.size = outside.size;
   launch.listen = text_of(process_environment, "RONDO_LISTEN").value_or("");
-  return Communicator(settle<State>(
-      form(launch, options, [&](const Result<std::string>& agreed, std::chrono::milliseconds) {
-        return form_world(launch, outside, agreed);
-      })));
+  const Meet meet = [&](const Result<std::string>& agreed, std::chrono::milliseconds) {
+    return form_world(launch, outside, agreed);
+  };
+  return Communicator(settle<State>(form(launch, options, &outside, meet)));
 }
 
 }  // namespace rondo

@@ -7,6 +7,7 @@
 #include "base/text.hpp"
 #include "bootstrap/address.hpp"
 #include "bootstrap/environment.hpp"
+#include "bootstrap/pmix.hpp"
 #include "bootstrap/rendezvous.hpp"
 #include "bootstrap/slurm.hpp"
 #include "bootstrap/wire.hpp"
@@ -227,7 +228,9 @@ Result<Launch> place(const Lookup& lookup, Found found) {
     return malformed("RONDO_ROOT", *root,
                      concat("to be unset when RONDO_STORE=", *store, " is set"));
   }
-  if (store && !store->starts_with("file:")) return malformed("RONDO_STORE", *store, "file:PATH");
+  if (store && store != pmix_rendezvous && !store->starts_with("file:")) {
+    return malformed("RONDO_STORE", *store, "file:PATH, or pmix");
+  }
   if (root && root->starts_with("file:")) return malformed("RONDO_ROOT", *root, "HOST:PORT");
   if (launch.size == 1) return launch;
   if (root || store) {
@@ -236,10 +239,13 @@ Result<Launch> place(const Lookup& lookup, Found found) {
     launch.rendezvous = local_rendezvous(lookup, launch.job);
   } else if (!found.root_host.empty()) {
     launch.rendezvous = derived_rendezvous(found.root_host, launch.job);
+  } else if (has_pmix(lookup)) {
+    launch.rendezvous = pmix_rendezvous;
   } else {
     return Error(ErrorCode::invalid_argument,
                  concat("nothing says where the ", launch.size, " ranks meet: ", found.remedy));
   }
+  if (launch.rendezvous == pmix_rendezvous) return launch;
   const std::string_view variable = root ? "RONDO_ROOT" : store ? "RONDO_STORE" : "MASTER_ADDR";
   const Result<Rendezvous> parsed = parse_rendezvous(variable, launch.rendezvous);
   if (!parsed) return parsed.error();

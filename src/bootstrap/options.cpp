@@ -19,7 +19,7 @@ constexpr milliseconds default_timeout{30'000};
 constexpr milliseconds default_join_timeout{60'000};
 constexpr std::int64_t timeout_most = std::numeric_limits<std::int32_t>::max();  // 24 days
 constexpr std::int64_t tile_bytes_most = std::int64_t{1} << 40;
-constexpr std::array<std::string_view, 3> names_of_transports = {"auto", "shm", "tcp"};
+constexpr std::array<std::string_view, 4> names_of_transports = {"auto", "shm", "tcp", "mpi"};
 
 /// An option that the caller set must obey the same limits as its variable.
 template <class Number>

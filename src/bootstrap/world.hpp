@@ -33,7 +33,8 @@ struct Launch {
   std::optional<int> local_rank;
   std::optional<int> local_size;  ///< ranks on this host, where the launcher tells
   /// Where rank 0 can be found: "host:port", "host:first-last" (one of these ports), or "file:PATH"
-  /// of a file in which it writes that. Empty in a world of one.
+  /// of a file in which it writes that; or "pmix", where nobody has to be found. Empty in a world
+  /// of one.
   std::string rendezvous;
   std::string job;     ///< distinguishes jobs; strays and stale files do not know it
   std::string listen;  ///< address to listen on; empty: the one that reaches rank 0, or loopback

@@ -119,6 +119,9 @@ std::shared_ptr<PendingOperation> Engine::start(Operation operation) {
 }
 
 void Engine::enqueue(const std::shared_ptr<PendingOperation>& pending) {
+  if (const Result<> permitted = transport_->permits_own_threads(); !permitted) {
+    throw Error(permitted.error());
+  }
   const Lock lock(mutex_);
   if (!thread_.joinable()) start_thread();
   queue_.push_back(pending);

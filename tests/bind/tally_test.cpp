@@ -1,4 +1,4 @@
-#include "bind/mpi/tally.hpp"
+#include "bind/drop_in/tally.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,10 +1,10 @@
-#include "bind/mpi/trial.hpp"
+#include "bind/drop_in/trial.hpp"
 
 #include <gtest/gtest.h>
 
 #include <vector>
 
-#include "bind/mpi/kinds.hpp"
+#include "bind/drop_in/kinds.hpp"
 
 namespace rondo::bind {
 namespace {

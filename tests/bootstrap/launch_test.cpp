@@ -190,13 +190,18 @@ TEST(Launch, OpenMpiOnOneHost) {
   EXPECT_NE(launch.rendezvous, launch_of(with(open_mpi, {{"PMIX_NAMESPACE", "5"}})).rendezvous);
 }
 
-TEST(Launch, OpenMpiOnSeveralHostsSaysWhatItNeeds) {
+TEST(Launch, OpenMpiOnSeveralHostsMeetsOverPmixOrSaysWhatItNeeds) {
   const Variables hosts =
       with(open_mpi, {{"OMPI_COMM_WORLD_LOCAL_SIZE", "2"}, {"OMPI_COMM_WORLD_LOCAL_RANK", "1"}});
-  EXPECT_CONTAINS(refusal_of(hosts), "-x RONDO_ROOT=HOST:PORT");
+  EXPECT_EQ(launch_of(hosts).rendezvous, "pmix");
+  EXPECT_CONTAINS(refusal_of(without(hosts, "PMIX_NAMESPACE")), "-x RONDO_ROOT=HOST:PORT");
   const Launch launch = launch_of(with(hosts, {{"RONDO_ROOT", "node1:30000"}}));
   EXPECT_EQ(launch.rendezvous, "node1:30000");
   EXPECT_EQ(launch.job, "ompi 1867776001");
+}
+
+TEST(Launch, PmixOnOneHostWhereItIsAskedFor) {
+  EXPECT_EQ(launch_of(with(open_mpi, {{"RONDO_STORE", "pmix"}})).rendezvous, "pmix");
 }
 
 TEST(Launch, SlurmStep) {
@@ -274,7 +279,7 @@ TEST(Launch, MalformedValuesNameVariableValueAndExpectation) {
       {with(rondo_run, {{"RONDO_SIZE", "99999999999999999999"}}), "RONDO_SIZE=9999"},
       {with(rondo_run, {{"RONDO_LOCAL_RANK", "4"}}), "since RONDO_LOCAL_SIZE=4"},
       {with(rondo_run, {{"RONDO_LOCAL_SIZE", "5"}}), "RONDO_LOCAL_SIZE=5"},
-      {with(rondo_run, {{"RONDO_STORE", "/tmp/x"}}), "RONDO_STORE=/tmp/x: expected file:PATH"},
+      {with(rondo_run, {{"RONDO_STORE", "/tmp/x"}}), "RONDO_STORE=/tmp/x: expected file:PATH, or pmix"},
       {with(rondo_run, {{"RONDO_STORE", "file:"}}), "RONDO_STORE=file:"},
       {with(rondo_run, {{"RONDO_ROOT", "a:1"}}), "to be unset"},
       {with(open_mpi, {{"RONDO_ROOT", "a"}}), "RONDO_ROOT=a: expected HOST:PORT"},

@@ -173,7 +173,8 @@ TEST(OutOfBandWorld, ARankElsewhereHasToBeReachedByAnAddressOfItsHost) {
 }
 
 TEST(OutOfBandWorld, WhatTheMeansThrowIsPassedOn) {
-  OutOfBand outside{0, 2, [](auto, auto) { throw std::runtime_error("the store is gone"); }};
+  OutOfBand outside{0, 2, [](auto, auto) { throw std::runtime_error("the store is gone"); },
+                    nullptr};
   EXPECT_THROW((void)form_world(launch_of(0, 2), outside, std::string()), std::runtime_error);
 }
 

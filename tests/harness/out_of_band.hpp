@@ -26,7 +26,8 @@ class ThreadsAllgather {
               everybody_.arrive_and_wait();
               std::memcpy(all.data(), table_.data(), all.size());
               everybody_.arrive_and_wait();
-            }};
+            },
+            nullptr};
   }
 
  private:

@@ -15,6 +15,7 @@
 // with transports that are broken on purpose. All waits have a deadline; a transport that returns
 // from its functions cannot make a check hang.
 
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -26,8 +27,8 @@
 
 namespace rondo::conformance {
 
-/// Makes a new world of some ranks, in rank order. It may use threads to do so. A factory that
-/// cannot, throws.
+/// Makes a new world of some ranks, in rank order. It may use threads to do so. Ranks that are
+/// other processes are null. A factory that cannot, throws.
 using Factory = std::function<std::vector<std::unique_ptr<Transport>>(int ranks)>;
 
 #ifdef __SANITIZE_THREAD__
@@ -35,6 +36,13 @@ inline constexpr bool is_slow = true;
 #else
 inline constexpr bool is_slow = false;
 #endif
+
+/// What ranks share that are processes of their own. Each of them runs its part of every check.
+struct Processes {
+  std::atomic<int>* stages = nullptr;  ///< in memory of all of them, by rank
+  std::atomic<bool>* stopped = nullptr;
+  std::function<void()> barrier = {};
+};
 
 struct Options {
   std::chrono::milliseconds deadline = std::chrono::seconds(60);  ///< of every wait
@@ -44,6 +52,7 @@ struct Options {
   /// Whether to send a message of more than 2 GiB. Skipped where less than 8 GiB are available.
   /// ThreadSanitizer looks at each of its bytes, which takes a minute on a busy machine.
   bool huge = !is_slow;
+  const Processes* processes = nullptr;  ///< null: ranks are threads of this process
 };
 
 using Failures = std::vector<std::string>;

@@ -56,7 +56,9 @@ Endpoint::Endpoint(Membership membership, Socket epoll)
       owner_(::getpid()),
       standing_(membership_.members.size(), Standing::present),
       seen_(membership_.members.size()),
-      pigeonholes_(static_cast<int>(membership_.members.size())) {}
+      pigeonholes_(static_cast<int>(membership_.members.size())) {
+  if (fabric() != nullptr) shm_and_fabric_ = concat("shm+", fabric()->name());
+}
 
 Result<std::shared_ptr<Endpoint>> Endpoint::form(Membership membership,
                                                  Clock::time_point deadline) {
@@ -98,8 +100,8 @@ void Endpoint::await_arrival() {
 bool Endpoint::may_share_memory(int rank) const {
   const Member& own = member(this->rank());
   const Member& other = member(rank);
-  return medium() != Medium::tcp && own.locality != 0 && own.locality == other.locality &&
-         other.door != 0;
+  const bool is_wanted = medium() == Medium::automatic || medium() == Medium::shm;
+  return is_wanted && own.locality != 0 && own.locality == other.locality && other.door != 0;
 }
 
 bool Endpoint::is_owned() const {

@@ -70,6 +70,10 @@ class Endpoint {
   /// Whether both ranks want shared memory and are where it may reach; a first try tells whether it
   /// does.
   bool may_share_memory(int rank) const;
+  /// Null where there is none.
+  Fabric* fabric() const { return membership_.fabric.get(); }
+  /// "shm+" and the fabric's name.
+  std::string_view shm_and_fabric() const { return shm_and_fabric_; }
   MemoryBudget& memory() { return memory_; }
   bool is_linked(int rank) const;
 
@@ -99,6 +103,7 @@ class Endpoint {
 
   mutable std::mutex mutex_;
   Membership membership_;
+  std::string shm_and_fabric_;
   Socket epoll_;
   Doorman doorman_;
   pid_t owner_;

@@ -3,16 +3,19 @@
 // Who the ranks of a world are, and how each of them is reached.
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "base/hash.hpp"
+#include "rondo/fabric.hpp"
 #include "transport/tcp/socket.hpp"
 
 namespace rondo::process {
 
-/// What carries data between ranks. automatic: shared memory wherever it reaches, else TCP.
-enum class Medium : std::uint8_t { automatic, shm, tcp };
+/// What carries data between ranks. automatic: shared memory wherever it reaches, else TCP, or the
+/// fabric where remake() says so. fabric: that of the membership, everywhere.
+enum class Medium : std::uint8_t { automatic, shm, tcp, fabric };
 
 /// How to reach one rank, and how to name it in messages.
 struct Member {
@@ -33,6 +36,7 @@ struct Membership {
   Socket listener;  ///< where members[rank] is reached
   Socket door;      ///< the same for ranks of this host; may be missing
   Medium medium = Medium::automatic;
+  std::shared_ptr<Fabric> fabric = nullptr;  ///< null: there is none
 };
 
 }  // namespace rondo::process

@@ -1,10 +1,11 @@
 #pragma once
 
-// What moves the bytes of one link: a TCP connection or shared memory. The rest of a link is the
-// same for all of them.
+// What moves the bytes of one link: a TCP connection, shared memory or a fabric. The rest of a link
+// is the same for all of them.
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "transport/blame.hpp"
@@ -17,6 +18,8 @@ class TransferQueue {
  public:
   bool empty() const { return head_ == items_.size(); }
   Transfer& front() const { return *items_[head_]; }
+  std::size_t size() const { return items_.size() - head_; }
+  Transfer& at(std::size_t place) const { return *items_[head_ + place]; }
   void push(Transfer& transfer) { items_.push_back(&transfer); }
   void pop() {
     if (++head_ == items_.size()) return clear();
@@ -69,6 +72,7 @@ enum class Trouble : std::uint8_t {
   wrong_size,    ///< the same call, another message size or, in an exchange, type
   garbage,       ///< no frame of this protocol, or not the next one
   out_of_reach,  ///< the peer's memory cannot be mapped
+  network,       ///< a fabric has failed
 };
 
 /// What is under way on a link, and what has been noticed there.
@@ -76,8 +80,9 @@ struct Traffic {
   TransferQueue sends;
   TransferQueue recvs;
   Trouble trouble = Trouble::none;
-  Frame frame = {};              ///< the peer's last one, where it matters
-  std::uint64_t last_heard = 0;  ///< the last operation of which a message has arrived
+  Frame frame = {};                   ///< the peer's last one, where it matters
+  std::uint64_t last_heard = 0;       ///< the last operation of which a message has arrived
+  std::optional<Error> failure = {};  ///< of the network
 };
 
 class Carrier {
@@ -113,6 +118,8 @@ class Carrier {
   virtual bool is_being_read() const { return false; }
   /// Looking costs no system call, and the peer rings.
   virtual bool is_memory() const { return false; }
+  /// Nothing announces what arrives: somebody has to look.
+  virtual bool is_polled() const { return false; }
 };
 
 }  // namespace rondo::process

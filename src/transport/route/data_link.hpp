@@ -42,6 +42,7 @@ class DataLink {
   bool is_opening() const { return dial_.has_value() || introduction_.has_value(); }
   bool is_open() const { return carrier_ != nullptr; }
   bool is_memory() const { return is_open() && carrier_->is_memory(); }
+  bool is_polled() const { return is_open() && carrier_->is_polled(); }
   /// A peer whose connection broke before it was used opens another one.
   bool may_be_replaced() const { return !is_open() || carrier_->is_unused(); }
 
@@ -78,6 +79,7 @@ class DataLink {
 
   Trouble trouble() const { return traffic_.trouble; }
   const Frame& frame() const { return traffic_.frame; }
+  const std::optional<Error>& failure() const { return traffic_.failure; }
   /// The message that is waited for.
   Parcel expected() const {
     if (traffic_.recvs.empty()) return {};

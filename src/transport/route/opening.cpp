@@ -5,15 +5,18 @@
 #include <iostream>
 
 #include "base/text.hpp"
+#include "transport/fabric/fabric_link.hpp"
 #include "transport/route/transport.hpp"
 #include "transport/tcp/stream.hpp"
 
 namespace rondo::process {
 
 // Alike on all ranks, wherever each of them lives: plans depend on it.
-std::string_view RoutedTransport::name_for(const Endpoint& endpoint, std::span<const int> members) {
+std::string_view RoutedTransport::name_for(const Endpoint& endpoint, std::span<const int> members,
+                                           const Fabric* fabric) {
   if (endpoint.medium() == Medium::shm) return "shm";
   if (endpoint.medium() == Medium::tcp) return "tcp";
+  if (endpoint.medium() == Medium::fabric) return fabric->name();
   std::vector<std::uint64_t> places;
   for (const int member : members) {
     const Member& one = endpoint.member(member);
@@ -22,7 +25,9 @@ std::string_view RoutedTransport::name_for(const Endpoint& endpoint, std::span<c
   std::sort(places.begin(), places.end());
   const bool none_share = std::adjacent_find(places.begin(), places.end()) == places.end();
   const bool all_share = places.size() == members.size() && places.front() == places.back();
-  return all_share ? "shm" : none_share ? "tcp" : "shm+tcp";
+  if (all_share) return "shm";
+  if (fabric != nullptr) return none_share ? fabric->name() : endpoint.shm_and_fabric();
+  return none_share ? "tcp" : "shm+tcp";
 }
 
 Result<> RoutedTransport::require_reach(int peer) const {
@@ -57,7 +62,7 @@ void RoutedTransport::advance_openings() {
     if (link->is_opening()) advance(*link);
     opening_ |= link->is_opening();
   }
-  count_streams();
+  count_kinds();
 }
 
 void RoutedTransport::advance(DataLink& link) {
@@ -71,8 +76,7 @@ void RoutedTransport::advance(DataLink& link) {
     if (!socket.value()) return;
     link.dial().reset();
     if (!is_memory) {
-      link.carry(std::make_unique<Stream>(std::move(socket).value(), link.channel(), lending_));
-      return;
+      return connect(link, std::move(socket).value());
     }
     link.introduce(Introduction(std::move(socket).value(), Introduction::Side::dialler, memory_));
   }
@@ -87,6 +91,16 @@ void RoutedTransport::advance(DataLink& link) {
   if (!carrier.value()) return;
   link.introduction().reset();
   link.carry(std::move(carrier).value());
+}
+
+// A connection carries the messages itself, or goes with a fabric's.
+void RoutedTransport::connect(DataLink& link, Socket socket) {
+  const int peer = members_[link.peer()];
+  if (fabric_ != nullptr && !endpoint_->may_share_memory(peer)) {
+    link.carry(std::make_unique<FabricLink>(std::move(socket), *fabric_, peer, link.channel()));
+  } else {
+    link.carry(std::make_unique<Stream>(std::move(socket), link.channel(), lending_));
+  }
 }
 
 // Who went to the door comes over the network then; the other side waits for that.
@@ -116,8 +130,8 @@ void RoutedTransport::take_guest(Guest guest) {
     return;
   }
   used.introduction().reset();
-  used.carry(std::make_unique<Stream>(std::move(guest.socket), used.channel(), lending_));
-  count_streams();
+  connect(used, std::move(guest.socket));
+  count_kinds();
 }
 
 }  // namespace rondo::process

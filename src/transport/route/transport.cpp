@@ -29,6 +29,9 @@ constexpr unsigned memory_polls_between_looks = 1024;
 constexpr int spins_per_poll = 8;  // with links in memory, before the caller looks at its clock
 // Before a sleep, from which another rank has to wake this one.
 constexpr auto yield_time = std::chrono::microseconds(50);
+// Nobody can wake it where links have to be looked at: it sleeps for a moment, again and again.
+constexpr auto polled_yield_time = std::chrono::microseconds(1000);
+constexpr int polled_sleep_ms = 1;
 constexpr auto long_yield = std::chrono::microseconds(500);
 constexpr unsigned most_sleeps_without_yield = 1 << 16;
 constexpr int retry_ms = 5;  // how soon to look again at what no event announces
@@ -58,12 +61,21 @@ Result<std::unique_ptr<Transport>> make_transport(Membership membership,
   if (!endpoint) return endpoint.error();
   std::vector<int> everybody;
   for (int rank = 0; rank < endpoint.value()->size(); ++rank) everybody.push_back(rank);
-  return RoutedTransport::make(endpoint.value(), std::move(everybody), world_context);
+  const bool is_everywhere = endpoint.value()->medium() == Medium::fabric;
+  Fabric* const fabric = is_everywhere ? endpoint.value()->fabric() : nullptr;
+  return RoutedTransport::make(endpoint.value(), std::move(everybody), world_context, fabric);
+}
+
+Result<std::unique_ptr<Transport>> remake(const Transport& world, std::vector<int> members,
+                                          std::uint64_t context, bool with_fabric) {
+  const auto& routed = dynamic_cast<const RoutedTransport&>(world);
+  return routed.remake(std::move(members), context,
+                       with_fabric ? routed.fabric_of_world() : nullptr);
 }
 
 Result<std::unique_ptr<Transport>> RoutedTransport::make(std::shared_ptr<Endpoint> endpoint,
                                                          std::vector<int> members,
-                                                         std::uint64_t context) {
+                                                         std::uint64_t context, Fabric* fabric) {
   const auto place = std::find(members.begin(), members.end(), endpoint->rank());
   if (place == members.end()) {
     return Error(ErrorCode::invalid_argument,
@@ -83,17 +95,20 @@ Result<std::unique_ptr<Transport>> RoutedTransport::make(std::shared_ptr<Endpoin
     return system_error("cannot watch connections", errno);
   }
   const int rank = static_cast<int>(place - members.begin());
-  return std::unique_ptr<Transport>(new RoutedTransport(
-      std::move(endpoint), std::move(members), rank, context, std::move(epoll), std::move(wakeup)));
+  return std::unique_ptr<Transport>(new RoutedTransport(std::move(endpoint), std::move(members),
+                                                        rank, context, fabric, std::move(epoll),
+                                                        std::move(wakeup)));
 }
 
 RoutedTransport::RoutedTransport(std::shared_ptr<Endpoint> endpoint, std::vector<int> members,
-                                 int rank, std::uint64_t context, Socket epoll, Socket wakeup)
-    : Transport(name_for(*endpoint, members), rank, static_cast<int>(members.size())),
+                                 int rank, std::uint64_t context, Fabric* fabric, Socket epoll,
+                                 Socket wakeup)
+    : Transport(name_for(*endpoint, members, fabric), rank, static_cast<int>(members.size())),
       endpoint_(std::move(endpoint)),
       members_(std::move(members)),
       index_(static_cast<std::size_t>(endpoint_->size()), -1),
       context_(context),
+      fabric_(fabric),
       epoll_(std::move(epoll)),
       wakeup_(std::move(wakeup)),
       pigeonhole_(endpoint_->attach(context, wakeup_.fd())),
@@ -121,7 +136,13 @@ Result<std::unique_ptr<Transport>> RoutedTransport::split(std::span<const int> m
     }
     world.push_back(members_[member]);
   }
-  Result<std::unique_ptr<Transport>> part = make(endpoint_, world, context);
+  return remake(std::move(world), context, fabric_);
+}
+
+Result<std::unique_ptr<Transport>> RoutedTransport::remake(std::vector<int> world,
+                                                           std::uint64_t context,
+                                                           Fabric* fabric) const {
+  Result<std::unique_ptr<Transport>> part = make(endpoint_, world, context, fabric);
   if (part) endpoint_->link_among(world);
   return part;
 }
@@ -129,6 +150,9 @@ Result<std::unique_ptr<Transport>> RoutedTransport::split(std::span<const int> m
 Result<> RoutedTransport::begin(std::uint64_t sequence, const Call& call,
                                 std::span<const Link> links) {
   if (error_) return *error_;
+  if (fabric_ != nullptr) {
+    if (Result<> permitted = fabric_->permits_caller(); !permitted) return permitted;
+  }
   RONDO_INVARIANT(sequence, >, sequence_);
   const bool is_alike = sequence_ > 0 && call == call_;
   sequence_ = sequence;
@@ -155,7 +179,7 @@ Result<> RoutedTransport::begin(std::uint64_t sequence, const Call& call,
     if (Result<> reached = require_reach(wanted.peer); !reached) return reached;
     open(used);
   }
-  count_streams();
+  count_kinds();
   idle_since_.reset();
   has_claimed_ = false;
   ahead_since_.reset();
@@ -164,6 +188,10 @@ Result<> RoutedTransport::begin(std::uint64_t sequence, const Call& call,
   check_departures();
   if (error_) return *error_;
   return {};
+}
+
+Result<> RoutedTransport::permits_own_threads() const {
+  return fabric_ == nullptr ? Result<>() : fabric_->permits_every_thread();
 }
 
 DataLink& RoutedTransport::link(int peer, std::uint8_t channel) {
@@ -184,10 +212,13 @@ DataLink& RoutedTransport::add_link(int peer, std::uint8_t channel) {
   return *row[peer];
 }
 
-// Which links are over shared memory changes only while some are being opened.
-void RoutedTransport::count_streams() {
-  streams_ = static_cast<std::size_t>(std::count_if(
-      active_.begin(), active_.end(), [](const DataLink* link) { return !link->is_memory(); }));
+// What carries a link changes only while some are being opened.
+void RoutedTransport::count_kinds() {
+  streams_ = polled_ = 0;
+  for (const DataLink* link : active_) {
+    if (link->is_polled()) ++polled_;
+    if (!link->is_polled() && !link->is_memory()) ++streams_;
+  }
 }
 
 void RoutedTransport::post(Transfer& transfer) {
@@ -213,7 +244,8 @@ Result<bool> RoutedTransport::poll(std::chrono::microseconds patience) {
     moved = patience.count() > 0 ? yield_a_while(patience) : move_patiently();
   }
   const bool is_idle = patience.count() > 0 && !moved;
-  const unsigned between_looks = streams_ > 0 ? polls_between_looks : memory_polls_between_looks;
+  const bool has_memory_only = streams_ == 0 && polled_ == 0;
+  const unsigned between_looks = has_memory_only ? memory_polls_between_looks : polls_between_looks;
   if (is_idle || stuck_since_ || endpoint_ready_ || (++polls_ & (between_looks - 1)) == 0) {
     look_around(is_idle || stuck_since_);
   }
@@ -262,7 +294,7 @@ bool RoutedTransport::yield_a_while(std::chrono::microseconds patience) {
     return false;
   }
   auto now = Clock::now();
-  const auto end = now + std::min(yield_time, patience);
+  const auto end = now + std::min(polled_ > 0 ? polled_yield_time : yield_time, patience);
   while (now < end) {
     const auto before = now;
     ::sched_yield();
@@ -283,10 +315,10 @@ bool RoutedTransport::yield_a_while(std::chrono::microseconds patience) {
 
 // The others are told to ring before this rank sleeps.
 bool RoutedTransport::sleep(std::chrono::microseconds patience) {
-  const bool has_memory = streams_ < active_.size();
+  const bool has_others = streams_ < active_.size();
   memory_.set_asleep(true);
   for (DataLink* link : active_) link->prepare_sleep();
-  bool moved = has_memory && move();
+  bool moved = has_others && move();
   if (!moved && !woken_) harvest(sleep_ms(patience));
   memory_.set_asleep(false);
   if (endpoint_ready_) look_around(true);
@@ -327,7 +359,7 @@ void RoutedTransport::harvest(int patience_ms) {
 int RoutedTransport::sleep_ms(std::chrono::microseconds patience) const {
   const auto wanted = std::chrono::ceil<std::chrono::milliseconds>(patience).count();
   const bool is_soon = stuck_since_ || ahead_since_ || loss_ || opening_ || endpoint_->has_dials();
-  const int longest = is_soon ? retry_ms : longest_sleep_ms;
+  const int longest = polled_ > 0 ? polled_sleep_ms : is_soon ? retry_ms : longest_sleep_ms;
   return static_cast<int>(std::min<decltype(wanted)>(wanted, longest));
 }
 
@@ -351,7 +383,7 @@ void RoutedTransport::drop_links() {
 void RoutedTransport::cancel() {
   drop_links();
   active_.clear();
-  count_streams();
+  count_kinds();
   opening_ = false;
   is_closed_ = true;
   fail(Error(ErrorCode::aborted, rank(), "an operation of this communicator was given up"));

@@ -22,9 +22,11 @@ namespace rondo::process {
 
 class RoutedTransport final : public Transport {
  public:
-  /// `members` are ranks of the world, in the order of their ranks here.
+  /// `members` are ranks of the world, in the order of their ranks here. `fabric` carries data
+  /// where no memory is shared; null: TCP does.
   static Result<std::unique_ptr<Transport>> make(std::shared_ptr<Endpoint> endpoint,
-                                                 std::vector<int> members, std::uint64_t context);
+                                                 std::vector<int> members, std::uint64_t context,
+                                                 Fabric* fabric);
   ~RoutedTransport() override;
 
   Result<> begin(std::uint64_t sequence, const Call& call, std::span<const Link> links) override;
@@ -36,25 +38,33 @@ class RoutedTransport final : public Transport {
   Error conclude(const Error& finding, std::span<const int> waiting_for) override;
   Result<std::unique_ptr<Transport>> split(std::span<const int> members,
                                            std::uint64_t context) override;
+  Result<> permits_own_threads() const override;
+
+  /// split() among ranks of the world, with another fabric, or none.
+  Result<std::unique_ptr<Transport>> remake(std::vector<int> world, std::uint64_t context,
+                                            Fabric* fabric) const;
+  Fabric* fabric_of_world() const { return endpoint_->fabric(); }
 
  private:
   RoutedTransport(std::shared_ptr<Endpoint> endpoint, std::vector<int> members, int rank,
-                  std::uint64_t context, Socket epoll, Socket wakeup);
+                  std::uint64_t context, Fabric* fabric, Socket epoll, Socket wakeup);
 
   // Which medium carries a link: opening.cpp.
-  static std::string_view name_for(const Endpoint& endpoint, std::span<const int> members);
+  static std::string_view name_for(const Endpoint& endpoint, std::span<const int> members,
+                                   const Fabric* fabric);
   Result<> require_reach(int peer) const;
   void open(DataLink& link);
   void dial(DataLink& link);
   void advance_openings();
   void advance(DataLink& link);
+  void connect(DataLink& link, Socket socket);
   void open_otherwise(DataLink& link, const Error& reason);
   void take_guest(Guest guest);
 
   // Moving bytes: transport.cpp.
   DataLink& link(int peer, std::uint8_t channel);
   DataLink& add_link(int peer, std::uint8_t channel);
-  void count_streams();
+  void count_kinds();
   bool move();
   bool move_patiently();
   bool yield_a_while(std::chrono::microseconds patience);
@@ -100,6 +110,7 @@ class RoutedTransport final : public Transport {
   std::vector<int> members_;  // ranks of the world
   std::vector<int> index_;    // by rank of the world: rank here, or -1
   std::uint64_t context_;
+  Fabric* fabric_;  // the endpoint's, or null
   Socket epoll_;
   Socket wakeup_;  // an eventfd
   std::shared_ptr<Pigeonhole> pigeonhole_;
@@ -109,7 +120,8 @@ class RoutedTransport final : public Transport {
   std::vector<std::unique_ptr<DataLink>> links_;    // the epoll tag counts from here
   std::vector<std::vector<DataLink*>> by_channel_;  // [channel][peer], nullptr where there is none
   std::vector<DataLink*> active_;                   // used by the current operation
-  std::size_t streams_ = 0;                         // of these, not over shared memory
+  std::size_t streams_ = 0;                         // of these, those that epoll knows of
+  std::size_t polled_ = 0;                          // of these, those that have to be looked at
   unsigned polls_ = 0;
   unsigned sleeps_without_yield_ = 0;  // to come, since a yield took long
   unsigned after_long_yield_ = 8;      // so many of them the next time

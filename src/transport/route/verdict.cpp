@@ -148,6 +148,10 @@ Error RoutedTransport::trouble_of(const DataLink& link) const {
                    concat("rank ", rank(), " cannot map memory of ", name_of(peer),
                           ", in operation ", sequence_, " (", describe(call_),
                           "); raise its limits of descriptors and mappings"));
+    case Trouble::network:
+      return Error(link.failure()->code(), peer,
+                   concat("rank ", rank(), " lost its way to ", name_of(peer), ", in operation ",
+                          sequence_, " (", describe(call_), "): ", link.failure()->text()));
     default:
       return Error(ErrorCode::protocol, peer,
                    concat(name_of(peer), " sent rank ", rank(), " something that is no message of ",

@@ -290,17 +290,17 @@ Error Rank::end_operation(const Error& finding, const std::vector<int>& waiting_
 }
 
 void Rank::reach(int stage) {
-  session_.stages_[static_cast<std::size_t>(rank())] = stage;
+  session_.stage_of(rank()) = stage;
 }
 
 void Rank::await(int other, int stage) {
-  until([&] { return session_.stages_[static_cast<std::size_t>(other)] >= stage; },
+  until([&] { return session_.stage_of(other) >= stage; },
         concat("rank ", other, " to reach stage ", stage));
 }
 
 void Rank::await_asleep(int other, int stage) {
   const auto give_up = Transport::Clock::now() + 2 * options().deadline;
-  while (session_.stages_[static_cast<std::size_t>(other)] < stage) {
+  while (session_.stage_of(other) < stage) {
     if (session_.stopped_) throw Stop();
     require(Transport::Clock::now() < give_up, "waited in vain for rank ", other,
             " to reach stage ", stage);
@@ -326,8 +326,30 @@ void Rank::fail(const std::string& what) {
 }
 
 Session::Session(const Factory& factory, const Options& options, int ranks)
-    : options_(options), world_(factory(ranks)), stages_(static_cast<std::size_t>(ranks)) {
-  for (const auto& transport : world_) ranks_.emplace_back(*this, *transport, 0);
+    : options_(options),
+      world_(factory(ranks)),
+      own_stages_(static_cast<std::size_t>(ranks)),
+      stopped_(options.processes != nullptr ? *options.processes->stopped : own_stopped_) {
+  for (const auto& transport : world_) {
+    if (transport) ranks_.emplace_back(*this, *transport, 0);
+  }
+  if (options_.processes == nullptr) return;
+  // Nobody looks at what the last check left there.
+  options_.processes->barrier();
+  for (int rank = 0; rank < ranks; ++rank) stage_of(rank) = 0;
+  stopped_ = false;
+  options_.processes->barrier();
+}
+
+std::atomic<int>& Session::stage_of(int rank) {
+  const auto place = static_cast<std::size_t>(rank);
+  return options_.processes != nullptr ? options_.processes->stages[place] : own_stages_[place];
+}
+
+Rank& Session::rank_at(int index) {
+  const std::lock_guard lock(mutex_);
+  return *std::find_if(ranks_.begin(), ranks_.end(),
+                       [index](const Rank& rank) { return rank.rank() == index; });
 }
 
 // Transports may look into the messages until they are gone; the messages go last.
@@ -349,13 +371,9 @@ void Session::record(const std::string& failure) {
 }
 
 void Session::run_rank(int index, const std::function<void(Rank&)>& body) {
-  Rank* rank = nullptr;
-  {
-    const std::lock_guard lock(mutex_);
-    rank = &ranks_[static_cast<std::size_t>(index)];
-  }
+  Rank& rank = rank_at(index);
   try {
-    body(*rank);
+    body(rank);
     return;
   } catch (const Stop&) {
   } catch (const std::exception& error) {
@@ -367,9 +385,15 @@ void Session::run_rank(int index, const std::function<void(Rank&)>& body) {
 Failures Session::run(const std::function<void(Rank&)>& body) {
   std::vector<std::jthread> threads;
   for (int index = 0; index < static_cast<int>(world_.size()); ++index) {
-    threads.emplace_back([this, index, &body] { run_rank(index, body); });
+    if (!world_[static_cast<std::size_t>(index)]) continue;
+    if (options_.processes != nullptr) {
+      run_rank(index, body);  // here: this may be the only thread that its network permits
+    } else {
+      threads.emplace_back([this, index, &body] { run_rank(index, body); });
+    }
   }
   threads.clear();
+  if (options_.processes != nullptr) options_.processes->barrier();
   if (failures_.empty()) {
     for (Rank& rank : ranks_) {
       try {

@@ -138,7 +138,7 @@ class Rank {
   std::deque<Message> messages_;
 };
 
-/// A world and the threads of its ranks.
+/// A world and the threads of its ranks, or of the one that this process is.
 class Session {
  public:
   Session(const Factory& factory, const Options& options, int ranks);
@@ -149,14 +149,18 @@ class Session {
 
  private:
   friend class Rank;
+  std::atomic<int>& stage_of(int rank);
   Rank& adopt(std::unique_ptr<Transport> transport, std::uint64_t salt);
   void run_rank(int index, const std::function<void(Rank&)>& body);
   void record(const std::string& failure);
 
+  Rank& rank_at(int index);
+
   const Options options_;
   std::vector<std::unique_ptr<Transport>> world_;
-  std::deque<std::atomic<int>> stages_;
-  std::atomic<bool> stopped_ = false;
+  std::deque<std::atomic<int>> own_stages_;
+  std::atomic<bool> own_stopped_ = false;
+  std::atomic<bool>& stopped_;
   std::mutex mutex_;  // guards what follows
   Failures failures_;
   std::deque<Rank> ranks_;

@@ -1,4 +1,4 @@
-#include "bind/mpi/handles.hpp"
+#include "bind/drop_in/handles.hpp"
 
 #include <algorithm>
 #include <bit>

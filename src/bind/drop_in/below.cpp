@@ -1,4 +1,4 @@
-#include "bind/mpi/below.hpp"
+#include "bind/drop_in/below.hpp"
 
 #include <dlfcn.h>
 #include <link.h>

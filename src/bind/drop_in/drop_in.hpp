@@ -5,9 +5,9 @@
 #include <mutex>
 #include <string>
 
-#include "bind/mpi/settings.hpp"
-#include "bind/mpi/tally.hpp"
-#include "bind/mpi/worlds.hpp"
+#include "bind/drop_in/settings.hpp"
+#include "bind/drop_in/tally.hpp"
+#include "bind/drop_in/worlds.hpp"
 
 namespace rondo::bind {
 

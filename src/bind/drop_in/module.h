@@ -6,7 +6,7 @@
 #include <mpi.h>
 #include <stddef.h>
 
-#include "bind/mpi/collectives.h"
+#include "bind/drop_in/collectives.h"
 
 #ifdef __cplusplus
 extern "C" {

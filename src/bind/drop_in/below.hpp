@@ -5,8 +5,8 @@
 
 #include <mpi.h>
 
-#include "bind/mpi/collectives.h"
-#include "bind/mpi/handles.hpp"
+#include "bind/drop_in/collectives.h"
+#include "bind/drop_in/handles.hpp"
 
 namespace rondo::bind {
 

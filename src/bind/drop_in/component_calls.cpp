@@ -4,10 +4,10 @@
 #include <memory>
 #include <new>
 
-#include "bind/mpi/calls.hpp"
-#include "bind/mpi/drop_in.hpp"
-#include "bind/mpi/member.hpp"
-#include "bind/mpi/module.h"
+#include "bind/drop_in/calls.hpp"
+#include "bind/drop_in/drop_in.hpp"
+#include "bind/drop_in/member.hpp"
+#include "bind/drop_in/module.h"
 
 namespace {
 

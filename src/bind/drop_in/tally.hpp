@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "bind/mpi/kinds.hpp"
-#include "bind/mpi/trial.hpp"
+#include "bind/drop_in/kinds.hpp"
+#include "bind/drop_in/trial.hpp"
 
 namespace rondo::bind {
 

@@ -1,4 +1,4 @@
-#include "bind/mpi/settings.hpp"
+#include "bind/drop_in/settings.hpp"
 
 #include <array>
 #include <charconv>

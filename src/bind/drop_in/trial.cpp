@@ -1,4 +1,4 @@
-#include "bind/mpi/trial.hpp"
+#include "bind/drop_in/trial.hpp"
 
 #include <algorithm>
 

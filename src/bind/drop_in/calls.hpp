@@ -15,8 +15,8 @@
 #include <cstring>
 #include <limits>
 
-#include "bind/mpi/handles.hpp"
-#include "bind/mpi/member.hpp"
+#include "bind/drop_in/handles.hpp"
+#include "bind/drop_in/member.hpp"
 #include "rondo/erased_call.hpp"
 
 namespace rondo::bind {

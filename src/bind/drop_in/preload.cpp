@@ -14,10 +14,10 @@
 #include <string>
 #include <unordered_map>
 
-#include "bind/mpi/below.hpp"
-#include "bind/mpi/calls.hpp"
-#include "bind/mpi/drop_in.hpp"
-#include "bind/mpi/member.hpp"
+#include "bind/drop_in/below.hpp"
+#include "bind/drop_in/calls.hpp"
+#include "bind/drop_in/drop_in.hpp"
+#include "bind/drop_in/member.hpp"
 
 namespace {
 

@@ -13,7 +13,7 @@
 #include "ompi/mca/mca.h"
 #include "opal/runtime/opal_progress.h"
 
-#include "bind/mpi/module.h"
+#include "bind/drop_in/module.h"
 
 /* Above all that Open MPI brings: tuned has 30, han 35, sync 50. */
 enum { priority = 90 };

@@ -1,4 +1,4 @@
-#include "bind/mpi/worlds.hpp"
+#include "bind/drop_in/worlds.hpp"
 
 #include <algorithm>
 #include <random>

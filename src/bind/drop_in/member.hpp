@@ -13,11 +13,11 @@
 #include <unordered_map>
 #include <vector>
 
-#include "bind/mpi/drop_in.hpp"
-#include "bind/mpi/kinds.hpp"
-#include "bind/mpi/tally.hpp"
-#include "bind/mpi/trial.hpp"
-#include "bind/mpi/worlds.hpp"
+#include "bind/drop_in/drop_in.hpp"
+#include "bind/drop_in/kinds.hpp"
+#include "bind/drop_in/tally.hpp"
+#include "bind/drop_in/trial.hpp"
+#include "bind/drop_in/worlds.hpp"
 #include "rondo/communicator.hpp"
 #include "rondo/error.hpp"
 

@@ -1,4 +1,4 @@
-#include "bind/mpi/calls.hpp"
+#include "bind/drop_in/calls.hpp"
 
 #include <algorithm>
 #include <climits>

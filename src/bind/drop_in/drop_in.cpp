@@ -1,4 +1,4 @@
-#include "bind/mpi/drop_in.hpp"
+#include "bind/drop_in/drop_in.hpp"
 
 #include <fstream>
 #include <iostream>

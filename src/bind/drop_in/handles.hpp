@@ -14,7 +14,7 @@
 #include <cstdint>
 #include <optional>
 
-#include "bind/mpi/kinds.hpp"
+#include "bind/drop_in/kinds.hpp"
 #include "rondo/types.hpp"
 
 namespace rondo::bind {

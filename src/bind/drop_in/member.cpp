@@ -1,4 +1,4 @@
-#include "bind/mpi/member.hpp"
+#include "bind/drop_in/member.hpp"
 
 #include <string>
 #include <utility>

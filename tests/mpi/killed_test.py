@@ -1,0 +1,38 @@
+#!/usr/bin/env python3
+"""A rank that is killed under mpirun: the others hear of it, by name, before the launcher ends them.
+
+usage: killed_test.py PROGRAM
+"""
+
+import os
+import re
+import subprocess
+import sys
+
+PROGRAM = sys.argv[1]
+# As it is, mpirun ends all other ranks as soon as one was killed: what they say in that moment is
+# theirs, and whether they still can is a race. With recovery it leaves them alone.
+LEAVE_SURVIVORS = ["--enable-recovery"]
+
+
+def survivors_say(transport, elements):
+    environment = dict(os.environ, RONDO_TRANSPORT=transport, OMPI_ALLOW_RUN_AS_ROOT="1",
+                       OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1")
+    done = subprocess.run(
+        ["mpirun", "--oversubscribe", "-np", "3", *LEAVE_SURVIVORS, PROGRAM, str(elements)],
+        env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=120,
+        check=False)
+    return done.stdout + done.stderr
+
+
+def main():
+    for transport in ("auto", "tcp", "mpi"):
+        for elements in (10, 1_000_000):
+            text = survivors_say(transport, elements)
+            for rank in (0, 2):
+                if not re.search(rf"rank {rank} got peer_lost about rank 1: .*lost rank 1", text):
+                    sys.exit(f"{transport}, {elements} elements: rank {rank} was not told:\n{text}")
+    print("the survivors named the rank that was killed")
+
+
+main()
