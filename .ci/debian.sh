@@ -2,7 +2,7 @@
 
 build_packages="g++ meson ninja-build pkg-config python3 libhwloc-dev"
 test_packages="$build_packages libgtest-dev libbenchmark-dev iproute2 cmake clang-format-14
-  clang-tidy-14 libopenmpi-dev openmpi-bin"
+  clang-tidy-14 libopenmpi-dev openmpi-bin libmpich-dev mpich gfortran python3-mpi4py python3-pip"
 
 say() {
   printf '\n== %s\n' "$*"

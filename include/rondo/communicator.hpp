@@ -25,6 +25,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <ranges>
@@ -74,6 +75,10 @@ struct Options {
   /// File of choices, as `rondo tune --save` writes it. It is the same on all ranks. What it says
   /// nothing about is predicted from topology and costs.
   std::optional<std::string> plan_file = {};
+  /// Called every so often while a call waits for other ranks, by the thread that carries it out.
+  /// For programs that have to let another library move on meanwhile, as MPI wants it of blocking
+  /// calls. It takes a microsecond at most, does not throw, and makes no call on a communicator.
+  std::function<void()> progress = {};
 };
 
 class RONDO_API Communicator : public PersistentCollectives<Communicator> {

@@ -136,13 +136,14 @@ typedef struct rondo_options {
   const char* plan_file;     /* file of choices by collective and size; default: none */
   /* Of single collectives: algorithms[RONDO_BROADCAST] goes before `algorithm`. */
   rondo_algorithm algorithms[RONDO_MOST_COLLECTIVES];
+  /* Called every so often while a call waits for other ranks, by the thread that carries it out.
+   * For programs that have to let another library move on meanwhile. It takes a microsecond at most
+   * and makes no call on a communicator. */
+  void (*progress)(void* user);
+  void* progress_user;
 } rondo_options;
-#define RONDO_OPTIONS_INIT                                          \
-  {                                                                 \
-    sizeof(rondo_options), 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, { \
-      0                                                             \
-    }                                                               \
-  }
+#define RONDO_OPTIONS_INIT \
+  { sizeof(rondo_options), 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, {0}, NULL, NULL }
 
 /* Version of the library in use: 10000 * major + 100 * minor + patch, and as a text "0.1.0". */
 RONDO_C_API uint32_t rondo_version(void);

@@ -85,7 +85,7 @@ static_assert(rondo::collective_count == 11 && rondo::algorithm_count == 15);
 // The layout is part of the ABI: fields may only be added at the end.
 static_assert(std::is_standard_layout_v<rondo_options>);
 static_assert(sizeof(rondo_options) ==
-              40 + 4 * sizeof(char*) + RONDO_MOST_COLLECTIVES * sizeof(rondo_algorithm));
+              40 + 6 * sizeof(char*) + RONDO_MOST_COLLECTIVES * sizeof(rondo_algorithm));
 static_assert(offsetof(rondo_options, algorithm) == 24);
 static_assert(offsetof(rondo_options, transport) == 40);
 
@@ -109,6 +109,9 @@ rondo::Options to_options(const rondo_options* given) {
   if (complete.topology != nullptr) options.topology = complete.topology;
   if (complete.costs != nullptr) options.costs = complete.costs;
   if (complete.plan_file != nullptr) options.plan_file = complete.plan_file;
+  if (complete.progress != nullptr) {
+    options.progress = [call = complete.progress, user = complete.progress_user] { call(user); };
+  }
   for (int i = 0; i < RONDO_MOST_COLLECTIVES; ++i) {
     const rondo_algorithm algorithm = complete.algorithms[i];
     if (algorithm == RONDO_AUTOMATIC) continue;

@@ -15,6 +15,7 @@ Settings Settings::from(const Options& options, int ranks) {
   for (const auto& [collective, algorithm] : options.algorithms) {
     settings.wishes.algorithms[static_cast<std::size_t>(collective)] = algorithm;
   }
+  settings.progress = options.progress;
   settings.wishes.radix = options.radix;
   settings.wishes.tile_bytes = options.tile_bytes;
   for (const NamedFile& file : named_files()) {

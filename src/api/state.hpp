@@ -3,6 +3,7 @@
 // What a Communicator owns.
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 
 #include "api/call_cache.hpp"
@@ -23,6 +24,7 @@ struct Settings {
   std::shared_ptr<const Topology> topology;  ///< of the whole world, from a file; null: look
   std::optional<CostTable> costs;            ///< from a file; nothing: measure
   std::string costs_file = {};               ///< its name
+  std::function<void()> progress = {};       ///< while a call waits
 
   /// Of a world of `ranks`; 0: of any number. Throws Error: invalid_argument naming the option, or
   /// io naming its file.
@@ -42,6 +44,7 @@ struct RONDO_LOCAL Communicator::State {
         plans(transport->rank()),
         engine(std::move(transport), may_spin),
         messenger(transport_of_messages(engine.transport(), context), may_spin) {
+    for (Engine* each : {&engine, &messenger}) each->set_progress(settings.progress);
     engine.join_fate(messenger);
     messenger.join_fate(engine);
   }

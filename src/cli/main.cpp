@@ -21,6 +21,7 @@ struct Verb {
 
 constexpr std::array verbs = {
     Verb{"run", "start a program as several ranks on this host", run_verb},
+    Verb{"mpi", "run an MPI program with rondo's collectives in it", mpi_verb},
     Verb{"verify", "prove schedules correct: dataflow, deadlock, hazards, rounds and bytes",
          verify_verb},
     Verb{"schedule", "print a schedule as text", schedule_verb},

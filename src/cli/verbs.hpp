@@ -11,6 +11,7 @@ int draw_verb(std::span<char* const> args);
 int env_verb(std::span<char* const> args);
 int export_verb(std::span<char* const> args);
 int explain_verb(std::span<char* const> args);
+int mpi_verb(std::span<char* const> args);
 int plan_verb(std::span<char* const> args);
 int run_verb(std::span<char* const> args);
 int schedule_verb(std::span<char* const> args);

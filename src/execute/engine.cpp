@@ -22,6 +22,10 @@ constexpr microseconds shared_core_spin_time(0);
 constexpr unsigned moves_between_looks_at_clock = 64;
 // Longest sleep: bounds how late a deadline is noticed.
 constexpr microseconds longest_sleep(20'000);
+// The same where others have to be let move on meanwhile, from whom no event comes.
+constexpr microseconds longest_sleep_with_progress(100);
+// Letting them move on may take as long as many polls.
+constexpr unsigned polls_between_progress = 32;
 
 }  // namespace
 
@@ -335,6 +339,9 @@ Result<> Engine::go_on(Pace& pace, const Operation& operation, bool is_awaited) 
     pace.was_moving = true;
     pace.sleep = microseconds(0);
     if (++pace.moves % moves_between_looks_at_clock != 0) return {};
+  } else if (progress_ &&
+             (pace.sleep.count() > 0 || ++pace.idle_polls % polls_between_progress == 0)) {
+    progress_();
   }
   const auto now = Clock::now();
   if (!pace.deadline) pace.deadline = now + operation.timeout;
@@ -420,7 +427,8 @@ void Engine::complete_exchange(std::size_t index, const std::optional<Error>& er
 microseconds Engine::patience(Clock::time_point idle_since, Clock::time_point now,
                               bool is_awaited) const {
   const auto spin = may_spin_ && is_awaited ? spin_time : shared_core_spin_time;
-  return now - idle_since < spin ? microseconds(0) : longest_sleep;
+  if (now - idle_since < spin) return microseconds(0);
+  return progress_ ? longest_sleep_with_progress : longest_sleep;
 }
 
 }  // namespace rondo

@@ -17,6 +17,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -49,6 +50,8 @@ class Engine {
   Transport& transport() { return *transport_; }
   const Transport& transport() const { return *transport_; }
   bool may_spin() const { return may_spin_; }
+  /// Called every so often while an operation waits for others. Before the first operation.
+  void set_progress(std::function<void()> progress) { progress_ = std::move(progress); }
 
   /// Carries out one operation; returns its error.
   Result<> run(const Operation& operation);
@@ -116,6 +119,7 @@ class Engine {
     Clock::time_point idle_since = {};
     bool was_moving = true;
     unsigned moves = 0;
+    unsigned idle_polls = 0;
     std::chrono::microseconds sleep{0};
   };
 
@@ -157,6 +161,7 @@ class Engine {
 
   std::unique_ptr<Transport> transport_;
   const bool may_spin_;
+  std::function<void()> progress_;
   const int generation_ = fork_generation();
   const Error out_of_memory_;  // made in time
   Executor executor_;

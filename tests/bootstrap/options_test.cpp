@@ -173,6 +173,9 @@ TEST(Environment, EveryVariableThatIsReadIsInTheTable) {
     EXPECT_TRUE(listed) << name;
   }
   for (const Variable& variable : environment_variables()) {
+    if (variable.name.starts_with("RONDO_MPI") || variable.name.starts_with("RONDO_STATS")) {
+      continue;  // read by the drop-in, whose test has them
+    }
     EXPECT_NE(std::find(asked.begin(), asked.end(), variable.name), asked.end()) << variable.name;
     EXPECT_NE(environment_text().find(variable.name), std::string::npos);
   }

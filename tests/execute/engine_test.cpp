@@ -4,6 +4,7 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <new>
 
 namespace rondo {
@@ -89,6 +90,32 @@ TEST(Engine, EveryOperationEndsByItsDeadlineAlsoWhileSomethingMoves) {
   const Result<> result = engine.run(barrier(milliseconds(10)));
   ASSERT_FALSE(result);
   EXPECT_EQ(result.error().code(), ErrorCode::timeout);
+}
+
+// A rank that waits lets others move on: while it polls, and between sleeps that it keeps short.
+TEST(Engine, LetsOthersMoveOnWhileItWaits) {
+  class Patient final : public Lonely {
+   public:
+    Result<bool> poll(std::chrono::microseconds patience) override {
+      longest_sleep = std::max(longest_sleep, patience);
+      return false;
+    }
+    std::chrono::microseconds longest_sleep{0};
+  };
+  for (const bool may_spin : {true, false}) {
+    auto transport = std::make_unique<Patient>();
+    Patient& patient = *transport;
+    Engine engine(std::move(transport), may_spin);
+    int calls = 0;
+    engine.set_progress([&] {
+      if (++calls == 100) engine.abort("enough");
+    });
+    const Result<> result = engine.run(barrier(milliseconds(120'000)));
+    ASSERT_FALSE(result);
+    EXPECT_EQ(result.error().code(), ErrorCode::aborted);
+    EXPECT_EQ(calls, 100);
+    EXPECT_LE(patient.longest_sleep, milliseconds(1));
+  }
 }
 
 TEST(Engine, WhatATransportThrowsBecomesAnErrorAndEndsTheCommunicator) {

@@ -82,9 +82,9 @@ def layering(path, text):
         yield 1, f"base is a closed list: {' '.join(BASE)}"
     for line, mark, name in includes(text):
         target = name.split("/")[0]
-        if mark != '"' or target == "rondo":
+        if mark != '"' or target in ("rondo", folder):
             continue
-        if folder == "bind" and target != "bind":
+        if folder == "bind":
             yield line, f"bind includes {name}; it sees public headers only"
         elif target not in LAYERS:
             yield line, f'"{name}" does not name its folder'

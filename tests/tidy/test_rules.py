@@ -28,6 +28,7 @@ class RulesTest(unittest.TestCase):
         self.assertEqual(found("layering", "src/base/text.cpp", '#include "base/text.hpp"\n'), [])
         self.assertEqual(found("layering", "src/api/a.cpp", '#include "state.hpp"\n'), [1])
         self.assertEqual(found("layering", "src/bind/a.cpp", '#include "rondo/types.hpp"\n'), [])
+        self.assertEqual(found("layering", "src/bind/a.cpp", '#include "bind/drop_in/b.hpp"\n'), [])
 
     def test_purity(self):
         for header in ("<thread>", "<mutex>", "<chrono>", "<sys/socket.h>", "<unistd.h>"):

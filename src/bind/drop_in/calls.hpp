@@ -1,0 +1,551 @@
+#pragma once
+
+// The collectives of MPI, each turned into one of rondo's: what every form of the drop-in calls.
+//
+// What only moves data is decided by the bytes of its type signature, which all ranks know alike.
+// Their types may differ (one rank sends a column where the others receive integers), so a rank
+// whose elements do not lie in a row packs them; it cannot leave the call to the MPI below.
+// Reductions have the same type on all ranks, and go below where rondo does not have it.
+
+#include <mpi.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+
+#include "bind/drop_in/handles.hpp"
+#include "bind/drop_in/member.hpp"
+#include "rondo/erased_call.hpp"
+
+namespace rondo::bind {
+
+/// Elements in memory, as bytes in a row. Inside `take`. Throws Error.
+class Packing {
+ public:
+  Packing(Member& member, const Mpi& mpi, MPI_Comm comm)
+      : member_(member), mpi_(mpi), comm_(comm) {}
+
+  /// Where the bytes of the elements are, after packing where they do not lie in a row.
+  const void* packed(const void* elements, std::size_t count, const Type& type) {
+    if (type.is_dense || count == 0) return elements;
+    std::byte* room = member_.room(0, count * type.size);
+    pack(elements, count, type, room);
+    return room;
+  }
+  /// The same, apart from `all`, which has the `length` bytes of all blocks and gaps between them:
+  /// what is sent may lie in such a gap.
+  const void* packed_apart(const void* elements, std::size_t count, const Type& type,
+                           const std::byte* all, std::size_t length);
+  void pack(const void* elements, std::size_t count, const Type& type, std::byte* bytes);
+  void unpack(const std::byte* bytes, std::size_t count, const Type& type, void* elements);
+  /// Where bytes may arrive that become elements later on.
+  void* arrival(void* elements, std::size_t count, const Type& type) {
+    return type.is_dense || count == 0 ? elements : member_.room(1, count * type.size);
+  }
+  void unpack_arrival(const void* arrival, void* elements, std::size_t count, const Type& type) {
+    if (arrival != elements) unpack(static_cast<const std::byte*>(arrival), count, type, elements);
+  }
+
+ private:
+  Member& member_;
+  const Mpi& mpi_;
+  MPI_Comm comm_;
+};
+
+inline bool meet(const void* a, std::size_t a_bytes, const void* b, std::size_t b_bytes) {
+  const auto a_begin = reinterpret_cast<std::uintptr_t>(a);
+  const auto b_begin = reinterpret_cast<std::uintptr_t>(b);
+  return a_begin < b_begin + b_bytes && b_begin < a_begin + a_bytes;
+}
+
+/// Blocks of different lengths in bytes, each where its elements lie; or one after the other in a
+/// room of their own, where they have to be packed. Inside `take`.
+class ByteBlocks {
+ public:
+  /// `side`: 0 or 1, of the call.
+  ByteBlocks(Member& member, std::size_t side, const int* counts, const int* places,
+             const Type& type);
+
+  bool is_direct() const { return is_direct_; }
+  /// Bytes from the beginning of `elements` to the end of the last block, where they are direct.
+  std::size_t length() const { return length_; }
+  /// From now on in a room of their own.
+  void move_apart();
+  Blocks blocks() const { return {{counts_, ranks_}, {places_, ranks_}}; }
+  std::size_t count(std::size_t rank) const { return counts_[rank]; }
+
+  /// Where the blocks are that lie in `elements`, after packing where they need it.
+  std::byte* packed(Packing& packing, const void* elements);
+  /// Where they may arrive; then unpack_arrival() puts them into `elements`.
+  std::byte* arrival(void* elements);
+  void unpack_arrival(Packing& packing, void* elements);
+  /// The block of a rank in what packed() or arrival() gave.
+  std::byte* block(std::byte* data, std::size_t rank) const { return data + places_[rank]; }
+
+ private:
+  Member& member_;
+  const std::size_t side_;
+  const int* element_counts_;
+  const int* element_places_;
+  const Type& type_;
+  const std::size_t ranks_;
+  std::size_t* counts_;
+  std::size_t* places_;
+  std::size_t total_ = 0;
+  std::size_t length_ = 0;
+  bool is_direct_ = true;
+};
+
+template <class Below>
+class Calls {
+ public:
+  Calls(const Handles& handles, Member& member, const Below& below)
+      : handles_(handles), member_(member), below_(below) {}
+
+  int allreduce(const void* send, void* receive, int count, MPI_Datatype type, MPI_Op op,
+                MPI_Comm comm) {
+    return vector_reduction(Kind::allreduce, Collective::allreduce, send, receive, count, type, op,
+                            [&] { return below_.allreduce(send, receive, count, type, op, comm); });
+  }
+
+  int scan(const void* send, void* receive, int count, MPI_Datatype type, MPI_Op op,
+           MPI_Comm comm) {
+    return vector_reduction(Kind::scan, Collective::scan, send, receive, count, type, op,
+                            [&] { return below_.scan(send, receive, count, type, op, comm); });
+  }
+
+  int exscan(const void* send, void* receive, int count, MPI_Datatype type, MPI_Op op,
+             MPI_Comm comm) {
+    return vector_reduction(Kind::exscan, Collective::exscan, send, receive, count, type, op,
+                            [&] { return below_.exscan(send, receive, count, type, op, comm); });
+  }
+
+  int reduce(const void* send, void* receive, int count, MPI_Datatype type, MPI_Op op, int root,
+             MPI_Comm comm) {
+    const auto below = [&] { return below_.reduce(send, receive, count, type, op, root, comm); };
+    if (!is_rank(root)) return below();
+    return reduction({Kind::reduce}, elements(count), type, op, below, [&](const Reduced& what) {
+      const void* given = send == MPI_IN_PLACE ? receive : send;
+      member_.run({.collective = Collective::reduce,
+                   .send = given,
+                   .receive = member_.rank() == root ? receive : nullptr,
+                   .count = elements(count) * what.width,
+                   .dtype = what.dtype,
+                   .op = what.op,
+                   .root = root});
+    });
+  }
+
+  int reduce_scatter_block(const void* send, void* receive, int count, MPI_Datatype type, MPI_Op op,
+                           MPI_Comm comm) {
+    const auto below = [&] {
+      return below_.reduce_scatter_block(send, receive, count, type, op, comm);
+    };
+    return reduction({Kind::reduce_scatter_block}, elements(count) * ranks(), type, op, below,
+                     [&](const Reduced& what) {
+                       scatter_reduced(send, receive, elements(count) * rank(), elements(count),
+                                       nullptr, what);
+                     });
+  }
+
+  int reduce_scatter(const void* send, void* receive, const int* counts, MPI_Datatype type,
+                     MPI_Op op, MPI_Comm comm) {
+    const auto below = [&] { return below_.reduce_scatter(send, receive, counts, type, op, comm); };
+    std::size_t sum = 0;
+    std::size_t before = 0;
+    bool are_alike = true;
+    for (std::size_t i = 0; i < ranks(); ++i) {
+      if (counts[i] < 0) return below();
+      if (i == rank()) before = sum;
+      sum += elements(counts[i]);
+      are_alike = are_alike && counts[i] == counts[0];
+    }
+    return reduction({Kind::reduce_scatter}, sum, type, op, below, [&](const Reduced& what) {
+      scatter_reduced(send, receive, before, elements(counts[rank()]), are_alike ? nullptr : counts,
+                      what);
+    });
+  }
+
+  int bcast(void* buffer, int count, MPI_Datatype handle, int root, MPI_Comm comm) {
+    const auto below = [&] { return below_.bcast(buffer, count, handle, root, comm); };
+    const Type type = handles_.type(handle);
+    const std::size_t bytes = elements(count) * type.size;
+    if (!is_rank(root) || count < 0) return below();
+    return movement({Kind::bcast, TypeClass::data, bytes, bytes}, below, [&] {
+      Packing packing(member_, handles_.mpi(), comm);
+      void* data = packing.arrival(buffer, elements(count), type);
+      const bool is_root = member_.rank() == root;
+      if (is_root && data != buffer) {
+        packing.pack(buffer, elements(count), type, static_cast<std::byte*>(data));
+      }
+      run_even(Collective::broadcast, data, data, bytes, root);
+      if (!is_root) packing.unpack_arrival(data, buffer, elements(count), type);
+    });
+  }
+
+  int barrier(MPI_Comm comm) {
+    return member_.carry_out(
+        {Kind::barrier}, [&] { member_.run({}); }, [&] { return below_.barrier(comm); });
+  }
+
+  int allgather(const void* send, int send_count, MPI_Datatype send_handle, void* receive,
+                int receive_count, MPI_Datatype receive_handle, MPI_Comm comm) {
+    const auto below = [&] {
+      return below_.allgather(send, send_count, send_handle, receive, receive_count, receive_handle,
+                              comm);
+    };
+    const Type type = handles_.type(receive_handle);
+    const std::size_t bytes = elements(receive_count) * type.size;
+    if (receive_count < 0) return below();
+    return movement({Kind::allgather, TypeClass::data, bytes * ranks(), bytes}, below, [&] {
+      Packing packing(member_, handles_.mpi(), comm);
+      const std::size_t count = elements(receive_count) * ranks();
+      auto* all = static_cast<std::byte*>(packing.arrival(receive, count, type));
+      std::byte* own = all + bytes * rank();
+      const void* given = own;
+      if (send != MPI_IN_PLACE) {
+        given = packing.packed(send, elements(send_count), handles_.type(send_handle));
+      } else if (all != receive) {
+        packing.pack(element(receive, elements(receive_count) * rank(), type),
+                     elements(receive_count), type, own);
+      }
+      run_even(Collective::allgather, given, all, bytes);
+      packing.unpack_arrival(all, receive, count, type);
+    });
+  }
+
+  int alltoall(const void* send, int send_count, MPI_Datatype send_handle, void* receive,
+               int receive_count, MPI_Datatype receive_handle, MPI_Comm comm) {
+    const auto below = [&] {
+      return below_.alltoall(send, send_count, send_handle, receive, receive_count, receive_handle,
+                             comm);
+    };
+    const Type type = handles_.type(receive_handle);
+    const std::size_t bytes = elements(receive_count) * type.size;
+    if (receive_count < 0) return below();
+    return movement(
+        {Kind::alltoall, TypeClass::data, bytes * ranks(), bytes * ranks()}, below, [&] {
+          Packing packing(member_, handles_.mpi(), comm);
+          const std::size_t count = elements(receive_count) * ranks();
+          void* all = packing.arrival(receive, count, type);
+          const void* given = all;
+          if (send != MPI_IN_PLACE) {
+            given =
+                packing.packed(send, elements(send_count) * ranks(), handles_.type(send_handle));
+          } else if (all != receive) {
+            packing.pack(receive, count, type, static_cast<std::byte*>(all));
+          }
+          run_even(Collective::alltoall, given, all, bytes);
+          packing.unpack_arrival(all, receive, count, type);
+        });
+  }
+
+  int gather(const void* send, int send_count, MPI_Datatype send_handle, void* receive,
+             int receive_count, MPI_Datatype receive_handle, int root, MPI_Comm comm) {
+    const auto below = [&] {
+      return below_.gather(send, send_count, send_handle, receive, receive_count, receive_handle,
+                           root, comm);
+    };
+    const bool is_root = member_.rank() == root;
+    const Type type = handles_.type(is_root ? receive_handle : send_handle);
+    const int count = is_root ? receive_count : send_count;
+    const std::size_t bytes = elements(count) * type.size;
+    if (!is_rank(root) || count < 0) return below();
+    return movement({Kind::gather, TypeClass::data, bytes * ranks(), bytes}, below, [&] {
+      Packing packing(member_, handles_.mpi(), comm);
+      if (!is_root) {
+        return run_even(Collective::gather, packing.packed(send, elements(count), type), nullptr,
+                        bytes, root);
+      }
+      const std::size_t all_count = elements(count) * ranks();
+      auto* all = static_cast<std::byte*>(packing.arrival(receive, all_count, type));
+      std::byte* own = all + bytes * rank();
+      const void* given = own;
+      if (send != MPI_IN_PLACE) {
+        given = packing.packed(send, elements(send_count), handles_.type(send_handle));
+      } else if (all != receive) {
+        packing.pack(element(receive, elements(count) * rank(), type), elements(count), type, own);
+      }
+      run_even(Collective::gather, given, all, bytes, root);
+      packing.unpack_arrival(all, receive, all_count, type);
+    });
+  }
+
+  int scatter(const void* send, int send_count, MPI_Datatype send_handle, void* receive,
+              int receive_count, MPI_Datatype receive_handle, int root, MPI_Comm comm) {
+    const auto below = [&] {
+      return below_.scatter(send, send_count, send_handle, receive, receive_count, receive_handle,
+                            root, comm);
+    };
+    const bool is_root = member_.rank() == root;
+    const Type type = handles_.type(is_root ? send_handle : receive_handle);
+    const int count = is_root ? send_count : receive_count;
+    const std::size_t bytes = elements(count) * type.size;
+    if (!is_rank(root) || count < 0) return below();
+    return movement({Kind::scatter, TypeClass::data, bytes * ranks(), bytes}, below, [&] {
+      Packing packing(member_, handles_.mpi(), comm);
+      const void* all = is_root ? packing.packed(send, elements(count) * ranks(), type) : nullptr;
+      if (receive == MPI_IN_PLACE) {
+        // Only the root may keep its block where it is.
+        auto* own = static_cast<std::byte*>(const_cast<void*>(all)) + bytes * rank();
+        return run_even(Collective::scatter, all, own, bytes, root);
+      }
+      const Type own_type = handles_.type(receive_handle);
+      void* own = packing.arrival(receive, elements(receive_count), own_type);
+      run_even(Collective::scatter, all, own, bytes, root);
+      packing.unpack_arrival(own, receive, elements(receive_count), own_type);
+    });
+  }
+
+  int allgatherv(const void* send, int send_count, MPI_Datatype send_handle, void* receive,
+                 const int* receive_counts, const int* places, MPI_Datatype receive_handle,
+                 MPI_Comm comm) {
+    const auto below = [&] {
+      return below_.allgatherv(send, send_count, send_handle, receive, receive_counts, places,
+                               receive_handle, comm);
+    };
+    const Type type = handles_.type(receive_handle);
+    std::size_t sum = 0;
+    for (std::size_t i = 0; i < ranks(); ++i) {
+      if (receive_counts[i] < 0) return below();
+      sum += elements(receive_counts[i]);
+    }
+    const std::size_t own_bytes = elements(receive_counts[rank()]) * type.size;
+    const Subject subject{Kind::allgatherv, TypeClass::data, sum * type.size, own_bytes};
+    return movement(subject, below, [&] {
+      Packing packing(member_, handles_.mpi(), comm);
+      ByteBlocks blocks(member_, 1, receive_counts, places, type);
+      const bool is_in_place = send == MPI_IN_PLACE;
+      std::byte* all = blocks.arrival(receive);
+      const void* given = blocks.block(all, rank());
+      if (!is_in_place) {
+        given = packing.packed_apart(send, elements(send_count), handles_.type(send_handle), all,
+                                     blocks.length());
+      } else if (!blocks.is_direct()) {
+        packing.pack(element(receive, places[rank()], type), elements(receive_counts[rank()]), type,
+                     blocks.block(all, rank()));
+      }
+      member_.run({.collective = Collective::allgather,
+                   .send = given,
+                   .receive = all,
+                   .count = own_bytes,
+                   .uneven = true,
+                   .receive_blocks = blocks.blocks()});
+      blocks.unpack_arrival(packing, receive);
+    });
+  }
+
+  int gatherv(const void* send, int send_count, MPI_Datatype send_handle, void* receive,
+              const int* receive_counts, const int* places, MPI_Datatype receive_handle, int root,
+              MPI_Comm comm) {
+    const auto below = [&] {
+      return below_.gatherv(send, send_count, send_handle, receive, receive_counts, places,
+                            receive_handle, root, comm);
+    };
+    if (!is_rank(root)) return below();
+    const bool is_in_place = send == MPI_IN_PLACE;
+    const Type own_type = is_in_place ? Type{} : handles_.type(send_handle);
+    const std::size_t sent = is_in_place ? 0 : elements(send_count) * own_type.size;
+    return member_.carry_out(
+        {Kind::gatherv, TypeClass::data, 0, sent},
+        [&] {
+          Packing packing(member_, handles_.mpi(), comm);
+          ErasedCall call{
+              .collective = Collective::gather, .count = sent, .root = root, .uneven = true};
+          if (member_.rank() != root) {
+            call.send = packing.packed(send, elements(send_count), own_type);
+            return member_.run(call);
+          }
+          const Type type = handles_.type(receive_handle);
+          ByteBlocks blocks(member_, 1, receive_counts, places, type);
+          std::byte* all = blocks.arrival(receive);
+          call.receive = all;
+          call.receive_blocks = blocks.blocks();
+          call.count = blocks.count(rank());
+          if (!is_in_place) {
+            call.send =
+                packing.packed_apart(send, elements(send_count), own_type, all, blocks.length());
+          } else {
+            call.send = blocks.block(all, rank());
+            if (!blocks.is_direct()) {
+              packing.pack(element(receive, places[rank()], type), elements(receive_counts[rank()]),
+                           type, blocks.block(all, rank()));
+            }
+          }
+          member_.run(call);
+          blocks.unpack_arrival(packing, receive);
+        },
+        below);
+  }
+
+  int scatterv(const void* send, const int* send_counts, const int* places,
+               MPI_Datatype send_handle, void* receive, int receive_count,
+               MPI_Datatype receive_handle, int root, MPI_Comm comm) {
+    const auto below = [&] {
+      return below_.scatterv(send, send_counts, places, send_handle, receive, receive_count,
+                             receive_handle, root, comm);
+    };
+    if (!is_rank(root)) return below();
+    const bool is_in_place = receive == MPI_IN_PLACE;
+    const Type own_type = is_in_place ? Type{} : handles_.type(receive_handle);
+    const std::size_t received = is_in_place ? 0 : elements(receive_count) * own_type.size;
+    return member_.carry_out(
+        {Kind::scatterv, TypeClass::data, 0, received},
+        [&] {
+          Packing packing(member_, handles_.mpi(), comm);
+          ErasedCall call{
+              .collective = Collective::scatter, .count = received, .root = root, .uneven = true};
+          void* own =
+              is_in_place ? nullptr : packing.arrival(receive, elements(receive_count), own_type);
+          call.receive = own;
+          if (member_.rank() == root) {
+            const Type type = handles_.type(send_handle);
+            ByteBlocks blocks(member_, 0, send_counts, places, type);
+            if (!is_in_place && meet(send, blocks.length(), own, received)) blocks.move_apart();
+            std::byte* all = blocks.packed(packing, send);
+            call.send = all;
+            call.send_blocks = blocks.blocks();
+            call.count = blocks.count(rank());
+            if (is_in_place) call.receive = blocks.block(all, rank());
+            member_.run(call);
+          } else {
+            member_.run(call);
+          }
+          if (!is_in_place) packing.unpack_arrival(own, receive, elements(receive_count), own_type);
+        },
+        below);
+  }
+
+  int alltoallv(const void* send, const int* send_counts, const int* send_places,
+                MPI_Datatype send_handle, void* receive, const int* receive_counts,
+                const int* receive_places, MPI_Datatype receive_handle, MPI_Comm comm) {
+    const auto below = [&] {
+      return below_.alltoallv(send, send_counts, send_places, send_handle, receive, receive_counts,
+                              receive_places, receive_handle, comm);
+    };
+    const Type type = handles_.type(receive_handle);
+    std::size_t received = 0;
+    for (std::size_t i = 0; i < ranks(); ++i) received += elements(receive_counts[i]) * type.size;
+    return member_.carry_out(
+        {Kind::alltoallv, TypeClass::data, 0, received},
+        [&] {
+          Packing packing(member_, handles_.mpi(), comm);
+          ByteBlocks got(member_, 1, receive_counts, receive_places, type);
+          ErasedCall call{.collective = Collective::alltoall, .uneven = true};
+          call.receive_blocks = got.blocks();
+          if (send == MPI_IN_PLACE) {
+            call.receive = got.packed(packing, receive);
+            call.send = call.receive;
+            call.send_blocks = got.blocks();
+            member_.run(call);
+          } else {
+            const Type send_type = handles_.type(send_handle);
+            ByteBlocks given(member_, 0, send_counts, send_places, send_type);
+            if (meet(send, given.length(), receive, got.length())) given.move_apart();
+            call.send = given.packed(packing, send);
+            call.send_blocks = given.blocks();
+            call.receive = got.arrival(receive);
+            member_.run(call);
+          }
+          got.unpack_arrival(packing, receive);
+        },
+        below);
+  }
+
+ private:
+  template <class Below_>
+  int vector_reduction(Kind kind, Collective collective, const void* send, void* receive, int count,
+                       MPI_Datatype type, MPI_Op op, Below_ below) {
+    return reduction({kind}, elements(count), type, op, below, [&](const Reduced& what) {
+      member_.run({.collective = collective,
+                   .send = send == MPI_IN_PLACE ? receive : send,
+                   .receive = receive,
+                   .count = elements(count) * what.width,
+                   .dtype = what.dtype,
+                   .op = what.op});
+    });
+  }
+
+  // Of `count` elements on each rank.
+  template <class Below_, class Take>
+  int reduction(Subject subject, std::size_t count, MPI_Datatype handle, MPI_Op op, Below_ below,
+                Take take) {
+    const Type type = handles_.type(handle);
+    subject.bytes = subject.own_bytes = count * type.size;
+    const Handles::Answer answer = handles_.reduced(type, op);
+    if (!answer.reduced) return member_.pass(subject, answer.reason, below);
+    if (subject.bytes == 0 || count > most_elements) {
+      return member_.pass(subject, Reason::empty, below);
+    }
+    subject.type = class_of(answer.reduced->dtype);
+    return member_.carry_out(
+        subject, [&] { take(*answer.reduced); }, below);
+  }
+
+  template <class Below_, class Take>
+  int movement(const Subject& subject, Below_ below, Take take) {
+    if (subject.bytes == 0) return member_.pass(subject, Reason::empty, below);
+    return member_.carry_out(subject, take, below);
+  }
+
+  // MPI's result lies at the beginning of `receive`, also where that is the input, of which all
+  // else stays as it was.
+  void scatter_reduced(const void* send, void* receive, std::size_t before, std::size_t count,
+                       const int* counts, const Reduced& what) {
+    const std::size_t element = size_of(what.dtype) * what.width;
+    const bool is_in_place = send == MPI_IN_PLACE;
+    void* const result = is_in_place && before > 0 ? member_.room(1, count * element) : receive;
+    ErasedCall call{.collective = Collective::reduce_scatter,
+                    .send = is_in_place ? receive : send,
+                    .receive = result,
+                    .count = count * what.width,
+                    .dtype = what.dtype,
+                    .op = what.op};
+    if (counts != nullptr) {
+      std::size_t* lengths = member_.numbers(0);
+      for (std::size_t i = 0; i < ranks(); ++i) lengths[i] = elements(counts[i]) * what.width;
+      call.uneven = true;
+      call.send_blocks.counts = {lengths, ranks()};
+    }
+    member_.run(call);
+    if (result != receive && count > 0) std::memcpy(receive, result, count * element);
+  }
+
+  // Blocks of `bytes`, in the largest elements that all ranks know to fit.
+  void run_even(Collective collective, const void* send, void* receive, std::size_t bytes,
+                int root = 0) {
+    constexpr std::array units = {DType::u64, DType::u32, DType::u16, DType::u8};
+    std::size_t unit = 0;
+    while (bytes % size_of(units[unit]) != 0) ++unit;
+    member_.run({.collective = collective,
+                 .send = send,
+                 .receive = receive,
+                 .count = bytes / size_of(units[unit]),
+                 .dtype = units[unit],
+                 .root = root});
+  }
+
+  static const void* element(const void* elements, std::ptrdiff_t index, const Type& type) {
+    return static_cast<const std::byte*>(elements) + index * type.extent;
+  }
+  static const void* element(const void* elements, std::size_t index, const Type& type) {
+    return element(elements, static_cast<std::ptrdiff_t>(index), type);
+  }
+  static const void* element(const void* elements, int index, const Type& type) {
+    return element(elements, static_cast<std::ptrdiff_t>(index), type);
+  }
+  bool is_rank(int root) const { return root >= 0 && root < member_.size(); }
+  // A negative count, which MPI refuses, becomes one that no vector has.
+  static constexpr auto most_elements = std::numeric_limits<std::size_t>::max() >> 8;
+  static std::size_t elements(int count) { return static_cast<std::size_t>(count); }
+  std::size_t rank() const { return static_cast<std::size_t>(member_.rank()); }
+  std::size_t ranks() const { return static_cast<std::size_t>(member_.size()); }
+
+  const Handles& handles_;
+  Member& member_;
+  const Below& below_;
+};
+
+}  // namespace rondo::bind

@@ -1,0 +1,51 @@
+#include "bind/drop_in/drop_in.hpp"
+
+#include <fstream>
+#include <iostream>
+#include <utility>
+
+namespace rondo::bind {
+
+DropIn::DropIn(Settings settings, std::string form) : settings_(std::move(settings)) {
+  teller_.form = std::move(form);
+  teller_.mode = name(settings_.mode);
+}
+
+void DropIn::introduce(int rank, int ranks, std::string mpi) {
+  const std::lock_guard lock(mutex_);
+  if (std::exchange(is_introduced_, true)) return;
+  teller_.rank = rank;
+  teller_.ranks = ranks;
+  teller_.mpi = std::move(mpi);
+  if (rank == 0 && !settings_.complaint.empty()) {
+    std::clog << "rondo: " + settings_.complaint + "; all calls go to the MPI below\n";
+  }
+}
+
+void DropIn::add(const Tally& tally) {
+  const std::lock_guard lock(mutex_);
+  tally_ += tally;
+}
+
+void DropIn::warn(const std::string& text) {
+  const std::lock_guard lock(mutex_);
+  if (std::exchange(has_warned_, true)) return;
+  std::clog << "rondo: rank " + std::to_string(teller_.rank) + ": " + text + "\n";
+}
+
+void DropIn::end() {
+  const std::lock_guard lock(mutex_);
+  if (std::exchange(has_ended_, true)) return;
+  worlds_.leave();
+  if (teller_.rank != 0) return;
+  if (!settings_.stats_file.empty()) {
+    std::ofstream file(settings_.stats_file);
+    file << json(teller_, tally_);
+    if (!file.flush()) {
+      std::clog << "rondo: cannot write RONDO_STATS=" + settings_.stats_file + "\n";
+    }
+  }
+  if (settings_.prints_table) std::clog << table(teller_, tally_);
+}
+
+}  // namespace rondo::bind

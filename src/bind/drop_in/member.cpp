@@ -1,0 +1,104 @@
+#include "bind/drop_in/member.hpp"
+
+#include <string>
+#include <utility>
+
+namespace rondo::bind {
+
+namespace {
+
+// Rooms larger than this are given back after the call.
+constexpr std::size_t kept_room = 4u << 20;
+
+}  // namespace
+
+Member::Member(DropIn& drop_in, Surroundings surroundings)
+    : drop_in_(drop_in),
+      surroundings_(std::move(surroundings)),
+      counts_(drop_in.settings().counts()) {
+  tally_.communicators = 1;
+}
+
+Member::~Member() {
+  communicator_.reset();
+  if (counts_) drop_in_.add(tally_);
+}
+
+bool Member::form_when_due(const Subject& subject) {
+  if (absence_ == Reason::unavailable) return false;
+  const Settings& settings = drop_in_.settings();
+  if (calls_ < settings.calls_before && bytes_ < settings.bytes_before) {
+    ++calls_;
+    bytes_ += subject.bytes;
+    return false;
+  }
+  return form();
+}
+
+bool Member::form() {
+  const auto start = Clock::now();
+  try {
+    auto made = std::make_unique<Communicator>(drop_in_.worlds().make(surroundings_));
+    const bool is_pinned = drop_in_.settings().mode == Mode::always;
+    choices_.assign(Slot::count, is_pinned ? Choice::rondo : Choice::open);
+    communicator_ = std::move(made);
+    tally_.formed = 1;
+  } catch (const Error& error) {
+    absence_ = Reason::unavailable;
+    drop_in_.warn(std::string("goes on with the MPI below: ") + error.what());
+  }
+  tally_.forming_seconds += seconds_since(start);
+  return communicator_ != nullptr;
+}
+
+bool Member::is_refusal(std::size_t slot, const Error& error) {
+  const bool is_whole = !communicator_->error();
+  const bool is_refused =
+      error.code() == ErrorCode::invalid_argument || error.code() == ErrorCode::unsupported;
+  if (is_whole && is_refused) {
+    choices_[slot] = Choice::refused;
+    drop_in_.warn(std::string("goes on with the MPI below: ") + error.what());
+    return true;
+  }
+  end(error.what());
+  return false;
+}
+
+void Member::end(const std::string& why) {
+  drop_in_.warn(why);
+  if (!communicator_->error()) communicator_->abort(why);
+}
+
+void Member::settle(const Subject& subject, std::size_t slot) {
+  const Times mine = trials_[slot].times();
+  trials_.erase(slot);
+  std::vector<Times> all(static_cast<std::size_t>(size()));
+  if (!surroundings_.exchange(&mine, all.data(), sizeof mine)) {
+    end("the ranks could not tell each other their times");
+    return;
+  }
+  const Way way = faster(all);
+  choices_[slot] = way == Way::rondo ? Choice::rondo : Choice::below;
+  below_seconds_[slot] = mine.below / 1e9;
+  Finding finding{size(), subject.kind, subject.type, subject.bytes, {}, way};
+  for (const Times& times : all) {
+    finding.times.rondo += times.rondo / size();
+    finding.times.below += times.below / size();
+  }
+  if (counts_) tally_.findings.push_back(finding);
+}
+
+std::byte* Member::room(std::size_t which, std::size_t bytes) {
+  std::vector<std::byte>& room = rooms_[which];
+  if (room.size() > kept_room && bytes <= kept_room) room = {};
+  if (room.size() < bytes) room.resize(bytes);
+  return room.data();
+}
+
+std::size_t* Member::numbers(std::size_t which) {
+  std::vector<std::size_t>& numbers = numbers_[which];
+  if (numbers.empty()) numbers.resize(static_cast<std::size_t>(size()));
+  return numbers.data();
+}
+
+}  // namespace rondo::bind

@@ -1,0 +1,48 @@
+#pragma once
+
+/* What the component's two halves tell each other: component.c, which knows Open MPI's internals,
+ * and component_calls.cpp, which knows rondo. */
+
+#include <mpi.h>
+#include <stddef.h>
+
+#include "bind/drop_in/collectives.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct mca_coll_base_module_2_3_0_t;
+struct rondo_member;
+
+/* The functions that the communicator had before, each with the module that it belongs to. */
+struct rondo_previous {
+#define RONDO_PREVIOUS(name, Name, parameters, arguments)                               \
+  int (*name)(RONDO_MPI_LIST parameters, struct mca_coll_base_module_2_3_0_t * module); \
+  struct mca_coll_base_module_2_3_0_t* name##_module;
+  RONDO_MPI_COLLECTIVES(RONDO_PREVIOUS)
+#undef RONDO_PREVIOUS
+};
+
+/* From component.c. */
+void rondo_component_progress(void);
+int rondo_component_is_dense(MPI_Datatype type);
+
+/* 0 where there is no memory. */
+int rondo_component_open(void);
+/* Whether the user wants it; of the world's ranks this is number `rank`. */
+int rondo_component_is_on(int rank, int ranks);
+void rondo_component_close(void);
+/* NULL where there is no memory. `previous` stays where it is until the member is freed. */
+struct rondo_member* rondo_member_make(const struct rondo_previous* previous, int rank, int size,
+                                       MPI_Comm comm);
+void rondo_member_free(struct rondo_member* member);
+
+#define RONDO_CALL(name, Name, parameters, arguments) \
+  int rondo_coll_##name(struct rondo_member* member, RONDO_MPI_LIST parameters);
+RONDO_MPI_COLLECTIVES(RONDO_CALL)
+#undef RONDO_CALL
+
+#ifdef __cplusplus
+}
+#endif

@@ -1,0 +1,197 @@
+// librondo-mpi: the drop-in as a preloaded library.
+//
+// It stands for the MPI_ and the PMPI_ name of each collective. Fortran's wrappers call one or the
+// other, depending on the MPI, after they have turned handles and constants into those of C: so all
+// languages come this way, and nothing has to be said of Fortran here. Tools that stand for the
+// MPI_ names above go on to see every call.
+
+#include <mpi.h>
+
+#include <atomic>
+#include <climits>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+
+#include "bind/drop_in/below.hpp"
+#include "bind/drop_in/calls.hpp"
+#include "bind/drop_in/drop_in.hpp"
+#include "bind/drop_in/member.hpp"
+
+namespace {
+
+using namespace rondo::bind;
+
+struct Below {
+#define RONDO_BELOW(name, Name, parameters, arguments) \
+  int name parameters const {                          \
+    return functions().name arguments;                 \
+  }
+  RONDO_MPI_COLLECTIVES(RONDO_BELOW)
+#undef RONDO_BELOW
+};
+
+void let_move_on() {
+  int is_there = 0;
+  functions().iprobe(MPI_ANY_SOURCE, 0, comm_self(), &is_there, MPI_STATUS_IGNORE);
+}
+
+Surroundings surroundings(MPI_Comm comm, int rank, int size) {
+  Surroundings around;
+  around.rank = rank;
+  around.size = size;
+  around.progress = let_move_on;
+  around.fail = [comm] {
+    functions().comm_call_errhandler(comm, MPI_ERR_OTHER);
+    return MPI_ERR_OTHER;
+  };
+  around.exchange = [comm](const void* mine, void* all, std::size_t bytes) {
+    const int count = static_cast<int>(bytes);
+    return bytes <= INT_MAX && functions().allgather(mine, count, byte_type(), all, count,
+                                                     byte_type(), comm) == MPI_SUCCESS;
+  };
+  return around;
+}
+
+std::string version() {
+  char text[MPI_MAX_LIBRARY_VERSION_STRING] = {};
+  int length = 0;
+  if (functions().get_library_version(text, &length) != MPI_SUCCESS) return "MPI";
+  const std::string all(text, static_cast<std::size_t>(length));
+  return all.substr(0, all.find_first_of(",\n"));
+}
+
+// The program's communicators, while it has them.
+class Preload {
+ public:
+  static Preload& get() {
+    static Preload preload;
+    return preload;
+  }
+
+  const Handles& handles() const { return handles_; }
+
+  /// Null where all calls on it go below.
+  Member* member(MPI_Comm comm) {
+    if (!drop_in_.is_on()) return nullptr;
+    thread_local Seen seen;
+    const unsigned now = generation_.load(std::memory_order_acquire);
+    if (seen.comm != comm || seen.generation != now) {
+      seen = {comm, find_or_make(comm), now};
+    }
+    return seen.member;
+  }
+
+  void forget(MPI_Comm comm) {
+    std::unique_ptr<Member> gone;
+    const std::lock_guard lock(mutex_);
+    const auto found = members_.find(comm);
+    if (found == members_.end()) return;
+    gone = std::move(found->second);
+    members_.erase(found);
+    generation_.fetch_add(1, std::memory_order_release);
+  }
+
+  void end() {
+    {
+      const std::lock_guard lock(mutex_);
+      members_.clear();
+      has_ended_ = true;
+      generation_.fetch_add(1, std::memory_order_release);
+    }
+    drop_in_.end();
+  }
+
+ private:
+  struct Seen {
+    MPI_Comm comm = {};
+    Member* member = nullptr;
+    unsigned generation = 0;  // none
+  };
+
+  Preload() {
+    int rank = 0;
+    int ranks = 1;
+    functions().comm_rank(comm_world(), &rank);
+    functions().comm_size(comm_world(), &ranks);
+    drop_in_.introduce(rank, ranks, version());
+  }
+
+  Member* find_or_make(MPI_Comm comm) {
+    const std::lock_guard lock(mutex_);
+    if (has_ended_) return nullptr;  // a call inside MPI_Finalize
+    const auto [place, is_new] = members_.try_emplace(comm);
+    if (is_new) place->second = make(comm);
+    return place->second.get();
+  }
+
+  std::unique_ptr<Member> make(MPI_Comm comm) {
+    int is_inter = 1;
+    int rank = 0;
+    int size = 1;
+    if (functions().comm_test_inter(comm, &is_inter) != MPI_SUCCESS || is_inter != 0 ||
+        functions().comm_rank(comm, &rank) != MPI_SUCCESS ||
+        functions().comm_size(comm, &size) != MPI_SUCCESS || size < 2) {
+      return nullptr;
+    }
+    return std::make_unique<Member>(drop_in_, surroundings(comm, rank, size));
+  }
+
+  DropIn drop_in_{read_settings(environment), "preload"};
+  const Handles handles_{mpi_below()};
+  std::mutex mutex_;
+  std::unordered_map<MPI_Comm, std::unique_ptr<Member>> members_;
+  bool has_ended_ = false;
+  std::atomic<unsigned> generation_ = 1;
+};
+
+bool is_there(MPI_Comm comm) {
+  if (comm == comm_null()) return false;
+  static std::atomic<bool> is_initialized = false;
+  if (is_initialized.load(std::memory_order_relaxed)) return true;
+  int flag = 0;
+  functions().initialized(&flag);
+  is_initialized.store(flag != 0, std::memory_order_relaxed);
+  return flag != 0;
+}
+
+Member* member_of(MPI_Comm comm) {
+  return is_there(comm) ? Preload::get().member(comm) : nullptr;
+}
+
+template <class Free>
+int forget_and(MPI_Comm* comm, Free free) {
+  if (comm != nullptr && is_there(*comm)) Preload::get().forget(*comm);
+  return free(comm);
+}
+
+}  // namespace
+
+#define RONDO_EXPORT extern "C" __attribute__((visibility("default")))
+
+#define RONDO_STAND_FOR(name, Name, parameters, arguments)                        \
+  RONDO_EXPORT int MPI_##Name parameters {                                        \
+    Member* const member = member_of(comm);                                       \
+    if (member == nullptr) return functions().name arguments;                     \
+    const Below below;                                                            \
+    return Calls<Below>(Preload::get().handles(), *member, below).name arguments; \
+  }                                                                               \
+  RONDO_EXPORT int PMPI_##Name parameters __attribute__((alias("MPI_" #Name)));
+RONDO_MPI_COLLECTIVES(RONDO_STAND_FOR)
+
+RONDO_EXPORT int MPI_Comm_free(MPI_Comm* comm) {
+  return forget_and(comm, functions().comm_free);
+}
+RONDO_EXPORT int PMPI_Comm_free(MPI_Comm* comm) __attribute__((alias("MPI_Comm_free")));
+
+RONDO_EXPORT int MPI_Comm_disconnect(MPI_Comm* comm) {
+  return forget_and(comm, functions().comm_disconnect);
+}
+RONDO_EXPORT int PMPI_Comm_disconnect(MPI_Comm* comm) __attribute__((alias("MPI_Comm_disconnect")));
+
+RONDO_EXPORT int MPI_Finalize() {
+  if (is_there(comm_world())) Preload::get().end();
+  return functions().finalize();
+}
+RONDO_EXPORT int PMPI_Finalize() __attribute__((alias("MPI_Finalize")));

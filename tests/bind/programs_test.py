@@ -1,0 +1,138 @@
+"""Runs MPI programs with and without rondo and compares what their ranks got.
+
+usage: programs_test.py RONDO FAMILY PROGRAMS FOLDER; FAMILY is openmpi or mpich, PROGRAMS the
+folder of the sources, FOLDER where to work.
+"""
+
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import unittest
+
+RONDO, FAMILY, PROGRAMS, FOLDER = sys.argv[1:5]
+GENEROUS_S = 600
+OPEN_MPI = FAMILY == "openmpi"
+FORMS = ("component", "preload") if OPEN_MPI else ("preload",)
+# MPICH takes milliseconds for each call where ranks share cores.
+RANKS = (2, 3) if OPEN_MPI else (2,)
+FORTRAN = ("MPIF_H", "MPI", "MPI_F08")
+
+ENVIRONMENT = dict(os.environ, OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1",
+                   OMPI_MCA_rmaps_base_oversubscribe="1", OMPI_MCA_mpi_yield_when_idle="1")
+
+
+def tool(name):
+    return shutil.which(f"{name}.{FAMILY}")
+
+
+def compile_program(compiler, source, program, *options):
+    subprocess.run([compiler, "-O1", "-w", *options, "-o", program, f"{PROGRAMS}/{source}"],
+                   check=True, timeout=GENEROUS_S)
+
+
+class Programs(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = pathlib.Path(FOLDER) / FAMILY
+        cls.folder.mkdir(parents=True, exist_ok=True)
+        for name in ("reductions", "manners", "extremes"):
+            compile_program(tool("mpicc"), f"{name}.c", cls.folder / name)
+        compile_program(tool("mpicxx"), "movements.cpp", cls.folder / "movements", "-std=c++20",
+                        "-DOMPI_SKIP_MPICXX", "-DMPICH_SKIP_MPICXX")
+
+    def run_program(self, ranks, name, *words, before=(), **environment):
+        done = subprocess.run([*before, tool("mpirun"), "-np", str(ranks), self.folder / name,
+                               *words], env=dict(ENVIRONMENT, **environment), timeout=GENEROUS_S,
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, f"{name} on {ranks}: {done.stdout}{done.stderr}")
+        return done
+
+    def run_with_rondo(self, ranks, name, form, mode, **environment):
+        result = self.folder / f"{name}.{form}.{mode}.{ranks}"
+        stats = self.folder / f"{name}.{form}.{mode}.{ranks}.json"
+        stats.unlink(missing_ok=True)
+        done = self.run_program(
+            ranks, name, result, before=(RONDO, "mpi", "--form", form, "--mode", mode, "--stats",
+                                         stats, "--"), **environment)
+        self.assertIn(f": {form} ", done.stderr)
+        return result.read_text(), json.loads(stats.read_text())
+
+    def compare(self, name, ranks, cases):
+        plain = self.folder / f"{name}.plain.{ranks}"
+        self.run_program(ranks, name, plain)
+        expected = plain.read_text().splitlines()
+        self.assertGreater(len(expected), ranks)
+        for form, mode, environment in cases:
+            with self.subTest(name=name, ranks=ranks, form=form, mode=mode):
+                text, stats = self.run_with_rondo(ranks, name, form, mode, **environment)
+                wrong = [pair for pair in zip(expected, text.splitlines()) if pair[0] != pair[1]]
+                self.assertEqual(wrong[:10], [])
+                self.assertEqual(len(text.splitlines()), len(expected))
+                # One that takes nothing would get everything right.
+                self.assertGreater(stats["total"]["taken"]["calls"], 0)
+                self.assertEqual(stats["form"], form)
+
+    def cases(self):
+        for form in FORMS:
+            yield form, "always", {}
+        yield FORMS[0], "measured", {"RONDO_MPI_AFTER": "2"}
+
+    def test_reductions(self):
+        for ranks in RANKS:
+            self.compare("reductions", ranks, self.cases())
+
+    def test_movements(self):
+        for ranks in RANKS:
+            self.compare("movements", ranks, self.cases())
+
+    def test_manners(self):
+        for ranks in RANKS:
+            self.compare("manners", ranks, [(form, "always", {}) for form in FORMS])
+
+    def test_extremes(self):
+        for form in FORMS:
+            self.run_with_rondo_checked(RANKS[-1], form)
+
+    def run_with_rondo_checked(self, ranks, form):
+        self.run_program(ranks, "extremes",
+                         before=(RONDO, "mpi", "--form", form, "--mode", "always", "-q", "--"))
+
+    def test_fortran(self):
+        if tool("mpifort") is None or shutil.which("gfortran") is None:
+            self.skipTest("there is no gfortran")
+        for way in FORTRAN:
+            name = f"languages_{way}"
+            compile_program(tool("mpifort"), "languages.F90", self.folder / name, f"-DWITH_{way}",
+                            "-fallow-argument-mismatch")
+            self.compare(name, RANKS[-1], [(form, "always", {}) for form in FORMS])
+
+    def test_inside_mpirun(self):
+        result = self.folder / "inside"
+        plain = self.folder / "inside.plain"
+        self.run_program(2, "manners", plain)
+        done = subprocess.run([tool("mpirun"), "-np", "2", RONDO, "mpi", "--mode", "always", "--",
+                               self.folder / "manners", result], env=ENVIRONMENT, text=True,
+                              timeout=GENEROUS_S, stdin=subprocess.DEVNULL, capture_output=True)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(done.stderr.count("rondo mpi: "), 1, done.stderr)
+        self.assertEqual(result.read_text(), plain.read_text())
+
+    def test_off(self):
+        stats = self.folder / "off.json"
+        stats.unlink(missing_ok=True)
+        self.run_program(2, "manners", self.folder / "off",
+                         before=(RONDO, "mpi", "--mode", "off", "-q", "--"))
+
+    def test_bad_variable_switches_off(self):
+        done = self.run_program(2, "manners", self.folder / "bad",
+                                before=(RONDO, "mpi", "-q", "--"), RONDO_MPI="on")
+        self.assertIn("RONDO_MPI=on: expected always, measured or off", done.stderr)
+        self.assertEqual(done.stderr.count("RONDO_MPI=on"), 1)
+
+
+if __name__ == "__main__":
+    sys.argv = sys.argv[:1]
+    unittest.main()
