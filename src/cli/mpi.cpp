@@ -60,7 +60,7 @@ std::size_t count_own_words(std::span<char* const> args) {
 // Of an installation, or of a build folder.
 fs::path default_modules() {
   const fs::path folder = fs::read_symlink("/proc/self/exe").parent_path();
-  const fs::path built = folder / ".." / "bind" / "mpi";
+  const fs::path built = folder / ".." / "bind" / "drop_in";
   return fs::weakly_canonical(fs::exists(built) ? built : folder / ".." / RONDO_LIBDIR / "rondo");
 }
 

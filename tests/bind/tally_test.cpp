@@ -65,6 +65,13 @@ TEST(Tally, Json) {
       "}\n");
 }
 
+TEST(Tally, JsonOfTextsWithSpecialCharacters) {
+  const std::string text = json({"a\"b", "MPICH Version:\t4.0.2", "c\\d", 0, 2}, {});
+  EXPECT_NE(text.find("\"form\": \"a\\\"b\""), std::string::npos) << text;
+  EXPECT_NE(text.find("\"mpi\": \"MPICH Version: 4.0.2\""), std::string::npos) << text;
+  EXPECT_NE(text.find("\"mode\": \"c\\\\d\""), std::string::npos) << text;
+}
+
 TEST(Tally, TableNamesReasonsByFrequency) {
   const std::string text = table(teller, some_calls());
   EXPECT_NE(text.find("1 of 2 communicators taken"), std::string::npos) << text;

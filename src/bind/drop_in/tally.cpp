@@ -8,7 +8,7 @@ namespace rondo::bind {
 
 namespace {
 
-std::string quoted(std::string_view text) {
+std::string as_json(std::string_view text) {
   std::string out = "\"";
   for (const char c : text) {
     if (c == '"' || c == '\\') out += '\\';
@@ -31,7 +31,7 @@ void write(std::ostream& out, const KindTally& tally) {
   const char* separator = "";
   for (std::size_t i = 0; i < reason_count; ++i) {
     if (tally.passed[i].calls == 0) continue;
-    out << separator << quoted(reason_names[i]) << ": {";
+    out << separator << as_json(reason_names[i]) << ": {";
     write(out, tally.passed[i]);
     out << "}";
     separator = ", ";
@@ -40,8 +40,8 @@ void write(std::ostream& out, const KindTally& tally) {
 }
 
 void write(std::ostream& out, const Finding& finding) {
-  out << "{\"collective\": " << quoted(name(finding.kind)) << ", \"ranks\": " << finding.ranks
-      << ", \"type\": " << quoted(name(finding.type)) << ", \"bytes\": " << finding.bytes
+  out << "{\"collective\": " << as_json(name(finding.kind)) << ", \"ranks\": " << finding.ranks
+      << ", \"type\": " << as_json(name(finding.type)) << ", \"bytes\": " << finding.bytes
       << ", \"rondo_us\": " << finding.times.rondo / 1e3
       << ", \"below_us\": " << finding.times.below / 1e3
       << ", \"taken\": " << (finding.way == Way::rondo ? "true" : "false") << "}";
@@ -116,8 +116,8 @@ Tally& Tally::operator+=(const Tally& other) {
 
 std::string json(const Teller& teller, const Tally& tally) {
   std::ostringstream out;
-  out << "{\n  \"form\": " << quoted(teller.form) << ",\n  \"mpi\": " << quoted(teller.mpi)
-      << ",\n  \"mode\": " << quoted(teller.mode) << ",\n  \"rank\": " << teller.rank
+  out << "{\n  \"form\": " << as_json(teller.form) << ",\n  \"mpi\": " << as_json(teller.mpi)
+      << ",\n  \"mode\": " << as_json(teller.mode) << ",\n  \"rank\": " << teller.rank
       << ",\n  \"ranks\": " << teller.ranks << ",\n  \"communicators\": " << tally.communicators
       << ",\n  \"formed\": " << tally.formed
       << ",\n  \"forming_seconds\": " << tally.forming_seconds << ",\n  \"total\": ";
@@ -126,7 +126,7 @@ std::string json(const Teller& teller, const Tally& tally) {
   const char* separator = "\n";
   for (std::size_t i = 0; i < kind_count; ++i) {
     if (is_empty(tally.kinds[i])) continue;
-    out << separator << "    " << quoted(kind_names[i]) << ": ";
+    out << separator << "    " << as_json(kind_names[i]) << ": ";
     write(out, tally.kinds[i]);
     separator = ",\n";
   }

@@ -1,0 +1,196 @@
+// Members of one communicator, as threads that exchange bytes through a table.
+
+#include "bind/drop_in/member.hpp"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <thread>
+#include <vector>
+
+#include "harness/out_of_band.hpp"
+#include "rondo/communicator.hpp"
+
+namespace rondo::bind {
+namespace {
+
+constexpr int failure_code = 77;
+
+// One rank: counts what goes which way.
+struct Rank {
+  Rank(const Settings& settings, const Surroundings& around)
+      : drop_in(settings, "test"), member(drop_in, around) {}
+
+  // Adds up one int of each rank: below, by a table of the test's own.
+  int sum(const std::function<int(int)>& sum_below, int value, bool is_bad = false) {
+    int result = value;
+    const int code = member.carry_out(
+        {Kind::allreduce, TypeClass::bits32, sizeof(int), sizeof(int)},
+        [&] {
+          ++taken;
+          member.run({.collective = Collective::allreduce,
+                      .send = is_bad ? nullptr : &result,
+                      .receive = is_bad ? nullptr : &result,
+                      .count = 1,
+                      .dtype = DType::i32});
+        },
+        [&] {
+          ++passed;
+          result = sum_below(value);
+          return 0;
+        });
+    return code == 0 ? result : -code;
+  }
+
+  DropIn drop_in;
+  Member member;
+  int taken = 0;
+  int passed = 0;
+};
+
+class Ranks {
+ public:
+  explicit Ranks(int count) : table_(count), count_(count) {}
+
+  // Runs `body(rank, sum_below)` in a thread for each rank, which are all gone afterwards.
+  template <class Body>
+  void run(const Settings& settings, Body body) {
+    std::vector<std::thread> threads;
+    for (int r = 0; r < count_; ++r) {
+      threads.emplace_back([&, r] {
+        Surroundings around;
+        around.rank = r;
+        around.size = count_;
+        around.exchange = [this, r](const void* mine, void* all, std::size_t bytes) {
+          gather(r, mine, all, bytes);
+          return exchange_works;
+        };
+        around.fail = [] { return failure_code; };
+        Rank rank(settings, around);
+        body(rank, [&](int value) {
+          std::vector<int> all(static_cast<std::size_t>(count_));
+          gather(r, &value, all.data(), sizeof value);
+          int sum = 0;
+          for (const int each : all) sum += each;
+          return sum;
+        });
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+  }
+
+  bool exchange_works = true;
+
+ private:
+  void gather(int rank, const void* mine, void* all, std::size_t bytes) {
+    const auto ranks = static_cast<std::size_t>(count_);
+    table_.of(rank).allgather({static_cast<const std::byte*>(mine), bytes},
+                              {static_cast<std::byte*>(all), bytes * ranks});
+  }
+
+  rondo::testing::ThreadsAllgather table_;
+  int count_;
+};
+
+Settings always(std::uint64_t calls_before) {
+  Settings settings;
+  settings.mode = Mode::always;
+  settings.calls_before = calls_before;
+  return settings;
+}
+
+TEST(Member, TakesCallsAfterTheFirst) {
+  Ranks(3).run(always(4), [](Rank& rank, auto below) {
+    for (int call = 0; call < 10; ++call) {
+      EXPECT_EQ(rank.sum(below, rank.member.rank() + call), 3 + 3 * call);
+    }
+    EXPECT_EQ(rank.passed, 4);
+    EXPECT_EQ(rank.taken, 6);
+  });
+}
+
+TEST(Member, LargeCallsCountForMany) {
+  Settings settings = always(1000);
+  settings.bytes_before = 3 * sizeof(int);
+  Ranks(2).run(settings, [](Rank& rank, auto below) {
+    for (int call = 0; call < 5; ++call) EXPECT_EQ(rank.sum(below, 1), 2);
+    EXPECT_EQ(rank.passed, 3);
+    EXPECT_EQ(rank.taken, 2);
+  });
+}
+
+TEST(Member, MeasuresBothWaysAndAllRanksKeepTheSame) {
+  Settings settings;
+  settings.calls_before = 0;
+  constexpr int trial = 2 * (Trial::warm_ups + Trial::measured);
+  std::vector<int> taken(3);
+  Ranks(3).run(settings, [&](Rank& rank, auto below) {
+    for (int call = 0; call < trial; ++call) EXPECT_EQ(rank.sum(below, call), 3 * call);
+    EXPECT_EQ(rank.taken, trial / 2);
+    EXPECT_EQ(rank.passed, trial / 2);
+    for (int call = 0; call < 10; ++call) EXPECT_EQ(rank.sum(below, call), 3 * call);
+    EXPECT_EQ(rank.taken + rank.passed, trial + 10);
+    EXPECT_TRUE(rank.taken == trial / 2 || rank.passed == trial / 2);
+    taken[static_cast<std::size_t>(rank.member.rank())] = rank.taken;
+  });
+  EXPECT_EQ(taken, std::vector<int>(3, taken[0]));
+}
+
+TEST(Member, WhatRondoRefusesGoesBelow) {
+  Ranks(2).run(always(0), [](Rank& rank, auto below) {
+    EXPECT_EQ(rank.sum(below, 2, true), 4);
+    EXPECT_EQ(rank.taken, 1);
+    EXPECT_EQ(rank.sum(below, 3), 6);  // of the same kind: not asked again
+    EXPECT_EQ(rank.taken, 1);
+    EXPECT_EQ(rank.passed, 2);
+  });
+}
+
+TEST(Member, WithoutACommunicatorEverythingGoesBelow) {
+  Ranks ranks(2);
+  ranks.exchange_works = false;
+  ranks.run(always(0), [](Rank& rank, auto below) {
+    for (int call = 0; call < 3; ++call) EXPECT_EQ(rank.sum(below, 1), 2);
+    EXPECT_EQ(rank.taken, 0);
+    EXPECT_EQ(rank.passed, 3);
+  });
+}
+
+TEST(Member, AFailureInsideFailsTheCall) {
+  Ranks(2).run(always(0), [](Rank& rank, auto below) {
+    EXPECT_EQ(rank.sum(below, 1), 2);
+    if (rank.member.rank() == 0) return;  // leaves while the other one waits
+    EXPECT_EQ(rank.sum(below, 1), -failure_code);
+    EXPECT_EQ(rank.passed, 0);
+    EXPECT_EQ(rank.sum(below, 1), -failure_code);
+  });
+}
+
+TEST(Worlds, CommunicatorsOfOneWorldAreApart) {
+  rondo::testing::ThreadsAllgather table(2);
+  const auto body = [&](int rank) {
+    Worlds worlds;
+    Surroundings around;
+    around.rank = rank;
+    around.size = 2;
+    around.exchange = [&](const void* mine, void* all, std::size_t bytes) {
+      table.of(rank).allgather({static_cast<const std::byte*>(mine), bytes},
+                               {static_cast<std::byte*>(all), 2 * bytes});
+      return true;
+    };
+    Communicator first = worlds.make(around);
+    Communicator second = worlds.make(around);
+    for (Communicator* each : {&second, &first}) {
+      EXPECT_EQ(each->rank(), rank);
+      EXPECT_EQ(each->allreduce_value(rank + 1), 3);
+    }
+    first = Communicator();
+    EXPECT_EQ(second.allreduce_value(rank + 1), 3);
+  };
+  std::thread other(body, 1);
+  body(0);
+  other.join();
+}
+
+}  // namespace
+}  // namespace rondo::bind
