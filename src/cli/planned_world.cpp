@@ -80,9 +80,9 @@ bool may_spin(const Topology& topology) {
 std::string transport_between(const Topology& topology, const std::string& wish) {
   if ((wish == "shm" || wish == "inproc") && topology.hosts.size() > 1) {
     throw UsageError(concat("transport ", wish, " connects ranks of one host, and these are on ",
-                            topology.hosts.size(), "; choose auto or tcp"));
+                            topology.hosts.size(), "; choose auto, tcp or mpi"));
   }
-  if (wish == "tcp" || wish == "inproc") return wish;
+  if (wish == "tcp" || wish == "mpi" || wish == "inproc") return wish;
   if (topology.hosts.size() <= 1) return "shm";
   return topology.ranks.size() > topology.hosts.size() ? "shm+tcp" : "tcp";
 }
