@@ -91,7 +91,7 @@ sanitized="--buildtype debugoptimized --optimization 1 -Ddefault_library=static 
   -Dexamples=disabled -Dwerror=false -Dcpp_args=-g1"
 threaded="--suite api --suite execute --suite transport"
 core="$threaded --suite base --suite bootstrap --suite check --suite cli --suite launch
-  --suite plan --suite schedule --suite sim --suite topology"
+  --suite plan --suite schedule --suite sim --suite topology --suite mpi"
 
 say "Configuring: AddressSanitizer, UBSan"
 # shellcheck disable=SC2086  # lists of arguments

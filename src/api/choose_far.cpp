@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <iostream>
 #include <numeric>
+#include <string>
 #include <vector>
 
 #include "api/exchange.hpp"
@@ -105,11 +106,12 @@ std::unique_ptr<Transport> choose_far(const Transport& world, const OutOfBand& o
   const Result<> permitted = outside.fabric->permits_every_thread();
   const auto permissions = tell_all(outside, permitted ? Answer::yes : Answer::no);
   if (std::find(permissions.begin(), permissions.end(), Answer::no) != permissions.end()) {
+    const std::string network(outside.fabric->name());
+    const std::string reason =
+        permitted ? concat("another rank may not use ", network, " from all of its threads")
+                  : permitted.error().text();
     if (outside.rank == 0) {
-      std::clog << concat(
-          "rondo: ranks of different hosts use TCP: ",
-          permitted ? "another rank may not use MPI from all threads" : permitted.error().text(),
-          "\n");
+      std::clog << concat("rondo: ranks of different hosts use TCP: ", reason, "\n");
     }
     return nullptr;
   }

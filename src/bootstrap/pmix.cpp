@@ -1,6 +1,7 @@
 #include "bootstrap/pmix.hpp"
 
 #include <dlfcn.h>
+#include <unistd.h>
 
 #include <array>
 #include <atomic>
@@ -9,6 +10,8 @@
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <string>
 
 #include "base/text.hpp"
@@ -101,14 +104,43 @@ Info collect() {
   return info;
 }
 
-/// A connection to the server.
+struct Client {
+  Functions functions;
+  Proc own = {};
+};
+
+// The connection of this process to its server, made when first asked for. It ends with the
+// process, and not before: PMIx does not begin a second time, and an MPI library may still want to.
+// Who ends without a farewell has failed, for the launcher.
+Result<Client> connect() {
+  static std::mutex mutex;
+  static std::optional<Client> connected;
+  const std::lock_guard lock(mutex);
+  if (connected) return *connected;
+  const Result<Functions> functions = load();
+  if (!functions) return functions.error();
+  Client client{functions.value()};
+  const Status status = client.functions.init(&client.own, nullptr, 0);
+  if (status != success) {
+    return Error(
+        ErrorCode::join_failed,
+        concat("the server of PMIx does not answer: ", client.functions.error_string(status),
+               "; RONDO_ROOT=HOST:PORT, where HOST runs rank 0, needs none"));
+  }
+  static const Functions farewell = client.functions;
+  static const pid_t owner = ::getpid();
+  (void)std::atexit([] {
+    if (::getpid() == owner) farewell.finalize(nullptr, 0);
+  });
+  connected = client;
+  return client;
+}
+
+/// The ranks of the job, as PMIx knows them.
 class Session {
  public:
-  Session(const Functions& functions, const Proc& own, int size, std::chrono::milliseconds patience)
-      : functions_(functions), own_(own), size_(size), patience_(patience) {}
-  Session(const Session&) = delete;
-  Session& operator=(const Session&) = delete;
-  ~Session() { functions_.finalize(nullptr, 0); }
+  Session(const Client& client, int size, std::chrono::milliseconds patience)
+      : functions_(client.functions), own_(client.own), size_(size), patience_(patience) {}
 
   void allgather(std::span<const std::byte> mine, std::span<std::byte> all) const {
     // Other worlds of the same job have other keys; every rank counts alike.
@@ -166,24 +198,16 @@ bool has_pmix(const Lookup& lookup) {
 }
 
 Result<OutOfBand> means_of_pmix(const Launch& launch, std::chrono::milliseconds patience) {
-  const Result<Functions> functions = load();
-  if (!functions) return functions.error();
-  Proc own = {};
-  const Status status = functions.value().init(&own, nullptr, 0);
-  if (status != success) {
-    return Error(
-        ErrorCode::join_failed,
-        concat("the server of PMIx does not answer: ", functions.value().error_string(status),
-               "; RONDO_ROOT=HOST:PORT, where HOST runs rank 0, needs none"));
-  }
-  const auto session =
-      std::make_shared<const Session>(functions.value(), own, launch.size, patience);
+  const Result<Client> client = connect();
+  if (!client) return client.error();
+  const Proc& own = client.value().own;
   if (own.rank != static_cast<std::uint32_t>(launch.rank)) {
     return Error(ErrorCode::join_failed,
                  concat("PMIx says that this process is rank ", own.rank, " of its job, and ",
                         launch.launcher, " that it is rank ", launch.rank,
                         ": set RONDO_ROOT=HOST:PORT, where HOST runs rank 0"));
   }
+  const auto session = std::make_shared<const Session>(client.value(), launch.size, patience);
   OutOfBand means;
   means.rank = launch.rank;
   means.size = launch.size;

@@ -17,7 +17,7 @@ inline constexpr const char* pmix_rendezvous = "pmix";
 /// Whether a PMIx server has started this process.
 bool has_pmix(const Lookup& lookup);
 
-/// libpmix is loaded, and let go again with the last copy of the means. Errors: unsupported, where
+/// libpmix is loaded, and used until the process ends. Errors: unsupported, where
 /// it is not there; join_failed, where its server does not answer or has another rank for us.
 Result<OutOfBand> means_of_pmix(const Launch& launch, std::chrono::milliseconds patience);
 

@@ -78,7 +78,7 @@ bool may_spin(const Topology& topology) {
 
 // What a communicator of these ranks would call its transport.
 std::string transport_between(const Topology& topology, const std::string& wish) {
-  if (wish == "tcp" || wish == "inproc") return wish;
+  if (wish == "tcp" || wish == "mpi" || wish == "inproc") return wish;
   if (topology.hosts.size() <= 1) return "shm";
   return topology.ranks.size() > topology.hosts.size() ? "shm+tcp" : "tcp";
 }

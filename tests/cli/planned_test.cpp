@@ -75,7 +75,7 @@ TEST(Command, ExplainAgreesWithAWorldOnThisMachine) {
   EXPECT_EQ(rondo(words + " --ranks 2").output, inside.output);
   expect("plan --ranks 2 --transport inproc", 0, "costs: plain defaults");
   expect("explain allreduce 4 --ranks 2 --transport pigeon", 2,
-         "--transport is one of auto, shm, tcp, inproc, not 'pigeon'");
+         "--transport is one of auto, shm, tcp, mpi, inproc, not 'pigeon'");
 }
 
 TEST(Command, ExplainTakesCostsAndTopologyFromTheEnvironment) {
@@ -306,7 +306,7 @@ TEST(Command, ThePlannerSaysWhatItDoesNotUnderstand) {
   expect("tune", 2, "say how many --ranks, or start it under 'rondo run'");
   expect("tune --ranks 1", 2, "option --ranks is a number from 2 to 256, not '1'");
   expect("tune --ranks 2 --transport pigeon", 2,
-         "--transport is one of auto, shm, tcp, inproc, not 'pigeon'");
+         "--transport is one of auto, shm, tcp, mpi, inproc, not 'pigeon'");
   expect("tune --ranks 2 --collective dance", 2, "unknown collective 'dance'");
   expect("tune --ranks 2 --collective ''", 2, "option --collective names none");
   expect("tune --ranks 2 --size 5X", 2, "--size");

@@ -18,7 +18,8 @@ class ThreadsAllgather {
   explicit ThreadsAllgather(int ranks) : ranks_(ranks), everybody_(ranks) {}
 
   OutOfBand of(int rank) {
-    return {rank, ranks_, [this, rank](std::span<const std::byte> mine, std::span<std::byte> all) {
+    return {rank, ranks_,
+            [this, rank](std::span<const std::byte> mine, std::span<std::byte> all) {
               if (rank == 0) table_.resize(all.size());
               everybody_.arrive_and_wait();
               std::memcpy(table_.data() + static_cast<std::size_t>(rank) * mine.size(), mine.data(),

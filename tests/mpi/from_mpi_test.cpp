@@ -182,6 +182,15 @@ int wanted_level() {
   return text == "serialized" ? MPI_THREAD_SERIALIZED : MPI_THREAD_MULTIPLE;
 }
 
+// Where the job asks for a world before MPI begins.
+void check_before_mpi() {
+  if (std::getenv("RONDO_STORE") == nullptr) return;
+  Communicator comm = Communicator::from_env();
+  if (comm.allreduce_value(1) == comm.size() && comm.size() > 1) return;
+  std::cerr << "no world before MPI\n";
+  std::abort();
+}
+
 // A communicator that outlives MPI: a call says so, and its end touches nothing.
 int check_after_mpi(Communicator& comm) {
   if (comm.size() == 1) return 0;
@@ -198,6 +207,7 @@ int check_after_mpi(Communicator& comm) {
 }  // namespace rondo
 
 int main(int argc, char** argv) {
+  rondo::check_before_mpi();
   MPI_Init_thread(&argc, &argv, rondo::wanted_level(), &rondo::level);
   MPI_Comm_rank(MPI_COMM_WORLD, &rondo::world_rank);
   MPI_Comm_size(MPI_COMM_WORLD, &rondo::world_size);

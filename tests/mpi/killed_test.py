@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A rank that is killed under mpirun: the others hear of it, by name, before the launcher ends them.
+"""A rank that is killed under mpirun: the others hear of it, by name.
 
 usage: killed_test.py PROGRAM
 """
@@ -10,8 +10,8 @@ import subprocess
 import sys
 
 PROGRAM = sys.argv[1]
-# As it is, mpirun ends all other ranks as soon as one was killed: what they say in that moment is
-# theirs, and whether they still can is a race. With recovery it leaves them alone.
+# As it is, mpirun ends all other ranks milliseconds after one was killed; whether they are told
+# before is a race that most of them win. With recovery it leaves them alone.
 LEAVE_SURVIVORS = ["--enable-recovery"]
 
 
