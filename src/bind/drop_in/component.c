@@ -4,14 +4,14 @@
  * take goes to the module that was there before, so nothing else changes: no communicator is
  * duplicated, Fortran and C++ come the same way, arguments are checked before. */
 
-#include "ompi_config.h"
+#include <ompi_config.h>
 
-#include "mpi.h"
-#include "ompi/communicator/communicator.h"
-#include "ompi/datatype/ompi_datatype.h"
-#include "ompi/mca/coll/coll.h"
-#include "ompi/mca/mca.h"
-#include "opal/runtime/opal_progress.h"
+#include <mpi.h>
+#include <ompi/communicator/communicator.h>
+#include <ompi/datatype/ompi_datatype.h>
+#include <ompi/mca/coll/coll.h>
+#include <ompi/mca/mca.h>
+#include <opal/runtime/opal_progress.h>
 
 #include "bind/drop_in/module.h"
 

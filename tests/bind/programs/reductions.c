@@ -167,81 +167,91 @@ static void add_up(void* in, void* out, int* count, MPI_Datatype* type) {
   for (int i = 0; i < *count; ++i) ((int*)out)[i] += 2 * ((int*)in)[i] - ((int*)in)[i];
 }
 
+#define T(name, kind) \
+  { #name, MPI_##name, kind }
+static const struct type types[] = {T(SIGNED_CHAR, INTEGER),
+                                    T(UNSIGNED_CHAR, INTEGER),
+                                    T(SHORT, INTEGER),
+                                    T(UNSIGNED_SHORT, INTEGER),
+                                    T(INT, INTEGER),
+                                    T(UNSIGNED, INTEGER),
+                                    T(LONG, INTEGER),
+                                    T(UNSIGNED_LONG, INTEGER),
+                                    T(LONG_LONG, INTEGER),
+                                    T(UNSIGNED_LONG_LONG, INTEGER),
+                                    T(INT8_T, INTEGER),
+                                    T(UINT8_T, INTEGER),
+                                    T(INT16_T, INTEGER),
+                                    T(UINT16_T, INTEGER),
+                                    T(INT32_T, INTEGER),
+                                    T(UINT32_T, INTEGER),
+                                    T(INT64_T, INTEGER),
+                                    T(UINT64_T, INTEGER),
+                                    T(AINT, INTEGER),
+                                    T(OFFSET, INTEGER),
+                                    T(COUNT, INTEGER),
+                                    T(INTEGER, INTEGER),
+                                    T(INTEGER1, INTEGER),
+                                    T(INTEGER2, INTEGER),
+                                    T(INTEGER4, INTEGER),
+                                    T(INTEGER8, INTEGER),
+                                    T(FLOAT, FLOATING),
+                                    T(DOUBLE, FLOATING),
+                                    T(REAL, FLOATING),
+                                    T(DOUBLE_PRECISION, FLOATING),
+                                    T(REAL4, FLOATING),
+                                    T(REAL8, FLOATING),
+                                    T(LONG_DOUBLE, LONG_FLOATING),
+                                    T(C_FLOAT_COMPLEX, COMPLEX),
+                                    T(C_DOUBLE_COMPLEX, COMPLEX),
+                                    T(COMPLEX, COMPLEX),
+                                    T(DOUBLE_COMPLEX, COMPLEX),
+                                    T(C_LONG_DOUBLE_COMPLEX, LONG_COMPLEX),
+                                    T(C_BOOL, LOGICAL),
+                                    T(CXX_BOOL, LOGICAL),
+                                    T(LOGICAL, LOGICAL),
+                                    T(BYTE, BYTES),
+                                    T(FLOAT_INT, PAIR),
+                                    T(DOUBLE_INT, PAIR),
+                                    T(LONG_INT, PAIR),
+                                    T(2INT, PAIR),
+                                    T(SHORT_INT, PAIR),
+                                    T(LONG_DOUBLE_INT, PAIR)};
+static const struct op ops[] = {{"sum", MPI_SUM},   {"prod", MPI_PROD},     {"min", MPI_MIN},
+                                {"max", MPI_MAX},   {"land", MPI_LAND},     {"lor", MPI_LOR},
+                                {"lxor", MPI_LXOR}, {"band", MPI_BAND},     {"bor", MPI_BOR},
+                                {"bxor", MPI_BXOR}, {"minloc", MPI_MINLOC}, {"maxloc", MPI_MAXLOC}};
+
+/* Whether MPI has operation number `o` for the type. */
+static int fits(const struct type* type, size_t o) {
+  const int is_logical = o >= 4 && o < 7;
+  switch (type->kind) {
+    case PAIR:
+      return o >= 10;
+    case BYTES:
+      return o >= 7 && o < 10;
+    case LOGICAL:
+      return is_logical;
+    case INTEGER:
+      return o < 10 && !(is_logical && strncmp(type->name, "INTEGER", 7) == 0);
+    case COMPLEX:
+    case LONG_COMPLEX:
+      return o < 2;
+    default:
+      return o < 4;
+  }
+}
+
 int main(int argc, char** argv) {
   if (argc != 2) return 2;
   MPI_Init(&argc, &argv);
   MPI_Comm_rank(MPI_COMM_WORLD, &rank);
   MPI_Comm_size(MPI_COMM_WORLD, &size);
   const int large = 20011;
-#define T(name, kind) \
-  { #name, MPI_##name, kind }
-  const struct type types[] = {T(SIGNED_CHAR, INTEGER),
-                               T(UNSIGNED_CHAR, INTEGER),
-                               T(SHORT, INTEGER),
-                               T(UNSIGNED_SHORT, INTEGER),
-                               T(INT, INTEGER),
-                               T(UNSIGNED, INTEGER),
-                               T(LONG, INTEGER),
-                               T(UNSIGNED_LONG, INTEGER),
-                               T(LONG_LONG, INTEGER),
-                               T(UNSIGNED_LONG_LONG, INTEGER),
-                               T(INT8_T, INTEGER),
-                               T(UINT8_T, INTEGER),
-                               T(INT16_T, INTEGER),
-                               T(UINT16_T, INTEGER),
-                               T(INT32_T, INTEGER),
-                               T(UINT32_T, INTEGER),
-                               T(INT64_T, INTEGER),
-                               T(UINT64_T, INTEGER),
-                               T(AINT, INTEGER),
-                               T(OFFSET, INTEGER),
-                               T(COUNT, INTEGER),
-                               T(INTEGER, INTEGER),
-                               T(INTEGER1, INTEGER),
-                               T(INTEGER2, INTEGER),
-                               T(INTEGER4, INTEGER),
-                               T(INTEGER8, INTEGER),
-                               T(FLOAT, FLOATING),
-                               T(DOUBLE, FLOATING),
-                               T(REAL, FLOATING),
-                               T(DOUBLE_PRECISION, FLOATING),
-                               T(REAL4, FLOATING),
-                               T(REAL8, FLOATING),
-                               T(LONG_DOUBLE, LONG_FLOATING),
-                               T(C_FLOAT_COMPLEX, COMPLEX),
-                               T(C_DOUBLE_COMPLEX, COMPLEX),
-                               T(COMPLEX, COMPLEX),
-                               T(DOUBLE_COMPLEX, COMPLEX),
-                               T(C_LONG_DOUBLE_COMPLEX, LONG_COMPLEX),
-                               T(C_BOOL, LOGICAL),
-                               T(CXX_BOOL, LOGICAL),
-                               T(LOGICAL, LOGICAL),
-                               T(BYTE, BYTES),
-                               T(FLOAT_INT, PAIR),
-                               T(DOUBLE_INT, PAIR),
-                               T(LONG_INT, PAIR),
-                               T(2INT, PAIR),
-                               T(SHORT_INT, PAIR),
-                               T(LONG_DOUBLE_INT, PAIR)};
-  const struct op ops[] = {{"sum", MPI_SUM},   {"prod", MPI_PROD},     {"min", MPI_MIN},
-                           {"max", MPI_MAX},   {"land", MPI_LAND},     {"lor", MPI_LOR},
-                           {"lxor", MPI_LXOR}, {"band", MPI_BAND},     {"bor", MPI_BOR},
-                           {"bxor", MPI_BXOR}, {"minloc", MPI_MINLOC}, {"maxloc", MPI_MAXLOC}};
   const int counts[] = {0, 1, 7, large};
   for (size_t t = 0; t < sizeof types / sizeof *types; ++t) {
-    const enum kind kind = types[t].kind;
     for (size_t o = 0; o < sizeof ops / sizeof *ops; ++o) {
-      const int is_logical = o >= 4 && o < 7;
-      const int is_bitwise = o >= 7 && o < 10;
-      const int is_order = o == 2 || o == 3;
-      const int fits = kind == PAIR      ? o >= 10
-                       : kind == BYTES   ? is_bitwise
-                       : kind == LOGICAL ? is_logical
-                       : kind == INTEGER
-                           ? o < 10 && !(is_logical && strncmp(types[t].name, "INTEGER", 7) == 0)
-                       : kind == COMPLEX || kind == LONG_COMPLEX ? o < 2
-                                                                 : o < 2 || is_order;
-      if (!fits) continue;
+      if (!fits(&types[t], o)) continue;
       for (size_t c = 0; c < sizeof counts / sizeof *counts; ++c) {
         if (counts[c] == large && t % 5 != o % 5) continue;
         reduce_all_ways(&types[t], &ops[o], counts[c]);

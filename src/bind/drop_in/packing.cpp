@@ -1,7 +1,9 @@
-#include "bind/drop_in/calls.hpp"
+#include "bind/drop_in/packing.hpp"
 
 #include <algorithm>
 #include <climits>
+#include <cstring>
+#include <string>
 
 #include "rondo/error.hpp"
 
