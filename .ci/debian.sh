@@ -48,7 +48,9 @@ install_missing() {
 choose_compilers() {
   if command -v ccache >/dev/null; then
     : "${CC:=ccache gcc}" "${CXX:=ccache g++}"
-    export CC CXX
+    # With precompiled headers it keeps nothing without these.
+    : "${CCACHE_SLOPPINESS:=pch_defines,time_macros,include_file_mtime,include_file_ctime}"
+    export CC CXX CCACHE_SLOPPINESS
   fi
 }
 

@@ -31,7 +31,7 @@ constexpr const char* help =
 constexpr std::uint64_t first_charted = 4;
 constexpr std::uint64_t last_charted = 64 << 20;
 
-std::string chart_of(const PlannedWorld& world, Collective collective) {
+std::string chart_of(PlannedWorld& world, Collective collective) {
   std::map<std::string, std::vector<std::pair<double, double>>> lines;
   for (std::uint64_t bytes = first_charted; bytes <= last_charted; bytes *= 4) {
     const auto predictions = world.planner.predict(collective, bytes);

@@ -38,18 +38,27 @@ CostModel without(CostModel model, Part part) {
   return model;
 }
 
-// What the time would shrink most without.
-std::string_view dominance(const Planner& planner, const Prediction& prediction,
-                           std::uint64_t bytes) {
+// What the time of each would shrink most without.
+std::vector<std::string_view> dominances(const Planner& planner,
+                                         const std::vector<Prediction>& predictions,
+                                         std::uint64_t bytes) {
   constexpr std::array<std::string_view, 3> words = {"latency", "bandwidth", "processors"};
-  std::string_view most = "nothing";
-  std::int64_t least = prediction.picoseconds;
-  for (std::size_t i = 0; i < words.size(); ++i) {
-    const CostModel model = without(planner.model(), static_cast<Part>(i));
-    const Result<std::int64_t> rest = predicted_time(prediction.candidate, model, bytes);
-    if (!rest || rest.value() >= least) continue;
-    least = rest.value();
-    most = words[i];
+  std::vector<std::string_view> most(predictions.size(), "nothing");
+  std::vector<Candidate> candidates;
+  std::vector<std::int64_t> least;
+  for (const Prediction& one : predictions) {
+    candidates.push_back(one.candidate);
+    least.push_back(one.picoseconds);
+  }
+  for (std::size_t part = 0; part < words.size(); ++part) {
+    const CostModel model = without(planner.model(), static_cast<Part>(part));
+    const auto rest = predictions_on(planner.site(), model, candidates, bytes);
+    if (!rest) continue;
+    for (std::size_t i = 0; i < most.size(); ++i) {
+      if (rest.value()[i].picoseconds >= least[i]) continue;
+      least[i] = rest.value()[i].picoseconds;
+      most[i] = words[part];
+    }
   }
   return most;
 }
@@ -122,14 +131,14 @@ struct Answer {
 };
 
 // What was asked for need not be a candidate.
-Result<> add(const Candidate& chosen, const Planner& planner, const Question& question,
+Result<> add(const Candidate& chosen, Planner& planner, const Question& question,
              std::vector<Prediction>& all) {
   const bool is_there = std::any_of(all.begin(), all.end(),
                                     [&](const Prediction& one) { return one.candidate == chosen; });
   if (is_there) return {};
-  const Result<std::int64_t> time = predicted_time(chosen, planner.model(), question.bytes);
-  if (!time) return time.error();
-  all.push_back({chosen, time.value()});
+  const auto prediction = planner.predictions_of({chosen}, question.bytes);
+  if (!prediction) return prediction.error();
+  all.push_back(prediction.value().front());
   return {};
 }
 
@@ -197,6 +206,7 @@ struct PlanColumn {
 std::string candidates_text(const Planner& planner, const Choice& choice,
                             const std::vector<Prediction>& all, std::uint64_t bytes) {
   const std::vector<Prediction> best = best_of_plans(all, choice.candidate());
+  const std::vector<std::string_view> mostly = dominances(planner, best, bytes);
   PlanColumn column;
   for (const Prediction& one : best) column.add(one.candidate);
   std::string text =
@@ -205,7 +215,7 @@ std::string candidates_text(const Planner& planner, const Choice& choice,
     const Prediction& one = best[row];
     const bool chosen = one.candidate == choice.candidate();
     text += concat(chosen ? "* " : "  ", column.cell(row), padded(seconds_text(one.seconds()), 12),
-                   dominance(planner, one, bytes), "\n");
+                   mostly[row], "\n");
   }
   if (!is_simulated(planner.ranks())) {
     text += "\nEstimated in closed form: so many ranks are not simulated.\n";

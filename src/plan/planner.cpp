@@ -231,6 +231,15 @@ Result<std::vector<Prediction>> simulate_some(const std::vector<Prediction>& som
   return predictions;
 }
 
+Result<std::vector<Prediction>> predictions_of(const std::vector<Candidate>& all,
+                                               std::uint64_t bytes, const CostModel& model,
+                                               Estimates& estimates) {
+  if (!is_simulated(model.ranks)) return estimates.of(all, bytes, HUGE_VAL);
+  std::vector<Prediction> some;
+  for (const Candidate& candidate : all) some.push_back({candidate});
+  return simulate_some(some, model, bytes, UINT64_MAX);
+}
+
 // Those worth simulating.
 void keep_the_shortest(std::vector<Prediction>& estimated) {
   std::vector<std::int64_t> times;
@@ -246,17 +255,15 @@ void keep_the_shortest(std::vector<Prediction>& estimated) {
 
 }  // namespace
 
-Result<std::int64_t> predicted_time(const Candidate& candidate, const CostModel& model,
-                                    std::uint64_t bytes) {
-  if (!is_simulated(model.ranks)) return estimated_time(candidate, model, bytes);
-  const Result<Cast> cast = make_cast(candidate.plan, model);
-  if (!cast) return cast.error();
-  std::uint64_t steps = 0;
-  return simulated_time(cast.value(), candidate, model, bytes, steps);
+Result<std::vector<Prediction>> predictions_on(const Site& site, const CostModel& model,
+                                               const std::vector<Candidate>& all,
+                                               std::uint64_t bytes) {
+  Estimates estimates(site, model);
+  return predictions_of(all, bytes, model, estimates);
 }
 
 Result<std::vector<Prediction>> Planner::predict(Collective collective, std::uint64_t bytes,
-                                                 const Pins& pins) const {
+                                                 const Pins& pins) {
   const std::vector<Candidate> all = candidates(site_, collective, bytes, pins);
   Result<std::vector<Prediction>> predictions = predictions_of(all, bytes);
   if (predictions) rank(predictions.value(), *model_);
@@ -264,11 +271,8 @@ Result<std::vector<Prediction>> Planner::predict(Collective collective, std::uin
 }
 
 Result<std::vector<Prediction>> Planner::predictions_of(const std::vector<Candidate>& all,
-                                                        std::uint64_t bytes) const {
-  if (!is_simulated(site_.ranks)) return Estimates(site_, *model_).of(all, bytes, HUGE_VAL);
-  std::vector<Prediction> some;
-  for (const Candidate& candidate : all) some.push_back({candidate});
-  return simulate_some(some, *model_, bytes, UINT64_MAX);
+                                                        std::uint64_t bytes) {
+  return rondo::predictions_of(all, bytes, *model_, estimates_);
 }
 
 // Of those that the closed form finds worth while; above so many ranks, as that says.

@@ -79,7 +79,10 @@ class Planner {
   /// ranks receive from the fewest of other hosts; then all others, the fastest first. Pins as
   /// given, whatever the wishes.
   Result<std::vector<Prediction>> predict(Collective collective, std::uint64_t bytes,
-                                          const Pins& pins = {}) const;
+                                          const Pins& pins = {});
+  /// Of these candidates, in their order.
+  Result<std::vector<Prediction>> predictions_of(const std::vector<Candidate>& all,
+                                                 std::uint64_t bytes);
 
   /// Sizes from `from` to before `to` with one choice.
   struct Range {
@@ -107,8 +110,6 @@ class Planner {
   };
 
   std::vector<Pinned> asked_for(Collective collective, std::uint64_t bytes) const;
-  Result<std::vector<Prediction>> predictions_of(const std::vector<Candidate>& all,
-                                                 std::uint64_t bytes) const;
   Result<std::vector<Prediction>> predict_few(const std::vector<Candidate>& all,
                                               std::uint64_t bytes);
   std::string refusal_of(const Pinned& pinned, Collective collective) const;
@@ -128,9 +129,11 @@ class Planner {
 
 /// Whether candidates among so many ranks are simulated; else the closed form of Estimate tells.
 bool is_simulated(int ranks);
-/// The time of a candidate in picoseconds, by one or the other.
-Result<std::int64_t> predicted_time(const Candidate& candidate, const CostModel& model,
-                                    std::uint64_t bytes);
+/// What candidates would take if links cost what another model says, by one or the other; in their
+/// order.
+Result<std::vector<Prediction>> predictions_on(const Site& site, const CostModel& model,
+                                               const std::vector<Candidate>& all,
+                                               std::uint64_t bytes);
 
 /// All that ranks must agree on beyond the call itself; the root is part of the call.
 std::uint64_t plan_hash(const Plan& plan, std::size_t tile_bytes);

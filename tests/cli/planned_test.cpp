@@ -75,7 +75,7 @@ TEST(Command, ExplainAgreesWithAWorldOnThisMachine) {
   EXPECT_EQ(rondo(words + " --ranks 2").output, inside.output);
   expect("plan --ranks 2 --transport inproc", 0, "costs: plain defaults");
   expect("plan --machine '3 hosts x 1 cores' --transport shm", 2,
-         "transport shm connects ranks of one host, and these are on 3; choose auto or tcp");
+         "transport shm connects ranks of one host, and these are on 3; choose auto, tcp or mpi");
   expect("explain allreduce 4 --ranks 2 --transport pigeon", 2,
          "--transport is one of auto, shm, tcp, mpi, inproc, not 'pigeon'");
 }

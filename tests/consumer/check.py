@@ -78,7 +78,7 @@ def as_subproject(source, work):
     shutil.copy(HERE / "subproject.build", work / "meson.build")
     shutil.copy(HERE / "consumer.cpp", work)
     call("meson", "setup", work / "build", work, "--wrap-mode=forcefallback",
-         "-Drondo:buildtype=plain")
+         "-Drondo:buildtype=plain", "-Db_pch=true")
     call("ninja", "-C", work / "build", "consumer")
     run_consumer("Meson subproject", work / "build/consumer")
 

@@ -131,7 +131,7 @@ TEST(Near, BothTreesOfAPairCrossSeldom) {
 TEST(Near, IsProposedWhereItDiffersAndPredictedToBeFaster) {
   const Topology topology = shuffled(world("4 hosts x 8 cores, 1 nic of 10 gbit/s"), 1);
   const CostTable costs = nominal_costs(topology).value();
-  const Planner planner = std::move(Planner::make(topology, costs)).value();
+  Planner planner = std::move(Planner::make(topology, costs)).value();
   for (const auto& [algorithm, collective] :
        {std::pair(Algorithm::knomial, Collective::broadcast),
         std::pair(Algorithm::chain, Collective::reduce),
@@ -146,7 +146,7 @@ TEST(Near, IsProposedWhereItDiffersAndPredictedToBeFaster) {
     EXPECT_EQ(order_of(free.candidate.plan), Order::near) << name(algorithm);
     EXPECT_LT(free.picoseconds, best(Order::ranks).picoseconds) << name(algorithm);
   }
-  const Planner plain = std::move(Planner::make(world("1 host x 8 cores"), costs)).value();
+  Planner plain = std::move(Planner::make(world("1 host x 8 cores"), costs)).value();
   for (const Candidate& one : candidates(plain.site(), Collective::broadcast, mib)) {
     EXPECT_EQ(order_of(one.plan), Order::ranks) << describe(one);
   }

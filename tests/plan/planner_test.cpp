@@ -92,7 +92,7 @@ TEST(Planner, EveryChoiceIsAValidScheduleAndTheSameOnAllRanks) {
 
 TEST(Planner, NoSizeIsLeftWithoutCandidates) {
   for (const int ranks : {1, 2, 4, 5, 8, 63, 64, 65, 100, 1000}) {
-    const Planner planner = planner_of(one_host(ranks));
+    Planner planner = planner_of(one_host(ranks));
     for (int i = 0; i < collective_count; ++i) {
       const auto collective = static_cast<Collective>(i);
       if (!has_any(collective)) continue;
@@ -127,7 +127,7 @@ TEST(Planner, TheOrderOfCallsDoesNotMatter) {
 }
 
 TEST(Planner, ThePredictedTimesAreSortedBehindTheSimplestOfTheFastest) {
-  const Planner planner = planner_of(one_host(5));
+  Planner planner = planner_of(one_host(5));
   for (const std::uint64_t bytes : {4ull, 1ull << 16, 1ull << 24}) {
     const auto all = planner.predict(Collective::allreduce, bytes);
     ASSERT_TRUE(all.ok());
