@@ -443,6 +443,16 @@ RONDO_C_API void rondo_persistent_free(rondo_persistent* persistent);
 RONDO_C_API rondo_status rondo_allocate(size_t bytes, void** memory);
 /* Only what rondo_allocate gave, when no call that uses it is under way. NULL does nothing. */
 RONDO_C_API void rondo_deallocate(void* memory);
+/* The same of memory that the program already has, as of malloc: its addresses and bytes stay as
+ * they are, and the whole pages inside become shared ones. Nobody may use it meanwhile. It must be
+ * deregistered before it is freed. A child process shares the pages, and has no copy of them.
+ * RONDO_INVALID_ARGUMENT where a part of it is registered already, was given by rondo_allocate, or
+ * is no private memory (mapped files, shared memory, stacks); RONDO_RESOURCE, RONDO_IO. The memory
+ * is as it was then. More of it in rondo/memory.hpp. */
+RONDO_C_API rondo_status rondo_register_memory(void* memory, size_t bytes);
+/* Makes it private again, with what it holds. RONDO_INVALID_ARGUMENT where no registered memory
+ * begins there. */
+RONDO_C_API rondo_status rondo_deregister_memory(void* memory);
 
 /* Messages between two ranks, which alone call these: beside the collectives, in the order of the
  * calls from one rank to another. Both sides agree in count and type, or both get RONDO_MISMATCH. A

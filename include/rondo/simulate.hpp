@@ -12,6 +12,9 @@
 //     it accumulates.
 //   - A link takes up to `window` bytes before their recv has started, as socket buffers do; what
 //     does not fit waits for its recv. A window of 0 is the pure rendezvous of schedule.hpp.
+//   - Of a publication, where messages of a link up to `p` bytes are published, the sender's
+//     processor moves the bytes once: its first such message in the program takes o + n·O, the
+//     others o.
 //   - Each rank has one processor, which may be another rank's too; messages of one port and bytes
 //     on one processor go one after the other, in the order in which they ask. There is no other
 //     contention.
@@ -39,6 +42,7 @@ struct LinkCost {
   double byte_s = 0;               ///< b: of the wire
   double overhead_byte_s = 0;      ///< O: of the processor at each end, where it moves the bytes
   std::uint64_t window_bytes = 0;  ///< with 0, a link is taken until its message has been received
+  std::uint64_t published_bytes = 0;  ///< p: longer messages of a publication go by themselves
   friend bool operator==(const LinkCost&, const LinkCost&) = default;
 };
 

@@ -314,6 +314,14 @@ void rondo_deallocate(void* memory) {
   rondo::deallocate(memory);
 }
 
+rondo_status rondo_register_memory(void* memory, std::size_t bytes) {
+  return guarded(thread_error(), [&] { rondo::register_memory(memory, bytes); });
+}
+
+rondo_status rondo_deregister_memory(void* memory) {
+  return guarded(thread_error(), [&] { rondo::deregister_memory(memory); });
+}
+
 rondo_status rondo_work_wait(rondo_work* work) {
   if (work == nullptr) return null_argument("work");
   return guarded(*work->last_error, [&] { work->value.wait(); });

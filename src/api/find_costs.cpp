@@ -37,6 +37,7 @@ struct Finding {
   double byte_s = 0;
   double overhead_byte_s = 0;
   std::uint64_t window_bytes = 0;
+  std::uint64_t published_bytes = 0;
   double switch_s = 0;
   std::uint64_t found = 0;
   std::uint64_t why_not = 0;  // an ErrorCode
@@ -138,8 +139,15 @@ struct Measurer {
       const Result<FittedCosts> measured = measure(pair, table);
       if (measured) {
         const LinkCost& link = measured.value().link;
-        finding = {link.latency_s,    link.overhead_s,           link.byte_s, link.overhead_byte_s,
-                   link.window_bytes, measured.value().switch_s, 1,           0};
+        finding = {link.latency_s,
+                   link.overhead_s,
+                   link.byte_s,
+                   link.overhead_byte_s,
+                   link.window_bytes,
+                   link.published_bytes,
+                   measured.value().switch_s,
+                   1,
+                   0};
       } else {
         finding.why_not = static_cast<std::uint64_t>(measured.error().code());
       }
@@ -148,10 +156,11 @@ struct Measurer {
         exchange.broadcast(std::as_writable_bytes(std::span(&finding, 1)), pair.first);
     if (!told) return told.error();
     if (finding.found == 0) return Found{{}, static_cast<ErrorCode>(finding.why_not)};
-    return Found{FittedCosts{{finding.latency_s, finding.overhead_s, finding.byte_s,
-                              finding.overhead_byte_s, finding.window_bytes},
-                             finding.switch_s},
-                 {}};
+    return Found{
+        FittedCosts{{finding.latency_s, finding.overhead_s, finding.byte_s, finding.overhead_byte_s,
+                     finding.window_bytes, finding.published_bytes},
+                    finding.switch_s},
+        {}};
   }
 
   // Of all hosts whose ports could be measured. All pairs of a round measure at the same time, then
@@ -204,8 +213,11 @@ struct Measurer {
     const auto number = static_cast<std::uint64_t>(pair.path) + 1;
     Result<std::unique_ptr<Transport>> between = part_of(engine, members, context + number);
     if (!between) return between.error();
-    return measure_link(std::move(between).value(), may_spin, subset(topology, members), table,
-                        budget_of_class);
+    const bool is_memory = between.value()->name() == "shm";
+    Result<FittedCosts> costs = measure_link(std::move(between).value(), may_spin,
+                                             subset(topology, members), table, budget_of_class);
+    if (costs && is_memory) costs.value().link.published_bytes = shared_publication_bytes;
+    return costs;
   }
 };
 

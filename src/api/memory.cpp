@@ -14,4 +14,16 @@ void deallocate(void* memory) noexcept {
   process::Regions::of_process().deallocate(static_cast<std::byte*>(memory));
 }
 
+void register_memory(void* memory, std::size_t bytes) {
+  const Result<> done =
+      process::Regions::of_process().register_memory(static_cast<std::byte*>(memory), bytes);
+  if (!done) throw done.error();
+}
+
+void deregister_memory(void* memory) {
+  const Result<> done =
+      process::Regions::of_process().deregister_memory(static_cast<const std::byte*>(memory));
+  if (!done) throw done.error();
+}
+
 }  // namespace rondo

@@ -63,6 +63,7 @@ struct Cost {
   Time overhead = 0;
   double overhead_byte = 0;
   std::uint64_t window = 0;
+  std::uint64_t published = 0;
 };
 
 struct Event {
@@ -100,9 +101,9 @@ class Clockwork {
     copy_byte_ = model.copy_byte_s * picoseconds;
     switch_ = std::llround(model.switch_s * picoseconds);
     for (const LinkCost& link : model.links) {
-      costs_.push_back({std::llround(link.latency_s * picoseconds),
-                        std::llround(link.overhead_s * picoseconds),
-                        link.overhead_byte_s * picoseconds, link.window_bytes});
+      costs_.push_back(
+          {std::llround(link.latency_s * picoseconds), std::llround(link.overhead_s * picoseconds),
+           link.overhead_byte_s * picoseconds, link.window_bytes, link.published_bytes});
     }
     if (record) times_.resize(wire_of_step_.size());
   }
@@ -213,6 +214,8 @@ class Clockwork {
         begin = end;
       }
       steps += program.steps.size();
+      const std::vector<bool> again = sends_again(program, model_);
+      sends_again_.insert(sends_again_.end(), again.begin(), again.end());
     }
     first_lane_.push_back(static_cast<LaneId>(lanes_.size()));
     wire_of_step_.resize(steps, nobody);
@@ -323,7 +326,9 @@ class Clockwork {
     const bool fits = cost.window > 0 && wire.window_in_use + bytes <= cost.window;
     const bool meets = wire.under_way == 0 && wire.receiving != nobody;
     if (!fits && !meets) return;
-    const Time ready = use_processor(wire.sender, now, handling(cost, lanes_[wire.sending], bytes));
+    const Lane& sender = lanes_[wire.sending];
+    const std::uint64_t written = is_written(sender, cost, bytes) ? 0 : bytes;
+    const Time ready = use_processor(wire.sender, now, handling(cost, sender, written));
     ++wire.under_way;
     wire.window_in_use += bytes;
     if (flows_ != nullptr) {
@@ -341,6 +346,11 @@ class Clockwork {
     events_.push({left, Event::Kind::lane_done, wire.sending});
     events_.push({capped(left + cost.latency), Event::Kind::message_arrived, id});
     wire.sending = nobody;
+  }
+
+  // An earlier send of the publication has moved the bytes.
+  bool is_written(const Lane& sender, const Cost& cost, std::uint64_t bytes) const {
+    return cost.published > 0 && bytes <= cost.published && sends_again_[step_id(sender)];
   }
 
   // Lets the recv that has started take the first message that has arrived, if there are both.
@@ -439,6 +449,7 @@ class Clockwork {
   std::vector<Lane> lanes_;
   std::vector<LaneId> first_lane_;  // per rank, and one past the last
   std::vector<WireId> wire_of_step_;
+  std::vector<bool> sends_again_;  // by step of all ranks; empty where nothing is published
   std::vector<Wire> wires_;
   std::vector<Time> ways_out_;  // by port in use: when it is free
   std::vector<Time> ways_in_;

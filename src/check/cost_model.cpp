@@ -36,6 +36,24 @@ double byte_s_between(const CostModel& model, int from, int to) {
                   byte_s_at(model, link_class, model.port_of(to, link_class)));
 }
 
+std::vector<bool> sends_again(const Program& program, const CostModel& model) {
+  const auto publishes = [](const LinkCost& link) { return link.published_bytes > 0; };
+  if (std::none_of(model.links.begin(), model.links.end(), publishes)) return {};
+  std::vector<bool> again(program.steps.size(), false);
+  std::vector<bool> seen;  // by publication
+  for (std::size_t i = 0; i < again.size(); ++i) {
+    const Step& step = program.steps[i];
+    const std::size_t number = step.publication();
+    if (number == 0) continue;
+    const int link_class = model.class_of(program.rank, step.peer);
+    if (!publishes(model.links[static_cast<std::size_t>(link_class)])) continue;
+    if (seen.size() <= number) seen.resize(number + 1, false);
+    again[i] = seen[number];
+    seen[number] = true;
+  }
+  return again;
+}
+
 bool make_sense(std::initializer_list<double> seconds) {
   return are_within(seconds, most_cost_seconds);
 }

@@ -20,6 +20,10 @@ double byte_s_at(const CostModel& model, int link_class, int port);
 /// Of a message between two ranks.
 double byte_s_between(const CostModel& model, int from, int to);
 
+/// By step: an earlier send of the program is in the same publication, and both go over links that
+/// publish messages, if they are short enough. Empty where no link does.
+std::vector<bool> sends_again(const Program& program, const CostModel& model);
+
 bool make_sense(std::initializer_list<double> seconds);
 bool are_rates(std::initializer_list<double> byte_seconds);
 bool makes_sense(const LinkCost& link);

@@ -212,6 +212,7 @@ struct Field {
   Quantity quantity = Quantity::time;
   double* number = nullptr;
   std::uint64_t* bytes = nullptr;
+  bool is_left_out_at_0 = false;
 };
 
 std::vector<Field> fields_of(LinkCost& link) {
@@ -219,7 +220,8 @@ std::vector<Field> fields_of(LinkCost& link) {
           {"overhead", Quantity::time, &link.overhead_s},
           {"wire", Quantity::rate, &link.byte_s},
           {"processor", Quantity::rate, &link.overhead_byte_s},
-          {"window", Quantity::amount, nullptr, &link.window_bytes}};
+          {"window", Quantity::amount, nullptr, &link.window_bytes},
+          {"publish", Quantity::amount, nullptr, &link.published_bytes, true}};
 }
 
 std::vector<Field> fields_of(CostTable& costs) {
@@ -281,7 +283,10 @@ void read_fields(Line& line, std::vector<Field> fields) {
 
 std::string line_text(std::string_view begin, const std::vector<Field>& fields) {
   std::string text(begin);
-  for (const Field& field : fields) text += concat(" ", field.key, " ", value_text(field));
+  for (const Field& field : fields) {
+    if (field.is_left_out_at_0 && *field.bytes == 0) continue;
+    text += concat(" ", field.key, " ", value_text(field));
+  }
   return text + "\n";
 }
 

@@ -12,7 +12,8 @@ std::string json(const Arrow& arrow) {
   return concat("{\"round\":", arrow.round, ",\"from\":", arrow.from, ",\"to\":", arrow.to,
                 ",\"first\":", arrow.segment, ",\"last\":", arrow.last,
                 ",\"adds\":", arrow.adds ? "true" : "false",
-                ",\"completes\":", arrow.completes ? "true" : "false", "}");
+                ",\"completes\":", arrow.completes ? "true" : "false",
+                arrow.publication == 0 ? "" : concat(",\"publication\":", arrow.publication), "}");
 }
 
 }  // namespace

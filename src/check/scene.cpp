@@ -47,7 +47,7 @@ Result<Scene> scene_of(const Schedule& schedule) {
     const std::uint32_t run = message ? step.count : 1;
     scene.arrows.push_back({static_cast<int>(event.rank), to, event.round, step.about,
                             (step.about + run - 1) % scene.segments, !message || last.accumulates(),
-                            last.completes()});
+                            last.completes(), step.publication()});
   }
   if (scene.ranks > most_ranks || scene.arrows.size() > most_arrows) {
     return Error(ErrorCode::unsupported,

@@ -19,6 +19,7 @@ struct Arrow {
   std::uint32_t last = 0;     ///< of a run, which may go round the end of the vector
   bool adds = false;
   bool completes = false;
+  std::uint32_t publication = 0;  ///< of the sender
 
   bool is_local() const { return from == to; }
   /// "3", or "0-1" for a run.

@@ -32,13 +32,14 @@ CostTable default_costs(std::string_view transport) {
   CostTable costs{
       .links = {}, .start_s = 0, .reduce_byte_s = per_gb / 20, .copy_byte_s = per_gb / 14};
   const bool in_process = transport == "inproc";
-  const bool in_host = in_process || transport.starts_with("shm");
+  const bool shares_memory = transport.starts_with("shm");
+  const bool in_host = in_process || shares_memory;
+  LinkCost near = in_host ? memory : loopback;
+  if (shares_memory) near.published_bytes = shared_publication_bytes;
   for (int i = 0; i < path_class_count; ++i) {
     const auto path = static_cast<PathClass>(i);
     const bool far = path == PathClass::rack || path == PathClass::network;
-    costs.links[static_cast<std::size_t>(i)] = far && !in_process ? ethernet
-                                               : in_host          ? memory
-                                                                  : loopback;
+    costs.links[static_cast<std::size_t>(i)] = far && !in_process ? ethernet : near;
   }
   return costs;
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string_view>
 
 #include "rondo/simulate.hpp"
@@ -9,6 +10,10 @@ namespace rondo {
 /// What links cost where nobody has measured: plain constants for every class of paths, between
 /// processes over TCP, unless `transport` is "shm", "shm+tcp", or "inproc" between threads.
 CostTable default_costs(std::string_view transport);
+
+/// Through shared memory, messages up to so long of a publication are written once: there is room
+/// for them on hosts of a few ranks.
+inline constexpr std::uint64_t shared_publication_bytes = 256 << 10;
 
 /// Whether the table says anything of links.
 bool has_links(const CostTable& costs);

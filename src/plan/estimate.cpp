@@ -108,7 +108,9 @@ class Estimate::Adder {
     const double turning = teller_.on_processor > 1 ? model_.switch_s : 0;
     find_busiest_ways();
     double messages = 0;
-    for (const Step& step : program_.steps) {
+    const std::vector<bool> again = sends_again(program_, model_);
+    for (std::size_t i = 0; i < program_.steps.size(); ++i) {
+      const Step& step = program_.steps[i];
       const double part = part_of(step);
       if (step.op == StepOp::copy) burden_.processor_byte += part * model_.copy_byte_s;
       if (step.op == StepOp::reduce) {
@@ -116,7 +118,7 @@ class Estimate::Adder {
       }
       if (!step.is_message()) continue;
       ++messages;
-      add_message(step, part);
+      add_message(step, part, !again.empty() && again[i]);
       burden_.latency += turning;
       if (step.op == StepOp::recv) burden_.processor += turning;
     }
@@ -141,20 +143,24 @@ class Estimate::Adder {
     return (begins_[end] - begins_[step.about]) / begins_.back();
   }
 
-  void add_message(const Step& step, double part) {
+  // `again`: a send whose bytes an earlier one has moved. How long messages may be for that is left
+  // to the simulation.
+  void add_message(const Step& step, double part, bool again) {
     const bool sends = step.op == StepOp::send;
     const int link_class = model_.class_of(program_.rank, step.peer);
     const LinkCost& link = model_.links[static_cast<std::size_t>(link_class)];
     add_overhead(part, link.overhead_s);
     const double reducing = step.accumulates() ? part * model_.reduce_byte_s : 0;
-    burden_.processor_byte += part * link.overhead_byte_s + reducing;
+    const double own_overhead_byte_s = again ? 0 : link.overhead_byte_s;
+    burden_.processor_byte += part * own_overhead_byte_s + reducing;
     const int own = model_.port_of(program_.rank, link_class);
     const double turns = own == teller_.port ? (sends ? turns_out_ : turns_in_) : 1;
     const double own_byte_s = byte_s_at(model_, link_class, own) * turns;
     (sends ? burden_.way_out_byte : burden_.way_in_byte) += part * own_byte_s;
     burden_.latency += link.latency_s + 2 * link.overhead_s;
     const double slower = std::max(own_byte_s, byte_s_between(model_, program_.rank, step.peer));
-    burden_.moving_byte += part * (slower + 2 * link.overhead_byte_s) + 2 * reducing;
+    burden_.moving_byte +=
+        part * (slower + own_overhead_byte_s + link.overhead_byte_s) + 2 * reducing;
   }
 
   void add_overhead(double part, double overhead_s) {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "abi/c_world.hpp"
@@ -93,6 +94,22 @@ TEST(CMemory, IsZeroedUsableInCallsAndGivenBack) {
   });
   rondo_deallocate(nullptr);
   EXPECT_EQ(rondo_allocate(1, nullptr), RONDO_INVALID_ARGUMENT);
+}
+
+TEST(CMemory, OfTheProgramIsRegisteredAndKeepsItsValues) {
+  on_ranks(2, [](rondo_comm* comm, int rank) {
+    constexpr std::size_t large = 100'000;
+    std::vector<float> values(large, static_cast<float>(rank + 1));
+    ASSERT_EQ(rondo_register_memory(values.data(), large * sizeof(float)), RONDO_OK);
+    EXPECT_EQ(rondo_register_memory(values.data(), large), RONDO_INVALID_ARGUMENT);
+    EXPECT_NE(std::string(rondo_last_error(nullptr)).find("registered already"), std::string::npos);
+    EXPECT_EQ(rondo_allreduce(comm, RONDO_IN_PLACE, values.data(), large, RONDO_F32, RONDO_SUM),
+              RONDO_OK);
+    EXPECT_EQ(rondo_deregister_memory(values.data()), RONDO_OK);
+    EXPECT_EQ(values, std::vector<float>(large, 3));
+    EXPECT_EQ(rondo_deregister_memory(values.data()), RONDO_INVALID_ARGUMENT);
+  });
+  EXPECT_EQ(rondo_register_memory(nullptr, 1), RONDO_INVALID_ARGUMENT);
 }
 
 }  // namespace

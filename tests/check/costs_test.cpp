@@ -83,7 +83,8 @@ TEST(CostText, AnyTableComesBackBitByBit) {
     table.switch_s = number();
     for (auto& link : table.links) {
       if (random() % 2 == 0) continue;
-      link = LinkCost{number(), number(), rate(), rate(), random() >> (random() % 64)};
+      const auto amount = [&] { return random() >> (random() % 64); };
+      link = LinkCost{number(), number(), rate(), rate(), amount(), random() % 2 * amount()};
     }
     for (std::size_t host = random() % 4; host > 0; --host) {
       table.ports.push_back({"host-" + std::to_string(host), rate()});
@@ -107,10 +108,11 @@ TEST(CostText, ErrorsNameTheLineAndWhatIsRight) {
   EXPECT_EQ(refusal(header + "l3 latency 1us\nl3 latency 2us"),
             "cost text: line 3: the class l3 appears twice");
   EXPECT_EQ(refusal(header + "l3"),
-            "cost text: line 2: expected one of latency, overhead, wire, processor, window, found "
+            "cost text: line 2: expected one of latency, overhead, wire, processor, window, "
+            "publish, found "
             "the end of the line");
   EXPECT_EQ(refusal(header + "l3 latency 1us latency 2us"),
-            "cost text: line 2: expected one of overhead, wire, processor, window, found "
+            "cost text: line 2: expected one of overhead, wire, processor, window, publish, found "
             "'latency'");
   EXPECT_EQ(refusal(header + "rank start 1us\nrank copy 1GB/s").substr(0, 53),
             "cost text: line 3: expected port, or a class of paths");

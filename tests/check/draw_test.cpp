@@ -52,6 +52,14 @@ TEST(Draw, EveryMessageIsACurve) {
   }
 }
 
+TEST(Draw, JsonNamesPublications) {
+  const auto named = [](const std::string& json) { return count(json, "\"publication\":1"); };
+  const Schedule results_to_all = make(Algorithm::two_shot, Collective::allreduce, 3);
+  EXPECT_EQ(named(draw_json(results_to_all).value()), 6u);
+  EXPECT_EQ(named(to_json(results_to_all)), 6u);
+  EXPECT_EQ(named(to_json(make(Algorithm::ring, Collective::allreduce, 3))), 0u);
+}
+
 TEST(Draw, AWorldOfOneIsDrawnToo) {
   const Schedule alone = make(Algorithm::ring, Collective::allreduce, 1);
   EXPECT_NE(draw_text(alone).value().find("0 rounds"), std::string::npos);

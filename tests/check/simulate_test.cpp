@@ -120,6 +120,23 @@ TEST(Simulate, ProcessorsAndPortsDoOneThingAtATime) {
   EXPECT_NEAR(seconds(reduce, model, load), 1 + 7e-3, 1e-9);
 }
 
+TEST(Simulate, TheBytesOfAPublicationAreMovedOnce) {
+  const Plan flat{Algorithm::knomial, Collective::broadcast, 4, 0, 4};
+  LinkCost link{.overhead_s = 1 * us, .overhead_byte_s = 1e-9, .window_bytes = 1 << 20};
+  const auto time = [&] { return seconds(flat, uniform(4, link), {.bytes = 10'000}); };
+  // Three messages by the root one after the other, then the last one at its receiver.
+  EXPECT_NEAR(time(), 4 * 11 * us, 1e-12);
+  link.published_bytes = 9'999;
+  EXPECT_NEAR(time(), 4 * 11 * us, 1e-12) << "too long";
+  link.published_bytes = 10'000;
+  EXPECT_NEAR(time(), (11 + 1 + 1 + 11) * us, 1e-12);
+  // Links of another class publish nothing.
+  const LinkCost alone{.overhead_s = 1 * us, .overhead_byte_s = 1e-9, .window_bytes = 1 << 20};
+  EXPECT_NEAR(seconds(flat, hosts(4, 2, link, alone), {.bytes = 10'000}), 4 * 11 * us, 1e-12);
+  EXPECT_NEAR(seconds(flat, hosts(4, 3, link, alone), {.bytes = 10'000}), (11 + 1 + 11 + 11) * us,
+              1e-12);
+}
+
 TEST(Simulate, RanksOfAHostShareItsPorts) {
   // All pairs between two hosts of four ranks. In each of the seven rounds some rank sends across,
   // and without buffers the others wait for it; 16 messages cross each way.

@@ -156,6 +156,18 @@ TEST_F(PublisherTest, memory_is_taken_at_first_use_and_given_back) {
   EXPECT_EQ(join(1, 1000), nullptr) << "nothing is left";
 }
 
+TEST(MemoryBudget, a_quarter_is_only_taken_of_much) {
+  MemoryBudget budget;
+  EXPECT_EQ(budget.take_quarter(1 << 10, 64 << 10), 64u << 10);
+  const std::size_t before = budget.left();
+  EXPECT_EQ(budget.take_quarter(1 << 10, MemoryBudget::whole), before / 4);
+  EXPECT_EQ(budget.left(), before - before / 4);
+  while (budget.left() >= 4 << 10) ASSERT_GT(budget.take_quarter(1 << 10, 1 << 20), 0u);
+  const std::size_t left = budget.left();
+  EXPECT_EQ(budget.take_quarter(1 << 10, 1 << 20), 0u);
+  EXPECT_EQ(budget.left(), left);
+}
+
 // Threads have one mapping of a segment: what two of them borrow is the same memory.
 TEST(Publication, is_written_once) {
   const Transports world = make_world(3, Medium::shm);

@@ -8,9 +8,13 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdint>
+#include <fstream>
 #include <span>
 
+#include "base/text.hpp"
 #include "transport/shm/passing.hpp"
+#include "transport/shm/remapping.hpp"
 
 namespace rondo::process {
 
@@ -21,6 +25,30 @@ struct RegionNote {
   Bits128 id = {};
   std::uint64_t bytes = 0;
 };
+
+// Without its mapping.
+Result<Region> make_region(std::size_t bytes) {
+  Region region;
+  if (::getrandom(region.id.data(), region.id.size(), 0) !=
+      static_cast<ssize_t>(region.id.size())) {
+    return system_error("no random bits", errno);
+  }
+  Result<Descriptor> memory = make_memory(bytes);
+  if (!memory) return memory.error();
+  region.memory = std::move(memory).value();
+  region.owner = ::getpid();
+  return region;
+}
+
+// At once, whoever still has them mapped.
+void free_pages(const Region& region) {
+  (void)::fallocate(region.memory.fd(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
+                    static_cast<off_t>(region.mapping->bytes()));
+}
+
+Error refusal(std::string_view why) {
+  return Error(ErrorCode::invalid_argument, concat("cannot register memory: ", why));
+}
 
 }  // namespace
 
@@ -34,23 +62,16 @@ Regions& Regions::of_process() {
 }
 
 Result<std::byte*> Regions::allocate(std::size_t bytes) {
-  Region region;
-  if (::getrandom(region.id.data(), region.id.size(), 0) !=
-      static_cast<ssize_t>(region.id.size())) {
-    return system_error("no random bits", errno);
-  }
-  Result<Descriptor> memory = make_memory(std::max<std::size_t>(bytes, 1));
-  if (!memory) return memory.error();
-  region.memory = std::move(memory).value();
-  Result<std::shared_ptr<Mapping>> mapping =
-      map_memory(region.memory, whole_pages(std::max<std::size_t>(bytes, 1)), true);
+  const std::size_t whole = whole_pages(std::max<std::size_t>(bytes, 1));
+  Result<Region> made = make_region(std::max<std::size_t>(bytes, 1));
+  if (!made) return made.error();
+  Region region = std::move(made).value();
+  Result<std::shared_ptr<Mapping>> mapping = map_memory(region.memory, whole, true);
   if (!mapping) return mapping.error();
   region.mapping = std::move(mapping).value();
-  region.owner = ::getpid();
   std::byte* const data = region.mapping->data();
   const std::lock_guard lock(mutex_);
-  by_address_[data] = std::make_shared<const Region>(std::move(region));
-  count_.store(by_address_.size(), std::memory_order_relaxed);
+  add(data, std::move(region));
   return data;
 }
 
@@ -60,13 +81,86 @@ void Regions::deallocate(const std::byte* memory) noexcept {
   {
     const std::lock_guard lock(mutex_);
     const auto found = by_address_.find(memory);
-    if (found == by_address_.end() || found->second->owner != ::getpid()) return;
-    region = std::move(found->second);
-    by_address_.erase(found);
-    count_.store(by_address_.size(), std::memory_order_relaxed);
+    if (found == by_address_.end() || found->second->is_registered) return;
+    region = take(memory);
   }
-  (void)::fallocate(region->memory.fd(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
-                    static_cast<off_t>(region->mapping->bytes()));
+  if (region) free_pages(*region);
+}
+
+Result<> Regions::register_memory(std::byte* memory, std::size_t bytes) {
+  if (memory == nullptr) return refusal("null is no memory");
+  if (bytes > UINTPTR_MAX - reinterpret_cast<std::uintptr_t>(memory)) {
+    return refusal(concat("there is no memory of ", bytes, " bytes"));
+  }
+  const Pages pages = pages_inside(memory, bytes);
+  const std::lock_guard lock(mutex_);
+  if (overlaps(memory, bytes)) {
+    return refusal(
+        "it overlaps memory that is registered already, or that rondo::allocate() gave; give that "
+        "back first");
+  }
+  Registration registration{bytes, ::getpid(), nullptr};
+  if (pages.bytes > 0) {
+    std::ifstream maps("/proc/self/maps");
+    const std::string objection = why_not_remapped(pages, maps);
+    if (!objection.empty()) {
+      return refusal(concat("a part of it ", objection,
+                            "; only private memory of no file can be registered, as malloc gives "
+                            "it, or memory of rondo::allocate() be used instead"));
+    }
+    Result<Region> made = make_region(pages.bytes);
+    if (!made) return made.error();
+    Region region = std::move(made).value();
+    if (Result<> shared = make_shared(pages, region.memory); !shared) return shared;
+    region.mapping = std::make_shared<Mapping>(pages.begin, pages.bytes, true);
+    region.is_registered = true;
+    registration.region = pages.begin;
+    add(pages.begin, std::move(region));
+  }
+  registered_[memory] = registration;
+  return {};
+}
+
+Result<> Regions::deregister_memory(const std::byte* memory) {
+  const std::lock_guard lock(mutex_);
+  const auto found = registered_.find(memory);
+  if (found == registered_.end() || found->second.owner != ::getpid()) {
+    return Error(ErrorCode::invalid_argument,
+                 "cannot deregister memory: this process has registered none that begins there");
+  }
+  if (const std::byte* const data = found->second.region) {
+    const Mapping& mapping = *by_address_.find(data)->second->mapping;
+    if (Result<> kept = make_private({mapping.data(), mapping.bytes()}); !kept) return kept;
+    free_pages(*take(data));
+  }
+  registered_.erase(found);
+  return {};
+}
+
+bool Regions::overlaps(const std::byte* memory, std::size_t bytes) const {
+  const std::byte* const end = memory + bytes;
+  const bool is_registered = std::any_of(registered_.begin(), registered_.end(), [&](auto& known) {
+    const auto& [begin, registration] = known;
+    return begin == memory || (begin < end && memory < begin + registration.bytes);
+  });
+  return is_registered || std::any_of(by_address_.begin(), by_address_.end(), [&](auto& known) {
+           return known.first < end && memory < known.first + known.second->mapping->bytes();
+         });
+}
+
+void Regions::add(const std::byte* data, Region region) {
+  by_address_[data] = std::make_shared<const Region>(std::move(region));
+  count_.store(by_address_.size(), std::memory_order_relaxed);
+}
+
+// Null where it is another process's.
+std::shared_ptr<const Region> Regions::take(const std::byte* data) {
+  const auto found = by_address_.find(data);
+  if (found->second->owner != ::getpid()) return nullptr;
+  std::shared_ptr<const Region> region = std::move(found->second);
+  by_address_.erase(found);
+  count_.store(by_address_.size(), std::memory_order_relaxed);
+  return region;
 }
 
 std::shared_ptr<const Region> Regions::find(const std::byte* data, std::size_t bytes) const {

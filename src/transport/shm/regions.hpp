@@ -1,6 +1,7 @@
 #pragma once
 
-// The user's buffers that other ranks of this host may read in place: rondo::allocate() makes them.
+// The user's buffers that other ranks of this host may read in place: rondo::allocate() makes them,
+// and rondo::register_memory() makes them of memory that the user has.
 
 #include <sys/types.h>
 
@@ -20,6 +21,7 @@ struct Region {
   Descriptor memory;
   std::shared_ptr<const Mapping> mapping;
   pid_t owner = 0;
+  bool is_registered = false;
 };
 
 /// Any thread. A forked child has its parent's regions mapped, as its own memory; but their pages
@@ -33,6 +35,13 @@ class Regions {
   /// Its pages are free at once, even if somebody has them mapped.
   void deallocate(const std::byte* memory) noexcept;
 
+  /// The whole pages inside become a region, where there are any. Errors: invalid_argument, where
+  /// it overlaps what is a region or registered, or is no private memory; resource, io.
+  Result<> register_memory(std::byte* memory, std::size_t bytes);
+  /// What register_memory() got. Errors: invalid_argument, where it has not; resource, io: it stays
+  /// registered.
+  Result<> deregister_memory(const std::byte* memory);
+
   /// Around a fork, so that the child finds the lock free.
   void lock() { mutex_.lock(); }
   void unlock() { mutex_.unlock(); }
@@ -43,9 +52,21 @@ class Regions {
   std::shared_ptr<const Region> find(const Bits128& id) const;
 
  private:
+  // What the user registered; without whole pages there is no region in it.
+  struct Registration {
+    std::size_t bytes = 0;
+    pid_t owner = 0;
+    const std::byte* region = nullptr;
+  };
+
+  bool overlaps(const std::byte* memory, std::size_t bytes) const;
+  void add(const std::byte* data, Region region);
+  std::shared_ptr<const Region> take(const std::byte* data);
+
   mutable std::mutex mutex_;
   std::atomic<std::size_t> count_ = 0;
   std::map<const std::byte*, std::shared_ptr<const Region>> by_address_;
+  std::map<const std::byte*, Registration> registered_;  // by address
 };
 
 /// The regions of which two ranks have told each other over a Unix socket. Both keep the last ones

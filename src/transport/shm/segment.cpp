@@ -72,6 +72,8 @@ std::size_t MemoryBudget::take(std::size_t peers, std::size_t least, std::size_t
 }
 
 std::size_t MemoryBudget::take_quarter(std::size_t least, std::size_t most) {
+  // Later links need what little there is more than this.
+  if (left() / 4 < least) return 0;
   return take_of(least, most, [](std::size_t left) { return left / 4; });
 }
 
@@ -86,7 +88,7 @@ std::size_t MemoryBudget::take_of(std::size_t least, std::size_t most, Wanted wa
 }
 
 Mapping::~Mapping() {
-  ::munmap(data_, bytes_);
+  if (!is_kept_) ::munmap(data_, bytes_);
 }
 
 std::size_t whole_pages(std::size_t bytes) {

@@ -22,7 +22,7 @@ class MemoryBudget {
   /// Bytes for one more link of a communicator with `peers` other ranks on this host: less and less
   /// as memory gets short, 0 when there is not enough for a link.
   std::size_t take(std::size_t peers, std::size_t least, std::size_t most);
-  /// A quarter of what is left, within these limits; 0 when there is less than the least.
+  /// A quarter of what is left, but not more than `most`; 0 where that is less than `least`.
   std::size_t take_quarter(std::size_t least, std::size_t most);
   void give_back(std::size_t bytes) { left_.fetch_add(bytes, std::memory_order_relaxed); }
   std::size_t left() const { return left_.load(std::memory_order_relaxed); }
@@ -37,7 +37,9 @@ class MemoryBudget {
 /// A shared mapping; `bytes` is rounded up to pages.
 class Mapping {
  public:
-  Mapping(std::byte* data, std::size_t bytes) : data_(data), bytes_(bytes) {}
+  /// `is_kept`: its addresses are the user's, and stay mapped after it.
+  Mapping(std::byte* data, std::size_t bytes, bool is_kept = false)
+      : data_(data), bytes_(bytes), is_kept_(is_kept) {}
   Mapping(const Mapping&) = delete;
   Mapping& operator=(const Mapping&) = delete;
   ~Mapping();
@@ -47,6 +49,7 @@ class Mapping {
  private:
   std::byte* data_;
   std::size_t bytes_;
+  bool is_kept_;
 };
 
 /// Memory without a name that nobody can make shorter. Errors: resource, io, unsupported.
