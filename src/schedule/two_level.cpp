@@ -18,9 +18,9 @@ namespace rondo {
 
 namespace {
 
-class TwoLevel {
+class Levels {
  public:
-  TwoLevel(const Plan& plan, int rank) : plan_(plan) {
+  Levels(const Plan& plan, int rank) : plan_(plan) {
     position_ = plan.arrangement ? plan.arrangement->position_of(rank) : rank;
     group_ = plan.arrangement ? plan.arrangement->group_of(position_) : 0;
     member_ = position_ - begin_of(group_);
@@ -101,7 +101,7 @@ Way way_between(const ProgramBuilder& build) {
 
 Program two_level(const Plan& plan, int rank) {
   using Final = ProgramBuilder::Final;
-  const TwoLevel levels(plan, rank);
+  const Levels levels(plan, rank);
   const auto groups = static_cast<std::uint32_t>(levels.groups());
   const auto stripes = static_cast<std::uint32_t>(plan.channels);
   ProgramBuilder build(plan, rank, Shape{.blocks = 1, .segments = stripes * groups});
