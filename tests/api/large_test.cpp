@@ -33,7 +33,9 @@ TEST(Large, AllreduceOfMoreThanTwoToThe31Elements) {
   constexpr std::size_t count = (std::size_t{1} << 31) + 12'345;
   const std::vector<std::size_t> probes = {
       0, 1, count / 2, count / 2 + 1, (std::size_t{1} << 31) - 1, std::size_t{1} << 31, count - 1};
-  testing::on_world(2, {}, [&](Communicator& comm) {
+  Options options;
+  options.timeout = std::chrono::minutes(10);  // on a busy machine
+  testing::on_world(2, options, [&](Communicator& comm) {
     const Mapping memory(count);
     ASSERT_TRUE(memory.ok());
     for (std::size_t i = 0; i < probes.size(); ++i) {
