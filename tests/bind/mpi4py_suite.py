@@ -65,12 +65,13 @@ def run(source, ranks, selection, before=(), **environment):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("rondo")
+    parser.add_argument("rondo", type=pathlib.Path)
     parser.add_argument("folder", type=pathlib.Path)
     parser.add_argument("--ranks", default="1,2,3,4,5")
     parser.add_argument("--modes", default="always,measured")
     parser.add_argument("--all", action="store_true")
     arguments = parser.parse_args()
+    arguments.rondo = arguments.rondo.resolve()  # the tests run in a folder of their own
     wanted = version()
     if wanted is None or shutil.which(MPIRUN) is None:
         print("python3-mpi4py or Open MPI is not installed")
