@@ -379,9 +379,9 @@ class Calls {
   }
 
  private:
-  template <class Below_>
+  template <class GoBelow>
   int vector_reduction(Kind kind, Collective collective, const void* send, void* receive, int count,
-                       MPI_Datatype type, MPI_Op op, Below_ below) {
+                       MPI_Datatype type, MPI_Op op, GoBelow below) {
     return reduction({kind}, elements(count), type, op, below, [&](const Reduced& what) {
       member_.run({.collective = collective,
                    .send = send == MPI_IN_PLACE ? receive : send,
@@ -393,8 +393,8 @@ class Calls {
   }
 
   // Of `count` elements on each rank.
-  template <class Below_, class Take>
-  int reduction(Subject subject, std::size_t count, MPI_Datatype handle, MPI_Op op, Below_ below,
+  template <class GoBelow, class Take>
+  int reduction(Subject subject, std::size_t count, MPI_Datatype handle, MPI_Op op, GoBelow below,
                 Take take) {
     const Type type = handles_.type(handle);
     subject.bytes = subject.own_bytes = count * type.size;
@@ -408,8 +408,8 @@ class Calls {
         subject, [&] { take(*answer.reduced); }, below);
   }
 
-  template <class Below_, class Take>
-  int movement(const Subject& subject, Below_ below, Take take) {
+  template <class GoBelow, class Take>
+  int movement(const Subject& subject, GoBelow below, Take take) {
     if (subject.bytes == 0) return member_.pass(subject, Reason::empty, below);
     return member_.carry_out(subject, take, below);
   }
