@@ -21,7 +21,8 @@ IMPURE_HEADERS = re.compile(
     r"sched\.h|poll\.h|fcntl\.h|dlfcn\.h|netdb\.h|mpi\.h|cuda.*|"
     r"(sys|netinet|arpa|linux)/.*|rondo/(communicator|work|transport|rondo)\.hpp)")
 # What base is: a closed list, so that it does not become a drawer for everything.
-BASE = ("descriptor", "hash", "invariant", "names", "precompiled", "text", "units", "words")
+BASE = ("descriptor", "hash", "invariant", "names", "past_cache", "precompiled", "text", "units",
+        "words")
 # No file includes it.
 PRECOMPILED = "src/base/precompiled.hpp"
 # Owns file descriptors, and closes them: all that it may know of the system. Other pure folders
