@@ -108,6 +108,9 @@ class Comparison:
         try:
             found = run_once(contestant, self.place, panel.ranks, self.flags(panel),
                              self.arguments.timeout)
+            if (ranks := found["config"]["ranks"]) != panel.ranks:
+                raise Failed(f"it ran with {ranks} instead of {panel.ranks} ranks: was it built "
+                             "with another library than its launcher's?")
         except Failed as failure:
             say(f"{contestant.name} failed ({panel.title()}): {failure}")
             times.drop(contestant.name, "failed", str(failure))
