@@ -108,7 +108,7 @@ const mca_coll_base_component_2_0_0_t mca_coll_rondo_component = {
     .collm_version = {MCA_COLL_BASE_VERSION_2_0_0, .mca_component_name = "rondo",
                       MCA_BASE_MAKE_VERSION(component, RONDO_MAJOR, RONDO_MINOR, RONDO_PATCH),
                       .mca_open_component = open_component, .mca_close_component = close_component},
-    .collm_data = {MCA_BASE_METADATA_PARAM_NONE},
+    .collm_data = {.param_field = MCA_BASE_METADATA_PARAM_NONE},
     .collm_init_query = init,
     .collm_comm_query = query,
 };

@@ -33,7 +33,7 @@ bool Publisher::is_ready() {
     return false;
   }
   pieces_.resize(most_pieces);
-  for (Piece& piece : pieces_) piece.readers.reserve(peers_);
+  for (Piece& piece : pieces_) piece.readers_.reserve(peers_);
   return true;
 }
 
@@ -50,7 +50,7 @@ Publisher::Piece* Publisher::join(const Transfer& transfer, const Operation& ope
   }
   RONDO_INVARIANT(piece->size, ==, transfer.size);
   if (piece->bytes != nullptr) return piece;
-  --piece->to_come;
+  --piece->to_come_;
   return nullptr;
 }
 
@@ -68,14 +68,14 @@ Publisher::Piece* Publisher::lend(const Transfer& transfer, const Operation& ope
 }
 
 void Publisher::announce(Piece& piece, const Inbox& reader, std::uint32_t line) {
-  RONDO_INVARIANT(piece.to_come, >, 0u);
-  --piece.to_come;
-  piece.readers.push_back({&reader, line});
+  RONDO_INVARIANT(piece.to_come_, >, 0u);
+  --piece.to_come_;
+  piece.readers_.push_back({&reader, line});
 }
 
 void Publisher::forget(const Inbox& reader) {
   for (std::uint64_t i = first_; i < end_; ++i) {
-    std::erase_if(at(i).readers, [&](const auto& other) { return other.inbox == &reader; });
+    std::erase_if(at(i).readers_, [&](const auto& other) { return other.inbox == &reader; });
   }
 }
 
@@ -99,9 +99,9 @@ Publisher::Piece* Publisher::add(const Transfer& transfer, const Operation& oper
   piece.size = transfer.size;
   piece.bytes = nullptr;
   piece.written = 0;
-  piece.ring_end = ring_end_;
-  piece.to_come = transfer.readers;
-  piece.readers.clear();
+  piece.ring_end_ = ring_end_;
+  piece.to_come_ = transfer.readers;
+  piece.readers_.clear();
   return &piece;
 }
 
@@ -114,7 +114,7 @@ bool Publisher::place(Piece& piece, std::size_t misfit) {
   piece.offset = ring_ + ring_end_ % ring_bytes_ + misfit;
   piece.bytes = segment_->at(piece.offset);
   ring_end_ += needed;
-  piece.ring_end = ring_end_;
+  piece.ring_end_ = ring_end_;
   return true;
 }
 
@@ -133,11 +133,11 @@ void Publisher::reclaim(std::uint64_t sequence) {
   };
   for (; first_ < end_; ++first_) {
     Piece& piece = at(first_);
-    const bool is_to_come = piece.to_come > 0 && piece.sequence == sequence;
+    const bool is_to_come = piece.to_come_ > 0 && piece.sequence == sequence;
     if (is_to_come) break;
-    std::erase_if(piece.readers, has_taken);
-    if (!piece.readers.empty()) break;
-    ring_begin_ = piece.ring_end;
+    std::erase_if(piece.readers_, has_taken);
+    if (!piece.readers_.empty()) break;
+    ring_begin_ = piece.ring_end_;
   }
 }
 

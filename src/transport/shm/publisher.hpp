@@ -36,9 +36,9 @@ class Publisher {
       const Inbox* inbox;
       std::uint32_t line;
     };
-    std::uint64_t ring_end = 0;
-    std::uint32_t to_come = 0;  // sends of it
-    std::vector<Reader> readers;
+    std::uint64_t ring_end_ = 0;
+    std::uint32_t to_come_ = 0;  // sends of it
+    std::vector<Reader> readers_;
   };
 
   explicit Publisher(MemoryBudget& budget) : budget_(budget) {}
