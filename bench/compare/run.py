@@ -49,6 +49,11 @@ def run_once(contestant, place, ranks, flags, seconds):
         return json.loads(path.read_text())
 
 
+def copying_in(build):
+    """The program that measures the memory."""
+    return build / "bench" / "compare" / "copy-bandwidth"
+
+
 def measure_memory(program, place, ranks):
     """Bytes read and written in a second, in GB, by as many processes as there are ranks."""
     cores = ",".join(str(core) for core in place.cores)
@@ -58,9 +63,8 @@ def measure_memory(program, place, ranks):
 
 
 class Comparison:
-    def __init__(self, panels, contestants, place, copying, arguments):
+    def __init__(self, panels, contestants, place, arguments):
         self.panels = panels
-        self.copying = copying
         self.contestants = contestants
         self.place = place
         self.arguments = arguments
@@ -93,7 +97,7 @@ class Comparison:
                 break
 
     def measure_round(self):
-        traffic = {ranks: measure_memory(str(self.copying), self.place, ranks)
+        traffic = {ranks: measure_memory(str(copying_in(self.arguments.build)), self.place, ranks)
                    for ranks in sorted({panel.ranks for panel in self.panels})}
         shift = self.rounds % len(self.contestants)
         for times in self.times:
@@ -248,7 +252,7 @@ def main(words):
     if arguments.install:
         install(arguments.build)
     contestants = chosen(find_contestants(arguments.build), arguments.only)
-    copying = arguments.build / "bench" / "compare" / "copy-bandwidth"
+    copying = copying_in(arguments.build)
     unbuilt = contestants[0].missing or ("" if copying.exists() else f"there is no {copying}")
     if unbuilt:
         raise SystemExit(f"run.py: {unbuilt}: build it (ninja -C {arguments.build} compare), or "
@@ -261,7 +265,7 @@ def main(words):
     if machine["load_before"] > QUIET_LOAD:
         say(f"the machine is busy (load {machine['load_before']}): figures will mostly show what "
             "else is running")
-    comparison = Comparison(panels, contestants, place, copying, arguments)
+    comparison = Comparison(panels, contestants, place, arguments)
     runs = len(panels) * len(contestants)
     say(f"up to {arguments.rounds} rounds of {runs} runs, none begun that would end after "
         f"{arguments.minutes:.0f} minutes; a run of more than {arguments.timeout:.0f} s has failed")

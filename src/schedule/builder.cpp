@@ -41,10 +41,13 @@ void ProgramBuilder::send(int lane, int peer, int channel, Slice source) {
   append(lane, step);
 }
 
-// Where the slice was copied from, if it was: long copies leave the cache at once, and the send
+// Where the slice was copied from, if it was: long results leave the cache at once, and the send
 // would have to fetch them.
 Slice ProgramBuilder::input_of(Slice slice) {
-  if (slice.buffer != Buffer::out) return slice;
+  const Collective collective = program_.plan.collective;
+  const bool copies_results =
+      collective == Collective::allgather || collective == Collective::broadcast;
+  if (!copies_results || slice.buffer != Buffer::out) return slice;
   if (std::size_t{slice.segment} + slice.count > program_.segments_of(Buffer::out)) return slice;
   for (std::uint32_t i = 0; i < slice.count; ++i) {
     if (!cell(Buffer::out, slice.segment + i).is_input) return slice;

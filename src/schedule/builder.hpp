@@ -45,7 +45,7 @@ class ProgramBuilder {
   /// `count` more segments of scratch.
   Slice new_scratch(std::uint32_t count = 1);
 
-  /// What was copied from `in` to its place in `out` is sent from `in`.
+  /// A result that was copied from `in` to its place in `out` is sent from `in`.
   void send(int lane, int peer, int channel, Slice source);
   void recv(int lane, int peer, int channel, Slice destination);
   /// The same into scratch outside of the mirror, which takes the size of `like`, a slice of `in`,

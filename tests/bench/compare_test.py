@@ -28,9 +28,9 @@ ALLREDUCE = contestants.Panel("allreduce", 2, in_place=False)
 BROADCAST = contestants.Panel("broadcast", 4, in_place=True)
 
 
-def report_of(times_us):
+def report_of(times_us, ranks=2):
     """As rondo-perf writes it, for sizes and their times."""
-    return {"config": {"library": "a library"},
+    return {"config": {"library": "a library", "ranks": ranks},
             "results": [{"size": size, "in_place": None,
                          "out_of_place": {"time_us": time, "median_us": time, "p99_us": time}}
                         for size, time in times_us.items()]}
@@ -285,6 +285,11 @@ class Rounds(unittest.TestCase):
         self.assertEqual(len(times.rounds["rondo"][4]), 2)
         self.assertIn("| 1.00 | failed |", report.markdown(times))
         self.assertIn("\npeer failed: process 0", report.markdown(times))
+
+    def test_ranks_that_did_not_find_each_other_have_failed(self):
+        alone = f"echo '{json.dumps(report_of({4: 1}, ranks=1))}' >$1"
+        _, said = self.compare(("rondo", GOOD), ("peer", alone), rounds=1)
+        self.assertIn("it ran with 1 instead of 2 ranks", said)
 
     def test_who_hangs_is_named(self):
         comparison, said = self.compare(("peer", FOREVER), rounds=1, seconds=1)

@@ -128,7 +128,14 @@ bool are_independent(const Mutant& mutant) {
     }
     return false;
   };
+  // In place it does nothing, and else nobody sees it who reads `in`.
+  const auto is_copy_of_input = [&](const Step& step) {
+    return step.op == StepOp::copy && step.source_buffer == Buffer::in &&
+           step.destination_buffer == Buffer::out &&
+           place(step.source(), 0) == place(step.destination(), 0);
+  };
   const auto writes_what_is_used = [&](const Step& a, const Step& b) {
+    if (is_copy_of_input(a) && !b.has_destination() && b.source_buffer == Buffer::in) return false;
     return a.has_destination() && ((b.has_source() && meet(a.destination(), b.source())) ||
                                    (b.has_destination() && meet(a.destination(), b.destination())));
   };
@@ -169,19 +176,24 @@ int uses(const Mutant& mutant, bool (Step::*uses_any)() const, Slice (Step::*use
 
 std::vector<Equivalent> other_ways_to_say_the_same() {
   return {
-      {"the root of a broadcast and each rank of an allgather may send what they contribute from "
-       "`in` as well as from its copy in `out`",
+      {"what a rank contributes may be sent from its copy in `out` as well as from `in`, if the "
+       "copy is "
+       "there by then",
        [](const Mutant& mutant) {
          if (mutant.mistake != Mistake::other_source) return false;
          const Step& before = original_step(mutant);
          const Step& after = changed_step(mutant);
          const Program& program = mutant.original.programs[mutant.rank];
-         const std::uint32_t in_segment =
-             program.first_segment_of(Buffer::in) + after.source_segment;
-         return before.op == StepOp::send && before.source_buffer == Buffer::out &&
-                after.source_buffer == Buffer::in && is_copy_of_in(program, before.source()) &&
-                in_segment == before.source_segment;
-       }},
+         const Slice copy = (before.source_buffer == Buffer::out ? before : after).source();
+         const auto place = [&](const Step& step) {
+           return program.first_segment_of(step.source_buffer) + step.source_segment;
+         };
+         return before.op == StepOp::send && before.source_buffer != Buffer::scratch &&
+                after.source_buffer != Buffer::scratch &&
+                before.source_buffer != after.source_buffer && is_copy_of_in(program, copy) &&
+                place(before) == place(after);
+       },
+       false},
       {"a step that shares its link with no other may stand in a lane of its own, if waits keep "
        "the "
        "order",
