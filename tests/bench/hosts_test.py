@@ -139,8 +139,8 @@ class Interrupted(unittest.TestCase):
 
 
 class Rates(unittest.TestCase):
-    """No link is much faster than it should be: what has gathered while the machine did other things
-    comes at once. How much slower depends on that, too."""
+    """No link is much faster than it should be: what has gathered while the machine did other
+    things comes at once. How much slower depends on that, too."""
 
     def test_in_both_directions(self):
         with network.Network([1e8, 4e7]) as net:
