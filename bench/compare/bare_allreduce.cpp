@@ -9,7 +9,6 @@
 // Each call has other buffers, 1,000 of them or as many as fit into 64 MiB, as in rondo-perf; with
 // --hot always the same.
 
-#include <sched.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -25,6 +24,7 @@
 #include <string_view>
 #include <vector>
 
+#include "bench/compare/cores.hpp"
 #include "execute/reduction.hpp"
 
 namespace {
@@ -203,13 +203,6 @@ void measure(Process& process, bool is_hot, std::size_t bytes, const std::byte* 
   std::fflush(stdout);
 }
 
-bool settle(int core) {
-  cpu_set_t mask;
-  CPU_ZERO(&mask);
-  CPU_SET(core, &mask);
-  return sched_setaffinity(0, sizeof mask, &mask) == 0;
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -233,7 +226,7 @@ int main(int argc, char** argv) {
   }
   if (child == 0) ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   const int rank = child == 0 ? 1 : 0;
-  if (!settle(rank)) {
+  if (!rondo::bench::settle(rank)) {
     std::perror("bare-allreduce: cores 0 and 1 are needed");
     ::kill(child == 0 ? ::getppid() : child, SIGKILL);
     return 1;

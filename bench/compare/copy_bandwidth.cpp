@@ -3,7 +3,6 @@
 // the bytes that they read and wrote in a second.
 
 #include <pthread.h>
-#include <sched.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -19,6 +18,7 @@
 #include <new>
 #include <vector>
 
+#include "bench/compare/cores.hpp"
 #include "bench/sizes.hpp"
 #include "execute/reduction.hpp"
 
@@ -35,23 +35,6 @@ struct Meeting {
   std::array<Clock::time_point, most_processes> begin;
   std::array<Clock::time_point, most_processes> end;
 };
-
-std::vector<int> own_cores() {
-  cpu_set_t mask;
-  std::vector<int> cores;
-  if (sched_getaffinity(0, sizeof mask, &mask) != 0) return cores;
-  for (int core = 0; core < CPU_SETSIZE; ++core) {
-    if (CPU_ISSET(core, &mask)) cores.push_back(core);
-  }
-  return cores;
-}
-
-bool settle(int core) {
-  cpu_set_t mask;
-  CPU_ZERO(&mask);
-  CPU_SET(core, &mask);
-  return sched_setaffinity(0, sizeof mask, &mask) == 0;
-}
 
 // The reduction of one source is a copy, by the widest vectors that the machine has.
 void copy(std::byte* to, const std::byte* from, std::size_t bytes) {
@@ -97,11 +80,11 @@ double measure(std::size_t processes, std::size_t bytes) {
   pthread_barrierattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
   pthread_barrier_init(&meeting->start, &attributes, static_cast<unsigned>(processes));
 
-  const std::vector<int> cores = own_cores();
+  const std::vector<int> cores = rondo::bench::own_cores();
   for (std::size_t i = 0; i < processes; ++i) {
     if (fork() == 0) {
       prctl(PR_SET_PDEATHSIG, SIGKILL);
-      if (cores.empty() || !settle(cores[i % cores.size()])) _exit(1);
+      if (cores.empty() || !rondo::bench::settle(cores[i % cores.size()])) _exit(1);
       copy_again_and_again(*meeting, i, bytes);
       _exit(0);
     }

@@ -1,11 +1,15 @@
 #include "bench/compare/mpi_library.hpp"
 
 #include <cstring>
+#include <exception>
+#include <iostream>
 #include <limits>
+#include <span>
 #include <sstream>
 #include <string_view>
 
 #include "base/text.hpp"
+#include "bench/suite.hpp"
 
 namespace rondo::bench {
 
@@ -152,6 +156,40 @@ void Mpi::run_movement(const ErasedCall& call, int count, MPI_Datatype type) con
 
 std::size_t Mpi::own_block(const ErasedCall& call) const {
   return static_cast<std::size_t>(rank_) * call.count * size_of(call.dtype);
+}
+
+namespace {
+
+int run(const char* program, const Options& options,
+        const std::function<int(Mpi& mpi, const Options& options)>& measure) {
+  Mpi mpi;
+  try {
+    return measure(mpi, options);
+  } catch (const std::exception& error) {
+    std::cerr << concat(program, ": rank ", mpi.rank(), ": ", error.what(), "\n");
+    MPI_Abort(MPI_COMM_WORLD, exit_wrong);
+    return exit_wrong;
+  }
+}
+
+}  // namespace
+
+int run_mpi_program(const char* program, int count, char** values,
+                    const std::function<int(Mpi& mpi, const Options& options)>& measure) {
+  const std::span<const char* const> arguments(values + 1, static_cast<std::size_t>(count - 1));
+  const Result<Options> options = parse_options(arguments);
+  if (!options) {
+    std::cerr << program << ": " << options.error().text() << "\n";
+    return exit_usage;
+  }
+  if (options.value().help) {
+    std::cout << help_text(program);
+    return 0;
+  }
+  MPI_Init(nullptr, nullptr);
+  const int code = run(program, options.value(), measure);
+  MPI_Finalize();
+  return code;
 }
 
 }  // namespace rondo::bench

@@ -5,9 +5,11 @@
 #include <mpi.h>
 
 #include <cstddef>
+#include <functional>
 #include <string>
 
 #include "bench/library.hpp"
+#include "bench/options.hpp"
 
 namespace rondo::bench {
 
@@ -35,5 +37,11 @@ class Mpi final : public Library {
   int rank_ = 0;
   int size_ = 1;
 };
+
+/// The main function of a program that measures with an MPI library: reads the flags, and runs
+/// `measure` between MPI_Init and MPI_Finalize. A rank that cannot go on ends the job: the others
+/// would wait for it.
+int run_mpi_program(const char* program, int count, char** values,
+                    const std::function<int(Mpi& mpi, const Options& options)>& measure);
 
 }  // namespace rondo::bench

@@ -5,12 +5,13 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
-#include <functional>
 #include <numeric>
 #include <string>
 #include <string_view>
 #include <thread>
 #include <vector>
+
+#include "harness/world.hpp"
 
 namespace rondo {
 namespace {
@@ -19,15 +20,7 @@ int world_rank = 0;
 int world_size = 1;
 int level = MPI_THREAD_SINGLE;
 
-Error error_of(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error;
-  }
-  ADD_FAILURE() << "no error was thrown";
-  return Error(ErrorCode::internal, "no error was thrown");
-}
+using testing::error_of;
 
 std::vector<int> inputs(int rank, std::size_t count) {
   std::vector<int> values(count);

@@ -8,9 +8,12 @@
 
 #include <atomic>
 #include <chrono>
+#include <climits>
 #include <cstdlib>
+#include <filesystem>
 #include <iostream>
 #include <stdexcept>
+#include <string>
 #include <string_view>
 #include <thread>
 
@@ -82,18 +85,19 @@ struct Shared {
 
 // Memory of all processes, which are on one host: a file that is gone as soon as all have it.
 Shared& share_memory() {
-  char path[] = "/tmp/rondo-conformance-XXXXXX";
+  std::string path = std::filesystem::temp_directory_path() / "rondo-conformance-XXXXXX";
+  path.resize(PATH_MAX);
   int file = -1;
   if (own_rank() == 0) {
-    file = ::mkstemp(path);
+    file = ::mkstemp(path.data());
     if (::ftruncate(file, sizeof(Shared)) != 0) throw std::runtime_error("ftruncate");
   }
-  MPI_Bcast(path, sizeof path, MPI_CHAR, 0, MPI_COMM_WORLD);
-  if (own_rank() != 0) file = ::open(path, O_RDWR);
+  MPI_Bcast(path.data(), PATH_MAX, MPI_CHAR, 0, MPI_COMM_WORLD);
+  if (own_rank() != 0) file = ::open(path.c_str(), O_RDWR);
   void* const memory = ::mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
   if (memory == MAP_FAILED) throw std::runtime_error("mmap");
   barrier();
-  if (own_rank() == 0) ::unlink(path);
+  if (own_rank() == 0) ::unlink(path.c_str());
   return *static_cast<Shared*>(memory);
 }
 

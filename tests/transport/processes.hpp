@@ -2,6 +2,7 @@
 
 // Ranks as processes that have a world of their own without any bootstrap.
 
+#include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -79,5 +80,21 @@ class ProcessWorld {
   std::vector<pid_t> pids_;
   std::vector<Socket> outputs_;
 };
+
+/// `body` on two ranks: threads, over either medium, and processes that share memory.
+inline void expect_fine_between_two(const ProcessWorld::Body& body) {
+  for (const Medium medium : {Medium::shm, Medium::tcp}) {
+    const Transports world = make_world(2, medium);
+    on_all_ranks(2, [&](int rank) {
+      const auto error = body(*world[rank]);
+      EXPECT_FALSE(error) << error->text();
+    });
+  }
+  const ProcessWorld world(2, body, {}, Medium::shm);
+  for (int rank = 0; rank < 2; ++rank) {
+    ASSERT_EQ(world.read_line(rank), "formed");
+    EXPECT_EQ(world.read_line(rank), "fine");
+  }
+}
 
 }  // namespace rondo::process

@@ -120,18 +120,7 @@ std::optional<Error> swap_often(Transport& transport) {
 }
 
 TEST(Regions, messages_arrive_between_threads_and_between_processes) {
-  for (const Medium medium : {Medium::shm, Medium::tcp}) {
-    const Transports world = make_world(2, medium);
-    on_all_ranks(2, [&](int rank) {
-      const auto error = swap_often(*world[rank]);
-      EXPECT_FALSE(error) << error->text();
-    });
-  }
-  const ProcessWorld world(2, swap_often, {}, Medium::shm);
-  for (int rank = 0; rank < 2; ++rank) {
-    ASSERT_EQ(world.read_line(rank), "formed");
-    EXPECT_EQ(world.read_line(rank), "fine");
-  }
+  expect_fine_between_two(swap_often);
 }
 
 TEST(Regions, a_forked_child_that_drops_its_copies_takes_nothing_from_its_parent) {

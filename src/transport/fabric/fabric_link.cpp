@@ -159,24 +159,10 @@ bool FabricLink::take_frame(const Packet& packet, Traffic& traffic, const Operat
     traffic.trouble = Trouble::garbage;
     return false;
   }
-  Frame& frame = traffic.frame;
-  std::memcpy(&frame, packet.data, sizeof frame);
-  traffic.trouble = judge(frame, operation);
-  const Transfer& transfer = traffic.recvs.front();
-  const bool is_wrong = frame.bytes != transfer.size ||
-                        (operation.frame.form == Form::exchange && frame.dtype != transfer.dtype);
-  if (traffic.trouble == Trouble::none && is_wrong) traffic.trouble = Trouble::wrong_size;
-  if (traffic.trouble != Trouble::none) return false;
-  traffic.last_heard = frame.sequence;
+  std::memcpy(&traffic.frame, packet.data, sizeof traffic.frame);
+  if (!accept_frame(traffic, operation, {channel_, received_frames_})) return false;
   received_ = 0;
   return true;
-}
-
-Trouble FabricLink::judge(const Frame& frame, const Operation& operation) const {
-  const bool is_next = is_sound(frame) && frame.context == operation.frame.context &&
-                       frame.channel == channel_ && frame.position == received_frames_;
-  if (!is_next) return Trouble::garbage;
-  return agrees(frame, operation) ? Trouble::none : Trouble::disagreement;
 }
 
 // Of the packet that came: copies it, or lends it.
@@ -229,12 +215,7 @@ void FabricLink::glance(Traffic& traffic, const Operation& operation) {
   if (packet == nullptr || packet->size < sizeof(Frame)) return;
   Frame next;
   std::memcpy(&next, packet->data, sizeof next);
-  const Trouble found = judge(next, operation);
-  if (found != Trouble::garbage) traffic.last_heard = std::max(traffic.last_heard, next.sequence);
-  // The peer may have finished this operation and begun the next one.
-  if (found == Trouble::disagreement && next.sequence > operation.frame.sequence) return;
-  traffic.trouble = found;
-  traffic.frame = next;
+  note_early_frame(traffic, next, operation, {channel_, received_frames_});
 }
 
 // The connection may end before the last packets are here. A peer that left in order said how many

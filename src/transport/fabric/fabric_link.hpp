@@ -56,7 +56,6 @@ class FabricLink final : public Carrier {
   bool reap(Traffic& traffic);
   void expect_packets();
   Packet* arrived();
-  Trouble judge(const Frame& frame, const Operation& operation) const;
   bool take_frame(const Packet& packet, Traffic& traffic, const Operation& operation);
   void take_payload(Traffic& traffic);
   bool check(const Result<>& result);

@@ -85,6 +85,19 @@ struct Traffic {
   std::optional<Error> failure = {};  ///< of the network
 };
 
+/// The next message on a connection on which a frame goes before each message.
+struct NextMessage {
+  std::uint8_t channel = 0;
+  std::uint32_t position = 0;  ///< messages before it
+};
+
+/// Whether the frame in `traffic` is that of the recv at the front. Notes what is wrong if not, and
+/// that the peer was heard if it is.
+bool accept_frame(Traffic& traffic, const Operation& operation, const NextMessage& next);
+/// Notes what a frame says that has arrived before anybody waits for its message.
+void note_early_frame(Traffic& traffic, const Frame& frame, const Operation& operation,
+                      const NextMessage& next);
+
 class Carrier {
  public:
   Carrier() = default;

@@ -16,15 +16,10 @@ namespace rondo::process {
 
 namespace {
 
-constexpr std::size_t granule = 64;           // what a part in the ring is rounded up to
 constexpr std::size_t parts_in_ring = 4;      // so that both sides are busy
 constexpr std::size_t least_part = 16 << 10;  // smaller ones cost more than they overlap
 
 constexpr std::size_t turn_bytes = 1 << 20;  // read in place before others get their turn
-
-constexpr std::size_t rounded(std::size_t bytes) {
-  return (bytes + granule - 1) / granule * granule;
-}
 
 bool is_inline(std::size_t size) {
   return size <= Line::inline_bytes;
@@ -66,7 +61,11 @@ void Line::set_place(const Place& place) {
 }
 
 Mailbox::Mailbox(const OwnBoxes& own, PeerBoxes peer, Descriptor socket, Publisher& publisher)
-    : own_(own), peer_(std::move(peer)), publisher_(publisher), talk_(std::move(socket)) {}
+    : own_(own),
+      peer_(std::move(peer)),
+      ring_(own.ring_bytes),
+      publisher_(publisher),
+      talk_(std::move(socket)) {}
 
 void Mailbox::close() {
   own_.inbox->is_reading.store(0, std::memory_order_seq_cst);
@@ -123,14 +122,14 @@ void Mailbox::send_part(const Transfer& transfer, const Operation& operation) {
     target = piece_->written == sent_ ? piece_->bytes + sent_ : nullptr;
     piece_->written = std::max(piece_->written, sent_ + bytes);
   } else if (!is_inline(transfer.size)) {
-    const std::size_t place = reserve(bytes);
+    const std::size_t place = ring_.reserve(bytes);
     line.set_place({.offset = place});
     target = own_.outbox->ring() + place;
   }
   if (target != nullptr) copy_in(target, transfer, bytes, operation);
   line.bytes = static_cast<std::uint32_t>(bytes);
   if (sent_ == 0) begin_line(line, transfer, operation);
-  publish(ring_end_);
+  publish();
   sent_ += bytes;
 }
 
@@ -143,7 +142,7 @@ void Mailbox::clear_full() {
 void Mailbox::lend_room(Transfer& transfer, const Operation& operation) {
   const std::size_t bytes = transfer.size;
   if (is_offered_ || bytes < least_room) return;
-  const std::size_t misfit = reinterpret_cast<std::uintptr_t>(transfer.data) % granule;
+  const std::size_t misfit = reinterpret_cast<std::uintptr_t>(transfer.data) % Ring::granule;
   if (transfer.readers > 1) {
     piece_ = has_line() ? publisher_.lend(transfer, operation, misfit) : nullptr;
     if (piece_ == nullptr) return;
@@ -151,13 +150,13 @@ void Mailbox::lend_room(Transfer& transfer, const Operation& operation) {
         {.offset = piece_->offset, .where = Line::Place::Where::segment});
     transfer.data = piece_->bytes;
   } else {
-    const std::size_t needed = rounded(misfit + bytes);
+    const std::size_t needed = misfit + bytes;
     if (bytes > own_.ring_bytes / parts_in_ring) return;
     if (!has_room(needed)) {
       note_taken();
       if (!has_room(needed)) return;
     }
-    const std::size_t place = reserve(needed) + misfit;
+    const std::size_t place = ring_.reserve(needed) + misfit;
     own_.outbox->lines[written_ % lines].set_place({.offset = place});
     transfer.data = own_.outbox->ring() + place;
   }
@@ -186,7 +185,7 @@ bool Mailbox::offer_in_place(const Transfer& transfer, const Operation& operatio
   line.bytes = 0;
   begin_line(line, transfer, operation);
   is_offered_ = true;
-  publish(ring_end_);
+  publish();
   return true;
 }
 
@@ -204,7 +203,7 @@ bool Mailbox::has_been_read() {
 
 std::size_t Mailbox::part_of(const Transfer& transfer) const {
   if (is_inline(transfer.size)) return transfer.size;
-  const std::size_t wanted = std::max(least_part, rounded(transfer.size / parts_in_ring));
+  const std::size_t wanted = std::max(least_part, Ring::rounded(transfer.size / parts_in_ring));
   if (piece_ != nullptr) return std::min(transfer.size - sent_, wanted);  // on all links alike
   return std::min({transfer.size - sent_, wanted, own_.ring_bytes / parts_in_ring});
 }
@@ -217,28 +216,16 @@ bool Mailbox::has_line() {
 // A part lies in one piece, so that the rest of the ring may stay empty before it.
 bool Mailbox::has_room(const Transfer& transfer) const {
   if (written_ - freed_ == lines) return false;
-  return is_inline(transfer.size) || piece_ != nullptr || has_room(rounded(part_of(transfer)));
+  return is_inline(transfer.size) || piece_ != nullptr || has_room(part_of(transfer));
 }
 
 bool Mailbox::has_room(std::size_t bytes) const {
-  if (written_ - freed_ == lines) return false;
-  const std::size_t rest = own_.ring_bytes - ring_end_ % own_.ring_bytes;
-  const std::size_t skipped = rest < bytes ? rest : 0;
-  return ring_end_ + skipped + bytes - ring_begin_ <= own_.ring_bytes;
+  return written_ - freed_ < lines && ring_.has_room(bytes);
 }
 
-std::size_t Mailbox::reserve(std::size_t bytes) {
-  bytes = rounded(bytes);
-  const std::size_t rest = own_.ring_bytes - ring_end_ % own_.ring_bytes;
-  if (rest < bytes) ring_end_ += rest;
-  const std::size_t place = ring_end_ % own_.ring_bytes;
-  ring_end_ += bytes;
-  return place;
-}
-
-void Mailbox::publish(std::uint64_t ring_end) {
+void Mailbox::publish() {
   const std::uint32_t index = written_ % lines;
-  ring_ends_[index] = ring_end;
+  ring_ends_[index] = ring_.end();
   ++written_;
   own_.outbox->lines[index].stamp.store(written_, std::memory_order_seq_cst);
   // The peer has read the next line, and taking it back takes as long as a message: better now.
@@ -252,7 +239,7 @@ void Mailbox::note_taken() {
   const std::uint32_t taken = peer_.inbox->taken.load(std::memory_order_seq_cst);
   if (taken == freed_ || written_ - taken > lines) return;
   freed_ = taken;
-  ring_begin_ = ring_ends_[(taken - 1) % lines];
+  ring_.free_until(ring_ends_[(taken - 1) % lines]);
 }
 
 bool Mailbox::has_arrived() const {
@@ -415,7 +402,7 @@ bool Mailbox::release(Transfer& transfer, const Operation& operation) {
     Line& line = own_.outbox->lines[written_ % lines];
     line.bytes = static_cast<std::uint32_t>(transfer.size);
     begin_line(line, transfer, operation);
-    publish(ring_end_);
+    publish();
     if (Publisher::Piece* const piece = std::exchange(piece_, nullptr)) {
       piece->written = piece->size;
       publisher_.announce(*piece, *peer_.inbox, written_);

@@ -29,6 +29,7 @@
 #include "transport/route/carrier.hpp"
 #include "transport/shm/publisher.hpp"
 #include "transport/shm/regions.hpp"
+#include "transport/shm/ring.hpp"
 #include "transport/shm/segment.hpp"
 #include "transport/shm/store_choice.hpp"
 
@@ -151,8 +152,7 @@ class Mailbox final : public Carrier {
   bool has_room(const Transfer& transfer) const;
   bool has_room(std::size_t bytes) const;
   void clear_full();
-  std::size_t reserve(std::size_t bytes);
-  void publish(std::size_t ring_end);
+  void publish();
   void note_taken();
   bool has_arrived() const;
   const Line& next_line() const { return peer_.outbox->lines[taken_ % lines]; }
@@ -167,10 +167,9 @@ class Mailbox final : public Carrier {
   PeerBoxes peer_;
 
   // Positions in the ring count on over its end.
-  std::uint32_t written_ = 0;   // lines
-  std::uint32_t freed_ = 0;     // of these, taken by the peer
-  std::uint64_t ring_end_ = 0;  // what is in use
-  std::uint64_t ring_begin_ = 0;
+  std::uint32_t written_ = 0;                        // lines
+  std::uint32_t freed_ = 0;                          // of these, taken by the peer
+  Ring ring_;                                        // of the own outbox
   std::array<std::uint64_t, lines> ring_ends_ = {};  // after each line
   std::size_t sent_ = 0;                             // of the first message
   Publisher& publisher_;

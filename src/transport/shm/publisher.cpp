@@ -1,44 +1,33 @@
 #include "transport/shm/publisher.hpp"
 
 #include <algorithm>
-#include <utility>
 
 #include "base/invariant.hpp"
 #include "transport/shm/mailbox.hpp"
 
 namespace rondo::process {
 
-namespace {
-
-constexpr std::size_t granule = 64;
-
-constexpr std::size_t rounded(std::size_t bytes) {
-  return (bytes + granule - 1) / granule * granule;
-}
-
-}  // namespace
-
 // Memory is taken when it is needed first: most communicators have links before, which need it
 // more.
 bool Publisher::is_ready() {
-  if (is_asked_ || segment_ == nullptr) return ring_bytes_ > 0;
+  if (is_asked_ || segment_ == nullptr) return ring_.bytes() > 0;
   is_asked_ = true;
   const std::size_t bytes =
-      budget_.take_quarter(least_ring_bytes, most_ring_bytes) / granule * granule;
+      budget_.take_quarter(least_ring_bytes, most_ring_bytes) / Ring::granule * Ring::granule;
   if (bytes == 0) return false;
-  ring_bytes_ = bytes;
-  ring_ = segment_->allocate(bytes);
-  if (ring_ == 0) {
-    budget_.give_back(std::exchange(ring_bytes_, 0));
+  begin_ = segment_->allocate(bytes);
+  if (begin_ == 0) {
+    budget_.give_back(bytes);
     return false;
   }
+  ring_ = Ring(bytes);
   pieces_.resize(most_pieces);
   for (Piece& piece : pieces_) piece.readers_.reserve(peers_);
   return true;
 }
 
 Publisher::Piece* Publisher::join(const Transfer& transfer, const Operation& operation) {
-  if (!is_ready() || transfer.size > ring_bytes_ / largest_share) return nullptr;
+  if (!is_ready() || transfer.size > ring_.bytes() / largest_share) return nullptr;
   Piece* piece = find(transfer, operation);
   if (piece == nullptr) {
     piece = add(transfer, operation);
@@ -57,10 +46,10 @@ Publisher::Piece* Publisher::join(const Transfer& transfer, const Operation& ope
 Publisher::Piece* Publisher::lend(const Transfer& transfer, const Operation& operation,
                                   std::size_t misfit) {
   if (!is_ready() || find(transfer, operation) != nullptr) return nullptr;
-  const std::size_t needed = rounded(misfit + transfer.size);
-  if (needed > ring_bytes_ / largest_share) return nullptr;
-  if (!has_room(needed)) reclaim(operation.frame.sequence);
-  if (!has_room(needed)) return nullptr;
+  const std::size_t needed = misfit + transfer.size;
+  if (Ring::rounded(needed) > ring_.bytes() / largest_share) return nullptr;
+  if (!ring_.has_room(needed)) reclaim(operation.frame.sequence);
+  if (!ring_.has_room(needed)) return nullptr;
   Piece* const piece = add(transfer, operation);
   if (piece == nullptr) return nullptr;
   (void)place(*piece, misfit);
@@ -99,7 +88,7 @@ Publisher::Piece* Publisher::add(const Transfer& transfer, const Operation& oper
   piece.size = transfer.size;
   piece.bytes = nullptr;
   piece.written = 0;
-  piece.ring_end_ = ring_end_;
+  piece.ring_end_ = ring_.end();
   piece.to_come_ = transfer.readers;
   piece.readers_.clear();
   return &piece;
@@ -107,22 +96,13 @@ Publisher::Piece* Publisher::add(const Transfer& transfer, const Operation& oper
 
 // Gives the last piece its place in the ring.
 bool Publisher::place(Piece& piece, std::size_t misfit) {
-  const std::size_t needed = rounded(misfit + piece.size);
-  if (needed > ring_bytes_ / largest_share || !has_room(needed)) return false;
-  const std::size_t rest = ring_bytes_ - ring_end_ % ring_bytes_;
-  if (rest < needed) ring_end_ += rest;
-  piece.offset = ring_ + ring_end_ % ring_bytes_ + misfit;
+  const std::size_t needed = misfit + piece.size;
+  const bool is_small = Ring::rounded(needed) <= ring_.bytes() / largest_share;
+  if (!is_small || !ring_.has_room(needed)) return false;
+  piece.offset = begin_ + ring_.reserve(needed) + misfit;
   piece.bytes = segment_->at(piece.offset);
-  ring_end_ += needed;
-  piece.ring_end_ = ring_end_;
+  piece.ring_end_ = ring_.end();
   return true;
-}
-
-// A piece lies side by side, so that the rest of the ring may stay empty before it.
-bool Publisher::has_room(std::size_t bytes) const {
-  const std::size_t rest = ring_bytes_ - ring_end_ % ring_bytes_;
-  const std::size_t skipped = rest < bytes ? rest : 0;
-  return ring_end_ + skipped + bytes - ring_begin_ <= ring_bytes_;
 }
 
 // Frees what all readers have taken. Of earlier operations no send is to come any more.
@@ -137,7 +117,7 @@ void Publisher::reclaim(std::uint64_t sequence) {
     if (is_to_come) break;
     std::erase_if(piece.readers_, has_taken);
     if (!piece.readers_.empty()) break;
-    ring_begin_ = piece.ring_end_;
+    ring_.free_until(piece.ring_end_);
   }
 }
 

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "transport/route/carrier.hpp"
+#include "transport/shm/ring.hpp"
 #include "transport/shm/segment.hpp"
 
 namespace rondo::process {
@@ -44,7 +45,7 @@ class Publisher {
   explicit Publisher(MemoryBudget& budget) : budget_(budget) {}
   Publisher(const Publisher&) = delete;
   Publisher& operator=(const Publisher&) = delete;
-  ~Publisher() { budget_.give_back(ring_bytes_); }
+  ~Publisher() { budget_.give_back(ring_.bytes()); }
 
   /// Where its ring may lie. `peers`: how many others can read it.
   void attach(Segment& segment, std::size_t peers) {
@@ -75,7 +76,6 @@ class Publisher {
   Piece* find(const Transfer& transfer, const Operation& operation);
   Piece* add(const Transfer& transfer, const Operation& operation);
   bool place(Piece& piece, std::size_t misfit);
-  bool has_room(std::size_t bytes) const;
   void reclaim(std::uint64_t sequence);
   Piece& at(std::uint64_t index) { return pieces_[index % most_pieces]; }
 
@@ -83,13 +83,9 @@ class Publisher {
   Segment* segment_ = nullptr;
   std::size_t peers_ = 0;
   bool is_asked_ = false;  // for memory
-  std::size_t ring_ = 0;   // in the segment
-  std::size_t ring_bytes_ = 0;
-
-  // Positions in the ring and numbers of pieces count on.
-  std::uint64_t ring_end_ = 0;
-  std::uint64_t ring_begin_ = 0;
-  std::vector<Piece> pieces_;
+  std::size_t begin_ = 0;  // of the ring in the segment
+  Ring ring_;
+  std::vector<Piece> pieces_;  // their numbers count on
   std::uint64_t first_ = 0;
   std::uint64_t end_ = 0;
 };

@@ -84,31 +84,18 @@ bool Stream::receive(Traffic& traffic, const Operation& operation) {
 
 // Nothing of a message is written to its destination before its frame has been judged.
 bool Stream::take_frame(Traffic& traffic, const Operation& operation) {
-  Frame& frame = traffic.frame;
-  std::memcpy(&frame, buffer_.data() + begin_, sizeof frame);
-  traffic.trouble = judge(frame, operation);
-  Transfer& transfer = traffic.recvs.front();
-  const bool is_wrong = frame.bytes != transfer.size ||
-                        (operation.frame.form == Form::exchange && frame.dtype != transfer.dtype);
-  if (traffic.trouble == Trouble::none && is_wrong) traffic.trouble = Trouble::wrong_size;
-  if (traffic.trouble != Trouble::none) return false;
-  begin_ += sizeof frame;
-  traffic.last_heard = frame.sequence;
+  std::memcpy(&traffic.frame, buffer_.data() + begin_, sizeof traffic.frame);
+  if (!accept_frame(traffic, operation, {channel_, received_frames_})) return false;
+  begin_ += sizeof traffic.frame;
   in_message_ = true;
   received_ = 0;
+  Transfer& transfer = traffic.recvs.front();
   if (transfer.borrow) {
     transfer.data = lending_.lend(transfer.size);
     transfer.offset = 0;
     transfer.part = transfer.size;
   }
   return true;
-}
-
-Trouble Stream::judge(const Frame& frame, const Operation& operation) const {
-  const bool is_next = is_sound(frame) && frame.context == operation.frame.context &&
-                       frame.channel == channel_ && frame.position == received_frames_;
-  if (!is_next) return Trouble::garbage;
-  return agrees(frame, operation) ? Trouble::none : Trouble::disagreement;
 }
 
 void Stream::take_buffered(const Transfer& transfer) {
@@ -165,12 +152,7 @@ void Stream::glance(Traffic& traffic, const Operation& operation) {
   if (buffered() < sizeof(Frame)) return;
   Frame next;
   std::memcpy(&next, buffer_.data() + begin_, sizeof next);
-  const Trouble found = judge(next, operation);
-  if (found != Trouble::garbage) traffic.last_heard = std::max(traffic.last_heard, next.sequence);
-  // The peer may have finished this operation and begun the next one.
-  if (found == Trouble::disagreement && next.sequence > operation.frame.sequence) return;
-  traffic.trouble = found;
-  traffic.frame = next;
+  note_early_frame(traffic, next, operation, {channel_, received_frames_});
 }
 
 // The kernel says when the connection has ended, after everything that came over it.

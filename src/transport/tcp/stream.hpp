@@ -39,7 +39,6 @@ class Stream final : public Carrier {
 
   std::size_t buffered() const { return end_ - begin_; }
   bool take_frame(Traffic& traffic, const Operation& operation);
-  Trouble judge(const Frame& frame, const Operation& operation) const;
   void take_buffered(const Transfer& transfer);
   std::size_t read_payload(const Transfer& transfer);
   std::size_t fill();
