@@ -56,8 +56,8 @@ class Check {
     receive_.is_vector = gives_own_block(collective) || is_alltoall;
   }
 
-  void run() {
-    if (call_.collective == Collective::barrier) return;
+  BuffersInUse run() {
+    if (call_.collective == Collective::barrier) return {};
     measure(send_, call_.send_blocks);
     measure(receive_, call_.receive_blocks);
     for (const Side* side : {&send_, &receive_}) {
@@ -68,6 +68,8 @@ class Check {
     }
     if (call_.uneven) check_uneven();
     check_overlap();
+    return {send_.is_used ? send_.bytes : 0, receive_.is_used ? receive_.bytes : 0,
+            receive_.own_begin - send_.own_begin};
   }
 
  private:
@@ -241,7 +243,7 @@ void check_apart(std::vector<Message> messages) {
 
 }  // namespace
 
-void check_arguments(const ErasedCall& call, int rank, int size) {
+BuffersInUse check_arguments(const ErasedCall& call, int rank, int size) {
   check_kind("collective", call.collective, collective_count);
   check_kind("dtype", call.dtype, dtype_count);
   check_kind("op", call.op, op_count);
@@ -255,11 +257,7 @@ void check_arguments(const ErasedCall& call, int rank, int size) {
     refuse(concat(name(call.collective), ": avg has no one number of ranks to divide by; use sum, ",
                   "and divide by ", call.collective == Collective::scan ? "rank() + 1" : "rank()"));
   }
-  check_buffers(call, rank, size);
-}
-
-void check_buffers(const ErasedCall& call, int rank, int size) {
-  Check(call, rank, size).run();
+  return Check(call, rank, size).run();
 }
 
 void check_arguments(const std::vector<Message>& messages, int rank, int size) {
