@@ -72,19 +72,8 @@ enum {
 
 /* Reduction of one element over all ranks; semantics as rondo::Op in rondo/types.hpp. */
 typedef int32_t rondo_op;
-enum {
-  RONDO_SUM = 0,
-  RONDO_PROD = 1,
-  RONDO_MIN = 2,
-  RONDO_MAX = 3,
-  RONDO_AVG = 4,
-  RONDO_BAND = 5, /* bitwise; from here on for integers only */
-  RONDO_BOR = 6,
-  RONDO_BXOR = 7,
-  RONDO_LAND = 8, /* logical */
-  RONDO_LOR = 9,
-  RONDO_LXOR = 10
-};
+enum { RONDO_SUM = 0, RONDO_PROD = 1, RONDO_MIN = 2, RONDO_MAX = 3, RONDO_AVG = 4 };
+enum { RONDO_BAND = 5, RONDO_BOR, RONDO_BXOR, RONDO_LAND, RONDO_LOR, RONDO_LXOR }; /* integers */
 
 typedef int32_t rondo_collective;
 enum {

@@ -55,8 +55,8 @@ class Programs(unittest.TestCase):
         stats = self.folder / f"{name}.{form}.{mode}.{ranks}.json"
         stats.unlink(missing_ok=True)
         done = self.run_program(
-            ranks, name, result, *words, before=(RONDO, "mpi", "--form", form, "--mode", mode, "--stats",
-                                         stats, "--"), **environment)
+            ranks, name, result, *words, before=(RONDO, "mpi", "--form", form, "--mode", mode,
+                                                 "--stats", stats, "--"), **environment)
         self.assertIn(f": {form} ", done.stderr)
         return result.read_text(), json.loads(stats.read_text())
 
