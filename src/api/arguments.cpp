@@ -241,6 +241,18 @@ void check_apart(std::vector<Message> messages) {
   }
 }
 
+void check_reduction(const ErasedCall& call) {
+  if (!is_defined(call.op, call.dtype)) {
+    const char* kind = call.op <= Op::bxor ? "bitwise" : "logical";
+    refuse(concat(name(call.collective), ": ", name(call.op), ", a ", kind,
+                  " operation, is defined for integers only, not for ", name(call.dtype)));
+  }
+  if (call.op == Op::avg && reduces_prefix(call.collective)) {
+    refuse(concat(name(call.collective), ": avg has no one number of ranks to divide by; use sum, ",
+                  "and divide by ", call.collective == Collective::scan ? "rank() + 1" : "rank()"));
+  }
+}
+
 }  // namespace
 
 BuffersInUse check_arguments(const ErasedCall& call, int rank, int size) {
@@ -253,10 +265,7 @@ BuffersInUse check_arguments(const ErasedCall& call, int rank, int size) {
   if (call.uneven && !has_blocks(call.collective)) {
     refuse(concat(name(call.collective), " has no blocks that could differ in length"));
   }
-  if (call.op == Op::avg && reduces_prefix(call.collective)) {
-    refuse(concat(name(call.collective), ": avg has no one number of ranks to divide by; use sum, ",
-                  "and divide by ", call.collective == Collective::scan ? "rank() + 1" : "rank()"));
-  }
+  if (reduces_all(call.collective) || reduces_prefix(call.collective)) check_reduction(call);
   return Check(call, rank, size).run();
 }
 

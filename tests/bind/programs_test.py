@@ -50,13 +50,13 @@ class Programs(unittest.TestCase):
         self.assertEqual(done.returncode, 0, f"{name} on {ranks}: {done.stdout}{done.stderr}")
         return done
 
-    def run_with_rondo(self, ranks, name, form, mode, **environment):
+    def run_with_rondo(self, ranks, name, form, mode, *words, **environment):
         result = self.folder / f"{name}.{form}.{mode}.{ranks}"
         stats = self.folder / f"{name}.{form}.{mode}.{ranks}.json"
         stats.unlink(missing_ok=True)
         done = self.run_program(
-            ranks, name, result, before=(RONDO, "mpi", "--form", form, "--mode", mode, "--stats",
-                                         stats, "--"), **environment)
+            ranks, name, result, *words, before=(RONDO, "mpi", "--form", form, "--mode", mode,
+                                                 "--stats", stats, "--"), **environment)
         self.assertIn(f": {form} ", done.stderr)
         return result.read_text(), json.loads(stats.read_text())
 
@@ -65,6 +65,7 @@ class Programs(unittest.TestCase):
         self.run_program(ranks, name, plain)
         expected = plain.read_text().splitlines()
         self.assertGreater(len(expected), ranks)
+        all_stats = []
         for form, mode, environment in cases:
             with self.subTest(name=name, ranks=ranks, form=form, mode=mode):
                 text, stats = self.run_with_rondo(ranks, name, form, mode, **environment)
@@ -74,6 +75,8 @@ class Programs(unittest.TestCase):
                 # One that takes nothing would get everything right.
                 self.assertGreater(stats["total"]["taken"]["calls"], 0)
                 self.assertEqual(stats["form"], form)
+                all_stats.append(stats)
+        return all_stats
 
     def cases(self):
         for form in FORMS:
@@ -83,6 +86,18 @@ class Programs(unittest.TestCase):
     def test_reductions(self):
         for ranks in RANKS:
             self.compare("reductions", ranks, self.cases())
+
+    def test_bits_are_taken(self):
+        for form in FORMS:
+            for op in ("band", "bor", "bxor", "land", "lor", "lxor"):
+                _, stats = self.run_with_rondo(RANKS[0], "reductions", form, "always", op)
+                passed = stats["total"]["passed"]["why"]
+                with self.subTest(form=form, op=op, why=passed):
+                    # MPI has no logical operations for addresses, which our program asks for.
+                    self.assertLessEqual(set(passed), {"no bytes", "type not in rondo"})
+                    self.assertEqual("type not in rondo" in passed, op.startswith("l"))
+                    self.assertGreater(stats["total"]["taken"]["calls"],
+                                       passed.get("type not in rondo", {"calls": 0})["calls"])
 
     def test_movements(self):
         for ranks in RANKS:
@@ -107,7 +122,9 @@ class Programs(unittest.TestCase):
             name = f"languages_{way}"
             compile_program(tool("mpifort"), "languages.F90", self.folder / name, f"-DWITH_{way}",
                             "-fallow-argument-mismatch")
-            self.compare(name, RANKS[-1], [(form, "always", {}) for form in FORMS])
+            for stats in self.compare(name, RANKS[-1], [(form, "always", {}) for form in FORMS]):
+                # Logical values of Fortran too.
+                self.assertEqual(stats["total"]["passed"]["why"], {})
 
     def test_inside_mpirun(self):
         result = self.folder / "inside"

@@ -68,6 +68,7 @@ Functions find_all() {
   find(all.type_free, "PMPI_Type_free");
   find(all.pack, "PMPI_Pack");
   find(all.unpack, "PMPI_Unpack");
+  find(all.reduce_local, "PMPI_Reduce_local");
   return all;
 }
 
@@ -121,7 +122,13 @@ void* symbol(const char* name) {
 
 Mpi mpi_below() {
   const Functions& below = functions();
-  return {below.type_size_x, below.type_get_extent, below.pack, below.unpack, is_dense, symbol};
+  return {below.type_size_x,
+          below.type_get_extent,
+          below.pack,
+          below.unpack,
+          below.reduce_local,
+          is_dense,
+          symbol};
 }
 
 }  // namespace rondo::bind

@@ -32,6 +32,7 @@ struct Functions {
   decltype(&PMPI_Type_free) type_free = nullptr;
   decltype(&PMPI_Pack) pack = nullptr;
   decltype(&PMPI_Unpack) unpack = nullptr;
+  decltype(&PMPI_Reduce_local) reduce_local = nullptr;
 };
 
 /// Looked up at the first call. Ends the process where there is no MPI below, since then nobody can
