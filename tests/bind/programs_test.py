@@ -38,7 +38,7 @@ class Programs(unittest.TestCase):
     def setUpClass(cls):
         cls.folder = pathlib.Path(FOLDER) / FAMILY
         cls.folder.mkdir(parents=True, exist_ok=True)
-        for name in ("reductions", "manners", "extremes"):
+        for name in ("reductions", "manners", "extremes", "settled"):
             compile_program(tool("mpicc"), f"{name}.c", cls.folder / name)
         compile_program(tool("mpicxx"), "movements.cpp", cls.folder / "movements", "-std=c++20",
                         "-DOMPI_SKIP_MPICXX", "-DMPICH_SKIP_MPICXX")
@@ -106,6 +106,24 @@ class Programs(unittest.TestCase):
     def test_manners(self):
         for ranks in RANKS:
             self.compare("manners", ranks, [(form, "always", {}) for form in FORMS])
+
+    def test_what_is_settled(self):
+        """Without statistics, so that what is left to the MPI below is not looked at again."""
+        for ranks in RANKS:
+            plain = self.folder / f"settled.plain.{ranks}"
+            self.run_program(ranks, "settled", plain)
+            for form in FORMS:
+                # No communicator of rondo's: everything is left below.
+                for environment in ({"RONDO_MPI_AFTER": "2"},
+                                    {"RONDO_MPI_AFTER": "2", "RONDO_TRANSPORT": "none"}):
+                    with self.subTest(ranks=ranks, form=form, environment=environment):
+                        result = self.folder / f"settled.{form}.{ranks}"
+                        done = self.run_program(ranks, "settled", result, before=(
+                            RONDO, "mpi", "--form", form, "--"), **environment)
+                        self.assertIn(f": {form} ", done.stderr)
+                        self.assertEqual("goes on with the MPI below" in done.stderr,
+                                         "RONDO_TRANSPORT" in environment, done.stderr)
+                        self.assertEqual(result.read_text(), plain.read_text())
 
     def test_extremes(self):
         for form in FORMS:

@@ -48,7 +48,7 @@ void find(Function& function, const char* name) {
 
 Functions find_all() {
   Functions all;
-#define RONDO_FIND(name, Name, parameters, arguments) find(all.name, "PMPI_" #Name);
+#define RONDO_FIND(name, Name, parameters, arguments, glance) find(all.name, "PMPI_" #Name);
   RONDO_MPI_COLLECTIVES(RONDO_FIND)
 #undef RONDO_FIND
   find(all.initialized, "PMPI_Initialized");
@@ -109,8 +109,11 @@ bool is_dense(MPI_Datatype type) {
 
 }  // namespace
 
-const Functions& functions() {
+constinit std::atomic<const Functions*> found_functions = nullptr;
+
+const Functions& find_functions() {
   static const Functions all = find_all();
+  found_functions.store(&all, std::memory_order_release);
   return all;
 }
 
