@@ -60,6 +60,8 @@ Functions find_all() {
   find(all.comm_disconnect, "PMPI_Comm_disconnect");
   find(all.comm_call_errhandler, "PMPI_Comm_call_errhandler");
   find(all.iprobe, "PMPI_Iprobe");
+  find(all.igather, "PMPI_Igather");
+  find(all.test, "PMPI_Test");
   find(all.get_library_version, "PMPI_Get_library_version");
   find(all.type_size_x, "PMPI_Type_size_x");
   find(all.type_get_extent, "PMPI_Type_get_extent");

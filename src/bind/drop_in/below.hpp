@@ -26,6 +26,8 @@ struct Functions {
   decltype(&PMPI_Comm_disconnect) comm_disconnect = nullptr;
   decltype(&PMPI_Comm_call_errhandler) comm_call_errhandler = nullptr;
   decltype(&PMPI_Iprobe) iprobe = nullptr;
+  decltype(&PMPI_Igather) igather = nullptr;
+  decltype(&PMPI_Test) test = nullptr;
   decltype(&PMPI_Get_library_version) get_library_version = nullptr;
   decltype(&PMPI_Type_size_x) type_size_x = nullptr;
   decltype(&PMPI_Type_get_extent) type_get_extent = nullptr;

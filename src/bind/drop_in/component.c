@@ -7,6 +7,7 @@
 #include <ompi_config.h>
 
 #include <mpi.h>
+#include <ompi/attribute/attribute.h>
 #include <ompi/communicator/communicator.h>
 #include <ompi/datatype/ompi_datatype.h>
 #include <ompi/mca/coll/coll.h>
@@ -89,6 +90,38 @@ void rondo_component_put_back(const struct rondo_previous* previous, MPI_Comm co
   OBJ_RELEASE(own);
 }
 
+/* MPI_Finalize deletes the attributes of MPI_COMM_SELF before all else, the first one last. */
+static int gather(MPI_Comm comm, int key, void* value, void* extra) {
+  (void)comm;
+  (void)key;
+  (void)value;
+  (void)extra;
+  rondo_component_gather();
+  return MPI_SUCCESS;
+}
+
+static int keep_to_self(MPI_Comm comm, int key, void* extra, void* value, void* copied, int* flag,
+                        MPI_Comm duplicate) {
+  (void)comm;
+  (void)key;
+  (void)extra;
+  (void)value;
+  (void)copied;
+  (void)duplicate;
+  *flag = 0;
+  return MPI_SUCCESS;
+}
+
+static int gather_at_the_end(void) {
+  ompi_attribute_fn_ptr_union_t copy = {.attr_communicator_copy_fn = keep_to_self};
+  ompi_attribute_fn_ptr_union_t drop = {.attr_communicator_delete_fn = gather};
+  ompi_communicator_t* self = &ompi_mpi_comm_self.comm;
+  int key = MPI_KEYVAL_INVALID;
+  int code = ompi_attr_create_keyval(COMM_ATTR, copy, drop, &key, NULL, 0, NULL);
+  if (code != OMPI_SUCCESS) return code;
+  return ompi_attr_set_c(COMM_ATTR, self, &self->c_keyhash, key, NULL, false);
+}
+
 static int enable(mca_coll_base_module_t* base, struct ompi_communicator_t* comm) {
   rondo_module* module = (rondo_module*)base;
 #define RONDO_SAVE(name, Name, parameters, arguments, glance)          \
@@ -101,7 +134,8 @@ static int enable(mca_coll_base_module_t* base, struct ompi_communicator_t* comm
   module->left.rank = ompi_comm_rank(comm);
   module->left.ranks = ompi_comm_size(comm);
   module->member = rondo_member_make(&module->previous, &module->left, comm);
-  return module->member != NULL ? OMPI_SUCCESS : OMPI_ERR_OUT_OF_RESOURCE;
+  if (module->member == NULL) return OMPI_ERR_OUT_OF_RESOURCE;
+  return comm == &ompi_mpi_comm_world.comm ? gather_at_the_end() : OMPI_SUCCESS;
 }
 
 static mca_coll_base_module_t* query(struct ompi_communicator_t* comm, int* asked) {

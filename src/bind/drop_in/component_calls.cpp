@@ -6,6 +6,7 @@
 
 #include "bind/drop_in/calls.hpp"
 #include "bind/drop_in/drop_in.hpp"
+#include "bind/drop_in/gathering.hpp"
 #include "bind/drop_in/member.hpp"
 #include "bind/drop_in/module.h"
 
@@ -101,6 +102,15 @@ int rondo_component_open() {
 int rondo_component_is_on(int rank, int ranks) {
   component->drop_in.introduce(rank, ranks, version());
   return component->drop_in.is_on() ? 1 : 0;
+}
+
+void rondo_component_gather() {
+  component->drop_in.gather([](const void* mine, void* all, std::size_t bytes) {
+    int ranks = 1;
+    PMPI_Comm_size(MPI_COMM_WORLD, &ranks);
+    return gather_in_time(PMPI_Igather, PMPI_Test, MPI_COMM_WORLD, MPI_BYTE, mine, all, bytes,
+                          static_cast<std::size_t>(ranks));
+  });
 }
 
 void rondo_component_close() {

@@ -17,6 +17,7 @@ Member::Member(DropIn& drop_in, Surroundings surroundings)
       surroundings_(std::move(surroundings)),
       counts_(drop_in.settings().counts()) {
   tally_.communicators = 1;
+  if (counts_) drop_in_.watch(tally_);
 }
 
 Member::~Member() {

@@ -36,6 +36,8 @@ void rondo_component_put_back(const struct rondo_previous* previous, MPI_Comm co
 int rondo_component_open(void);
 /* Whether the user wants it; of the world's ranks this is number `rank`. */
 int rondo_component_is_on(int rank, int ranks);
+/* Statistics of all ranks, by all ranks at once. */
+void rondo_component_gather(void);
 void rondo_component_close(void);
 /* NULL where there is no memory. `previous` and `left` stay where they are until the member is
  * freed. */

@@ -17,6 +17,7 @@
 #include "bind/drop_in/below.hpp"
 #include "bind/drop_in/calls.hpp"
 #include "bind/drop_in/drop_in.hpp"
+#include "bind/drop_in/gathering.hpp"
 #include "bind/drop_in/member.hpp"
 
 namespace {
@@ -119,6 +120,10 @@ class Preload {
       has_ended_ = true;
       generation.fetch_add(1, std::memory_order_release);
     }
+    drop_in_.gather([&](const void* mine, void* all, std::size_t bytes) {
+      return gather_in_time(functions().igather, functions().test, comm_world(), byte_type(), mine,
+                            all, bytes, ranks_);
+    });
     drop_in_.end();
   }
 
@@ -128,6 +133,7 @@ class Preload {
     int ranks = 1;
     functions().comm_rank(comm_world(), &rank);
     functions().comm_size(comm_world(), &ranks);
+    ranks_ = static_cast<std::size_t>(ranks);
     drop_in_.introduce(rank, ranks, version());
   }
 
@@ -156,6 +162,7 @@ class Preload {
   std::mutex mutex_;
   std::unordered_map<MPI_Comm, std::unique_ptr<Entry>> entries_;
   bool has_ended_ = false;
+  std::size_t ranks_ = 1;
 };
 
 bool is_there(MPI_Comm comm) {
