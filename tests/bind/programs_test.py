@@ -38,7 +38,7 @@ class Programs(unittest.TestCase):
     def setUpClass(cls):
         cls.folder = pathlib.Path(FOLDER) / FAMILY
         cls.folder.mkdir(parents=True, exist_ok=True)
-        for name in ("reductions", "manners", "extremes"):
+        for name in ("reductions", "manners", "extremes", "settled", "counted"):
             compile_program(tool("mpicc"), f"{name}.c", cls.folder / name)
         compile_program(tool("mpicxx"), "movements.cpp", cls.folder / "movements", "-std=c++20",
                         "-DOMPI_SKIP_MPICXX", "-DMPICH_SKIP_MPICXX")
@@ -75,6 +75,7 @@ class Programs(unittest.TestCase):
                 # One that takes nothing would get everything right.
                 self.assertGreater(stats["total"]["taken"]["calls"], 0)
                 self.assertEqual(stats["form"], form)
+                self.assertEqual(stats["counted_ranks"], ranks)
                 all_stats.append(stats)
         return all_stats
 
@@ -99,6 +100,30 @@ class Programs(unittest.TestCase):
                     self.assertGreater(stats["total"]["taken"]["calls"],
                                        passed.get("type not in rondo", {"calls": 0})["calls"])
 
+    def test_calls_of_all_ranks_are_counted(self):
+        """Those that make none do not hold up the others."""
+        for form in FORMS:
+            for ranks in (2, 3):
+                _, stats = self.run_with_rondo(ranks, "counted", form, "always")
+                with self.subTest(form=form, ranks=ranks):
+                    self.assertEqual(stats["counted_ranks"], ranks)
+                    self.assertEqual(stats["ranks"], ranks)
+                    sums = stats["collectives"]["MPI_Allreduce"]
+                    self.assertEqual(sums["taken"]["calls"], 10 * 2)
+                    self.assertEqual(sums["taken"]["bytes"], 10 * 2 * 4)
+                    self.assertEqual(sums["passed"]["why"]["user operation"]["calls"], 3 * 2)
+
+    def test_statistics_do_not_wait_for_ever(self):
+        """For a rank whose environment does not ask for them."""
+        stats = self.folder / "alone.json"
+        stats.unlink(missing_ok=True)
+        done = self.run_program(2, "counted", self.folder / "alone", "forget", before=(
+            RONDO, "mpi", "--form", FORMS[0], "--mode", "always", "--stats", stats, "--"))
+        told = json.loads(stats.read_text())
+        self.assertEqual(told["counted_ranks"], 1)
+        self.assertEqual(told["collectives"]["MPI_Allreduce"]["taken"]["calls"], 10)
+        self.assertIn("the statistics are those of rank 0 alone", done.stderr)
+
     def test_movements(self):
         for ranks in RANKS:
             self.compare("movements", ranks, self.cases())
@@ -106,6 +131,24 @@ class Programs(unittest.TestCase):
     def test_manners(self):
         for ranks in RANKS:
             self.compare("manners", ranks, [(form, "always", {}) for form in FORMS])
+
+    def test_what_is_settled(self):
+        """Without statistics, so that what is left to the MPI below is not looked at again."""
+        for ranks in RANKS:
+            plain = self.folder / f"settled.plain.{ranks}"
+            self.run_program(ranks, "settled", plain)
+            for form in FORMS:
+                # No communicator of rondo's: everything is left below.
+                for environment in ({"RONDO_MPI_AFTER": "2"},
+                                    {"RONDO_MPI_AFTER": "2", "RONDO_TRANSPORT": "none"}):
+                    with self.subTest(ranks=ranks, form=form, environment=environment):
+                        result = self.folder / f"settled.{form}.{ranks}"
+                        done = self.run_program(ranks, "settled", result, before=(
+                            RONDO, "mpi", "--form", form, "--"), **environment)
+                        self.assertIn(f": {form} ", done.stderr)
+                        self.assertEqual("goes on with the MPI below" in done.stderr,
+                                         "RONDO_TRANSPORT" in environment, done.stderr)
+                        self.assertEqual(result.read_text(), plain.read_text())
 
     def test_extremes(self):
         for form in FORMS:
