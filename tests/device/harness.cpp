@@ -27,6 +27,9 @@ std::unique_ptr<Machine> machine;  // null with real devices
 std::unique_ptr<DeviceRuntime> emulated;
 DeviceRuntime* chosen = nullptr;
 
+// Of a process, instead of its program's.
+constexpr std::string_view peer_name = "rondo-device-peer";
+
 void serve(Role* role, DeviceRuntime& runtime, Channel& channel) {
   try {
     role(runtime, channel);
@@ -50,28 +53,27 @@ std::string open_devices() {
   return "";
 }
 
-int main(int argc, char** argv) {
-  testing::InitGoogleTest(&argc, argv);
-  const std::string_view kind = argc > 1 ? argv[1] : "emulated";
-  if (kind == "emulated") {
-    machine = std::make_unique<Machine>();
-    emulated = machine->process();
-    chosen = emulated.get();
-  } else if (const std::string missing = open_devices(); !missing.empty()) {
-    std::cout << "Skipped: there is no device to test with: " << missing << std::endl;
-    return 77;
-  }
-  if (argc > 3) {  // a peer: its role and its socket
-    Channel channel(std::stoi(argv[3]));
-    serve(roles().at(std::stoul(argv[2])), *chosen, channel);
-    return 0;
-  }
-  const int status = RUN_ALL_TESTS();
-  emulated.reset();
-  return status;
+}  // namespace
+
+std::string choose_devices(std::string_view kind) {
+  if (kind == "cuda") return open_devices();
+  if (kind != "emulated") return concat("'", kind, "' is neither 'emulated' nor 'cuda'");
+  machine = std::make_unique<Machine>();
+  emulated = machine->process();
+  chosen = emulated.get();
+  return "";
 }
 
-}  // namespace
+void leave_devices() {
+  emulated.reset();
+}
+
+bool was_peer(int argc, char** argv) {
+  if (argc != 4 || std::string_view(argv[0]) != peer_name) return false;
+  Channel channel(std::stoi(argv[3]));
+  serve(roles().at(std::stoul(argv[2])), *chosen, channel);
+  return true;
+}
 
 DeviceRuntime& runtime() {
   return *chosen;
@@ -135,7 +137,7 @@ Peer::Peer(Role* role) {
   const Descriptor theirs(sockets[1]);
   const std::vector<Role*> all = roles();
   const auto number = std::find(all.begin(), all.end(), role) - all.begin();
-  std::string words[] = {"peer", "cuda", concat(number), concat(theirs.fd())};
+  std::string words[] = {std::string(peer_name), "cuda", concat(number), concat(theirs.fd())};
   char* arguments[] = {words[0].data(), words[1].data(), words[2].data(), words[3].data(), nullptr};
   const int failure =
       ::posix_spawn(&process_, "/proc/self/exe", nullptr, nullptr, arguments, environ);
@@ -154,7 +156,3 @@ void Gate::open() {
 }
 
 }  // namespace rondo::test
-
-int main(int argc, char** argv) {
-  return rondo::test::main(argc, argv);
-}

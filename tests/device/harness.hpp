@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -16,6 +17,10 @@
 
 namespace rondo::test {
 
+/// Chooses the devices: "emulated" or "cuda". Nothing, or what is in the way. Once in a process.
+std::string choose_devices(std::string_view kind);
+/// Ends those that are emulated.
+void leave_devices();
 /// Of this process, in which nothing may go wrong for good: that is for peers.
 DeviceRuntime& runtime();
 
@@ -62,8 +67,10 @@ class Peer {
   pid_t process_ = -1;
 };
 
-/// All roles of a test program, by which a real process is told its own.
+/// All roles of a program, by which a real process is told its own.
 std::vector<Role*> roles();
+/// Whether this process is a peer by its arguments, and has been one.
+bool was_peer(int argc, char** argv);
 
 /// What went wrong: 0 for nothing, else 1 and the code.
 template <class T>
