@@ -13,6 +13,9 @@ namespace {
 // How long the end of a group waits for what is under way.
 constexpr std::chrono::seconds patience_at_end(5);
 
+// What rank 0 has to say after its time is over takes a while.
+constexpr std::chrono::seconds until_verdict(5);
+
 }  // namespace
 
 c10::intrusive_ptr<RondoWork> RondoBackend::message(c10d::OpType op, const char* title,
@@ -60,10 +63,10 @@ void RondoBackend::monitoredBarrier(const c10d::BarrierOptions& options, bool wa
     store_->set(prefix + std::to_string(rank_), "here");
     std::string verdict;
     try {
-      store_->wait({prefix + "verdict"}, left());
+      store_->wait({prefix + "verdict"}, left() + until_verdict);
       verdict = store_->get_to_str(prefix + "verdict");
     } catch (const std::exception& error) {
-      verdict = std::string("rank 0 said nothing: ") + error.what();
+      verdict = std::string("rank 0 said nothing: ") + text_of(error);
     }
     TORCH_CHECK(verdict == "all", member_.text(), ": monitoredBarrier: ", verdict);
     return;

@@ -27,7 +27,7 @@ class Meeting {
                        bytes);
       return 0;
     } catch (const std::exception& error) {
-      meeting.failure_ = error.what();
+      meeting.failure_ = text_of(error);
       return 1;
     }
   }
@@ -60,7 +60,7 @@ class Meeting {
       return store_.get(name);
     } catch (const std::exception& error) {
       throw std::runtime_error("rank " + std::to_string(rank) + member_.global_name(rank) +
-                               " has not come: " + error.what());
+                               " has not come: " + text_of(error));
     }
   }
 
@@ -77,6 +77,11 @@ std::int64_t at_least_one(milliseconds time) {
 }
 
 }  // namespace
+
+std::string text_of(const std::exception& error) {
+  const auto* torch_error = dynamic_cast<const c10::Error*>(&error);
+  return torch_error != nullptr ? torch_error->what_without_backtrace() : error.what();
+}
 
 std::string Member::text() const {
   return "rondo, rank " + std::to_string(rank) + " of " + std::to_string(size) +

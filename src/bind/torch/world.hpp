@@ -35,6 +35,9 @@ Comm join_world(c10d::Store& store, const Member& member, std::chrono::milliseco
 /// Throws c10::DistBackendError with the last error of `comm`, unless `status` is RONDO_OK.
 void require(rondo_status status, const rondo_comm* comm, const Member& member);
 
+/// What an exception says, without the frames that PyTorch's have.
+std::string text_of(const std::exception& error);
+
 /// The deadline of the calls on a communicator that follow; `shown` is what it is now.
 void set_deadline(rondo_comm* comm, std::chrono::milliseconds wanted,
                   std::chrono::milliseconds& shown);
