@@ -129,7 +129,7 @@ RondoBackend::Work RondoBackend::broadcast(Tensors& tensors,
   const at::Tensor tensor = only(tensors, "broadcast");
   require_root(options.rootRank, size_, "broadcast");
   const auto root = static_cast<int>(options.rootRank);
-  return submit({c10d::OpType::BROADCAST, "rondo:broadcast", tensors, tensors, options.timeout,
+  return submit({c10d::OpType::BROADCAST, title("broadcast"), tensors, tensors, options.timeout,
                  options.asyncOp},
                 [this, tensor, root] {
                   const Flat flat(tensor, rank_ == root ? Holds::elements : Holds::nothing_yet);
@@ -142,7 +142,7 @@ RondoBackend::Work RondoBackend::broadcast(Tensors& tensors,
 RondoBackend::Work RondoBackend::allreduce(Tensors& tensors,
                                            const c10d::AllreduceOptions& options) {
   const at::Tensor tensor = only(tensors, "allreduce");
-  return submit({c10d::OpType::ALLREDUCE, "rondo:all_reduce", tensors, tensors, options.timeout,
+  return submit({c10d::OpType::ALLREDUCE, title("all_reduce"), tensors, tensors, options.timeout,
                  options.asyncOp},
                 [this, tensor, reduction = Reduction(options.reduceOp, tensor)] {
                   const Flat flat(tensor, Holds::elements);
@@ -158,7 +158,7 @@ RondoBackend::Work RondoBackend::allreduce_coalesced(
   for (const at::Tensor& tensor : tensors) {
     require_type(tensor, tensors[0], "allreduce_coalesced");
   }
-  return submit({c10d::OpType::ALLREDUCE_COALESCED, "rondo:all_reduce", tensors, tensors,
+  return submit({c10d::OpType::ALLREDUCE_COALESCED, title("all_reduce"), tensors, tensors,
                  options.timeout, options.asyncOp},
                 [this, tensors, reduction = Reduction(options.reduceOp, tensors[0])] {
                   const at::Tensor flat = joined(tensors);
@@ -172,7 +172,7 @@ RondoBackend::Work RondoBackend::reduce(Tensors& tensors, const c10d::ReduceOpti
   require_root(options.rootRank, size_, "reduce");
   const auto root = static_cast<int>(options.rootRank);
   return submit(
-      {c10d::OpType::REDUCE, "rondo:reduce", tensors, tensors, options.timeout, options.asyncOp},
+      {c10d::OpType::REDUCE, title("reduce"), tensors, tensors, options.timeout, options.asyncOp},
       [this, tensor, root, reduction = Reduction(options.reduceOp, tensor)] {
         const Flat flat(tensor, Holds::elements);
         reduction.reduce(comm_.get(), member_, flat.tensor(), root);
@@ -194,22 +194,22 @@ RondoBackend::Work RondoBackend::allgather(TensorLists& outputs, Tensors& inputs
   TORCH_CHECK(list[static_cast<std::size_t>(rank_)].numel() == input.numel(),
               "rondo allgather: invalid tensor size at index ", rank_, ": ",
               list[static_cast<std::size_t>(rank_)].sizes(), ", input has ", input.sizes());
-  return submit(
-      {c10d::OpType::ALLGATHER, "rondo:all_gather", inputs, list, options.timeout, options.asyncOp},
-      [this, input, list] {
-        const Flat flat(input, Holds::elements);
-        const at::Tensor all = room_for(list);
-        const std::vector<std::size_t> counts = counts_of(list);
-        if (are_alike(counts)) {
-          all_gather(flat.tensor(), all);
-        } else {
-          const Elements from = elements(flat.tensor());
-          const std::vector<std::size_t> lengths = times(counts, from.per_element);
-          require_done(rondo_allgatherv(comm_.get(), from.data, elements(all).data, lengths.data(),
-                                        nullptr, from.dtype));
-        }
-        divide(all, list);
-      });
+  return submit({c10d::OpType::ALLGATHER, title("all_gather"), inputs, list, options.timeout,
+                 options.asyncOp},
+                [this, input, list] {
+                  const Flat flat(input, Holds::elements);
+                  const at::Tensor all = room_for(list);
+                  const std::vector<std::size_t> counts = counts_of(list);
+                  if (are_alike(counts)) {
+                    all_gather(flat.tensor(), all);
+                  } else {
+                    const Elements from = elements(flat.tensor());
+                    const std::vector<std::size_t> lengths = times(counts, from.per_element);
+                    require_done(rondo_allgatherv(comm_.get(), from.data, elements(all).data,
+                                                  lengths.data(), nullptr, from.dtype));
+                  }
+                  divide(all, list);
+                });
 }
 
 RondoBackend::Work RondoBackend::_allgather_base(at::Tensor& output, at::Tensor& input,
@@ -220,7 +220,7 @@ RondoBackend::Work RondoBackend::_allgather_base(at::Tensor& output, at::Tensor&
               "rondo all_gather_into_tensor: output tensor size must be equal to world_size times "
               "input tensor size");
   return submit({c10d::OpType::_ALLGATHER_BASE,
-                 "rondo:_all_gather_base",
+                 title("_all_gather_base"),
                  Tensors{input},
                  {output},
                  options.timeout,
@@ -252,7 +252,7 @@ RondoBackend::Work RondoBackend::allgather_coalesced(TensorLists& outputs, Tenso
       all_outputs.push_back(list[i]);
     }
   }
-  return submit({c10d::OpType::ALLGATHER_COALESCED, "rondo:all_gather", inputs, all_outputs,
+  return submit({c10d::OpType::ALLGATHER_COALESCED, title("all_gather"), inputs, all_outputs,
                  options.timeout, options.asyncOp},
                 [this, inputs, all_outputs] {
                   const at::Tensor all = room_for(all_outputs);
@@ -275,7 +275,7 @@ RondoBackend::Work RondoBackend::allgather_into_tensor_coalesced(
                 "world_size times input tensor size, at index ",
                 i);
   }
-  return submit({c10d::OpType::COALESCED, "rondo:_all_gather_base", inputs, outputs,
+  return submit({c10d::OpType::COALESCED, title("_all_gather_base"), inputs, outputs,
                  options.timeout, options.asyncOp},
                 [this, outputs, inputs] {
                   for (std::size_t i = 0; i < inputs.size(); ++i) {
@@ -300,7 +300,7 @@ RondoBackend::Work RondoBackend::gather(TensorLists& outputs, Tensors& inputs,
                 " for an input of ", input.sizes());
   }
   return submit(
-      {c10d::OpType::GATHER, "rondo:gather", inputs, list, options.timeout, options.asyncOp},
+      {c10d::OpType::GATHER, title("gather"), inputs, list, options.timeout, options.asyncOp},
       [this, input, list, root] {
         const Flat flat(input, Holds::elements);
         const Elements from = elements(flat.tensor());
@@ -325,7 +325,7 @@ RondoBackend::Work RondoBackend::scatter(Tensors& outputs, TensorLists& inputs,
                 " for an output of ", output.sizes());
   }
   return submit(
-      {c10d::OpType::SCATTER, "rondo:scatter", list, outputs, options.timeout, options.asyncOp},
+      {c10d::OpType::SCATTER, title("scatter"), list, outputs, options.timeout, options.asyncOp},
       [this, output, list, root] {
         const at::Tensor all = list.empty() ? at::Tensor() : joined(list);
         const Flat flat(output, Holds::nothing_yet);
@@ -343,7 +343,7 @@ RondoBackend::Work RondoBackend::reduce_scatter(Tensors& outputs, TensorLists& i
   TORCH_CHECK(list[static_cast<std::size_t>(rank_)].numel() == output.numel(),
               "rondo reduce_scatter: invalid tensor size at index ", rank_, ": ",
               list[static_cast<std::size_t>(rank_)].sizes(), ", output has ", output.sizes());
-  return submit({c10d::OpType::REDUCE_SCATTER, "rondo:reduce_scatter", list, outputs,
+  return submit({c10d::OpType::REDUCE_SCATTER, title("reduce_scatter"), list, outputs,
                  options.timeout, options.asyncOp},
                 [this, output, list, reduction = Reduction(options.reduceOp, output)] {
                   const Flat flat(output, Holds::nothing_yet);
@@ -375,7 +375,7 @@ RondoBackend::Work RondoBackend::reduce_scatter_tensor_coalesced(
                 "times world size");
     reductions.emplace_back(options.reduceOp, inputs[i]);
   }
-  return submit({c10d::OpType::_REDUCE_SCATTER_BASE, "rondo:_reduce_scatter_base", inputs, outputs,
+  return submit({c10d::OpType::_REDUCE_SCATTER_BASE, title("_reduce_scatter_base"), inputs, outputs,
                  options.timeout, options.asyncOp},
                 [this, outputs, inputs, reductions] {
                   for (std::size_t i = 0; i < inputs.size(); ++i) {
@@ -424,7 +424,7 @@ RondoBackend::Work RondoBackend::alltoall_base(at::Tensor& output, at::Tensor& i
     return result;
   };
   return submit({c10d::OpType::ALLTOALL_BASE,
-                 "rondo:all_to_all",
+                 title("all_to_all"),
                  Tensors{input},
                  {output},
                  options.timeout,
@@ -447,7 +447,7 @@ RondoBackend::Work RondoBackend::alltoall(Tensors& outputs, Tensors& inputs,
   require_host(inputs, "all_to_all");
   for (const at::Tensor& tensor : inputs) require_type(tensor, inputs[0], "all_to_all");
   for (const at::Tensor& tensor : outputs) require_type(tensor, inputs[0], "all_to_all");
-  return submit({c10d::OpType::ALLTOALL, "rondo:all_to_all", inputs, outputs, options.timeout,
+  return submit({c10d::OpType::ALLTOALL, title("all_to_all"), inputs, outputs, options.timeout,
                  options.asyncOp},
                 [this, outputs, inputs] {
                   const at::Tensor all = room_for(outputs);
@@ -458,7 +458,7 @@ RondoBackend::Work RondoBackend::alltoall(Tensors& outputs, Tensors& inputs,
 
 RondoBackend::Work RondoBackend::barrier(const c10d::BarrierOptions& options) {
   return submit(
-      {c10d::OpType::BARRIER, "rondo:barrier", std::nullopt, {}, options.timeout, options.asyncOp},
+      {c10d::OpType::BARRIER, title("barrier"), std::nullopt, {}, options.timeout, options.asyncOp},
       [this] { require_done(rondo_barrier(comm_.get())); });
 }
 

@@ -87,6 +87,7 @@ class RondoBackend : public c10d::Backend {
   Work submit(Call call, std::function<void()> body);
   c10::intrusive_ptr<RondoWork> message(c10d::OpType op, const char* title, const Tensors& tensors,
                                         int peer);
+  const char* title(const char* call) const;
   Timeout deadline(Timeout asked) const { return asked.count() > 0 ? asked : timeout_.load(); }
   void require_done(rondo_status status) const { require(status, comm_.get(), member_); }
   void all_to_all(const at::Tensor& input, const std::vector<std::size_t>& input_counts,

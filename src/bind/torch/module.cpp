@@ -12,8 +12,10 @@ namespace {
 c10::intrusive_ptr<c10d::Backend> create(const c10::intrusive_ptr<c10d::Store>& store, int rank,
                                          int size, std::chrono::milliseconds timeout,
                                          const std::string& group,
-                                         const std::vector<uint64_t>& global_ranks) {
-  return c10::make_intrusive<RondoBackend>(store, Member{rank, size, group, global_ranks}, timeout);
+                                         const std::vector<uint64_t>& global_ranks,
+                                         const std::string& shown_as) {
+  return c10::make_intrusive<RondoBackend>(store, Member{rank, size, group, global_ranks, shown_as},
+                                           timeout);
 }
 
 }  // namespace

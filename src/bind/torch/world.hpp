@@ -23,6 +23,7 @@ struct Member {
   int size;
   std::string group;                   ///< name of the process group
   std::vector<uint64_t> global_ranks;  ///< of its members; empty where nobody said
+  std::string shown_as;                ///< the backend in profiles: "rondo", or what it replaces
 
   std::string text() const;
   /// " (global rank 5)" of a rank that has another number in the world, else "".

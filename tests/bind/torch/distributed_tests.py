@@ -38,7 +38,8 @@ class RondoTest(distributed_test.TestDistBackend, distributed_test.DistributedTe
 
     def setUp(self):
         super().setUp()
-        self._fork_processes()  # PyTorch is imported once
+        # Forked, so that PyTorch is imported once.
+        self._start_processes(torch.multiprocessing.get_context("fork").Process)
 
 
 if __name__ == "__main__":

@@ -43,7 +43,8 @@ def _create(options: Any, backend_options: Any) -> Any:
     if backend_options is not None:
         raise ValueError(f"the backend rondo takes no options, got {type(backend_options)}")
     group = _module().create(options.store, options.group_rank, options.group_size,
-                             options.timeout, options.group_id, options.global_ranks_in_group)
+                             options.timeout, options.group_id, options.global_ranks_in_group,
+                             os.environ.get(REPLACE) or NAME)
     _groups.add(group)
     return group
 
