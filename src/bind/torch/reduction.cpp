@@ -1,0 +1,220 @@
+#include "bind/torch/reduction.hpp"
+
+#include <numeric>
+#include <optional>
+
+namespace rondo_torch {
+
+namespace {
+
+std::optional<rondo_dtype> native(at::ScalarType type) {
+  switch (type) {
+    case at::kChar:
+      return RONDO_I8;
+    case at::kByte:
+      return RONDO_U8;
+    case at::kShort:
+      return RONDO_I16;
+    case at::kUInt16:
+      return RONDO_U16;
+    case at::kInt:
+      return RONDO_I32;
+    case at::kUInt32:
+      return RONDO_U32;
+    case at::kLong:
+      return RONDO_I64;
+    case at::kUInt64:
+      return RONDO_U64;
+    case at::kHalf:
+      return RONDO_F16;
+    case at::kBFloat16:
+      return RONDO_BF16;
+    case at::kFloat:
+      return RONDO_F32;
+    case at::kDouble:
+      return RONDO_F64;
+    case at::kBool:
+      return RONDO_U8;  // 0 or 1
+    default:
+      return std::nullopt;
+  }
+}
+
+bool is_bitwise(c10d::ReduceOp::RedOpType op) {
+  return op == c10d::ReduceOp::BAND || op == c10d::ReduceOp::BOR || op == c10d::ReduceOp::BXOR;
+}
+
+const char* name(c10d::ReduceOp::RedOpType op) {
+  constexpr std::array names = {"SUM",  "AVG", "PRODUCT", "MIN",        "MAX",
+                                "BAND", "BOR", "BXOR",    "PREMUL_SUM", "UNUSED"};
+  return static_cast<std::size_t>(op) < names.size() ? names[op] : "of an unknown number";
+}
+
+std::optional<rondo_op> native(c10d::ReduceOp::RedOpType op) {
+  switch (op) {
+    case c10d::ReduceOp::SUM:
+    case c10d::ReduceOp::PREMUL_SUM:
+      return RONDO_SUM;
+    case c10d::ReduceOp::AVG:
+      return RONDO_AVG;
+    case c10d::ReduceOp::PRODUCT:
+      return RONDO_PROD;
+    case c10d::ReduceOp::MIN:
+      return RONDO_MIN;
+    case c10d::ReduceOp::MAX:
+      return RONDO_MAX;
+    default:
+      return std::nullopt;
+  }
+}
+
+// Of truth values, which are bytes of 0 and 1.
+std::optional<rondo_op> of_bool(c10d::ReduceOp::RedOpType op) {
+  switch (op) {
+    case c10d::ReduceOp::SUM:
+    case c10d::ReduceOp::MAX:
+    case c10d::ReduceOp::BOR:
+      return RONDO_MAX;
+    case c10d::ReduceOp::PRODUCT:
+    case c10d::ReduceOp::MIN:
+    case c10d::ReduceOp::BAND:
+      return RONDO_MIN;
+    default:
+      return std::nullopt;
+  }
+}
+
+bool has_order(at::ScalarType type) {
+  return !at::isComplexType(type);
+}
+
+}  // namespace
+
+Elements elements(const at::Tensor& contiguous) {
+  const auto count = static_cast<std::size_t>(contiguous.numel());
+  void* data = count == 0 ? nullptr : contiguous.data_ptr();
+  at::ScalarType type = contiguous.scalar_type();
+  std::size_t per_element = 1;
+  if (type == at::kComplexFloat || type == at::kComplexDouble) {
+    type = c10::toRealValueType(type);
+    per_element = 2;
+  }
+  if (const auto dtype = native(type)) return {data, count * per_element, *dtype, per_element};
+  return {data, count * contiguous.element_size(), RONDO_U8, contiguous.element_size()};
+}
+
+Flat::Flat(const at::Tensor& tensor, Holds holds) : original_(tensor) {
+  if (tensor.is_contiguous() && !tensor.is_conj() && !tensor.is_neg()) {
+    flat_ = tensor;
+  } else if (holds == Holds::elements) {
+    flat_ = tensor.resolve_conj().resolve_neg().clone(at::MemoryFormat::Contiguous);
+  } else {
+    flat_ = at::empty(tensor.sizes(), tensor.options());
+  }
+}
+
+void Flat::store() const {
+  if (!flat_.is_same(original_)) original_.copy_(flat_);
+}
+
+Reduction::Reduction(const c10d::ReduceOp& op, const at::Tensor& like) : asked_(op) {
+  const at::ScalarType type = like.scalar_type();
+  const auto kind = static_cast<c10d::ReduceOp::RedOpType>(op);
+  TORCH_CHECK(native(type) || at::isComplexType(type), "rondo cannot reduce tensors of ", type,
+              "; convert them first");
+  TORCH_CHECK_VALUE(has_order(type) || kind == c10d::ReduceOp::SUM || kind == c10d::ReduceOp::AVG ||
+                        kind == c10d::ReduceOp::PREMUL_SUM,
+                    "rondo cannot reduce tensors of ", type, " with ", name(kind));
+  TORCH_CHECK_VALUE(!is_bitwise(kind) || at::isIntegralType(type, /*includeBool=*/true),
+                    "Cannot use ReduceOp.", name(kind), " with non-integral dtype ", type);
+  const auto known = type == at::kBool ? of_bool(kind) : native(kind);
+  by_gathering_ = !known && is_bitwise(kind);
+  TORCH_CHECK_VALUE(known || by_gathering_, "rondo cannot reduce tensors of ", type, " with ",
+                    name(kind));
+  op_ = known.value_or(RONDO_SUM);
+  if (kind == c10d::ReduceOp::PREMUL_SUM) {
+    TORCH_CHECK_VALUE(op.supplement_, "PREMUL_SUM has no factor");
+  }
+}
+
+at::Tensor Reduction::prepared(const at::Tensor& input) const {
+  if (asked_ != c10d::ReduceOp::PREMUL_SUM) return input;
+  const auto& factor = static_cast<const c10d::PreMulSumSupplement&>(*asked_.supplement_);
+  if (factor.tensor_factor.defined()) {
+    return input.mul(factor.tensor_factor.to(input.scalar_type()).reshape({}));
+  }
+  return input.mul(factor.double_factor).to(input.scalar_type());
+}
+
+void Reduction::allreduce(rondo_comm* comm, const Member& member, const at::Tensor& buffer) const {
+  if (by_gathering_) {
+    buffer.copy_(gathered(comm, member, buffer));
+    return;
+  }
+  const at::Tensor input = prepared(buffer);
+  const Elements from = elements(input);
+  const Elements to = elements(buffer);
+  require(rondo_allreduce(comm, from.data, to.data, to.count, to.dtype, op_), comm, member);
+}
+
+void Reduction::reduce(rondo_comm* comm, const Member& member, const at::Tensor& buffer,
+                       int root) const {
+  if (by_gathering_) {
+    const at::Tensor result = gathered(comm, member, buffer);
+    if (member.rank == root) buffer.copy_(result);
+    return;
+  }
+  const at::Tensor input = prepared(buffer);
+  const Elements from = elements(input);
+  const Elements to = elements(buffer);
+  require(rondo_reduce(comm, from.data, member.rank == root ? to.data : nullptr, to.count, to.dtype,
+                       op_, root),
+          comm, member);
+}
+
+void Reduction::reduce_scatter(rondo_comm* comm, const Member& member, const at::Tensor& input,
+                               const at::Tensor& output, std::vector<std::size_t> counts) const {
+  const auto me = static_cast<std::size_t>(member.rank);
+  if (by_gathering_) {
+    const at::Tensor result = gathered(comm, member, input).flatten();
+    const std::size_t before = std::accumulate(counts.begin(), counts.begin() + member.rank, 0UL);
+    output.copy_(
+        result.narrow(0, static_cast<std::int64_t>(before), static_cast<std::int64_t>(counts[me]))
+            .view(output.sizes()));
+    return;
+  }
+  const at::Tensor given = prepared(input);
+  const Elements from = elements(given);
+  const Elements to = elements(output);
+  for (std::size_t& count : counts) count *= to.per_element;
+  const bool is_even = std::equal(counts.begin() + 1, counts.end(), counts.begin());
+  const rondo_status status =
+      is_even ? rondo_reduce_scatter(comm, from.data, to.data, to.count, to.dtype, op_)
+              : rondo_reduce_scatterv(comm, from.data, to.data, counts.data(), to.dtype, op_);
+  require(status, comm, member);
+}
+
+// What rondo has no operation for: everybody's input to everybody, who reduce it themselves.
+at::Tensor Reduction::gathered(rondo_comm* comm, const Member& member,
+                               const at::Tensor& input) const {
+  const at::Tensor all = at::empty({member.size, input.numel()}, input.options());
+  const Elements from = elements(input);
+  require(rondo_allgather(comm, from.data, elements(all).data, from.count, from.dtype), comm,
+          member);
+  at::Tensor result = all[0].clone();
+  for (std::int64_t rank = 1; rank < member.size; ++rank) {
+    switch (static_cast<c10d::ReduceOp::RedOpType>(asked_)) {
+      case c10d::ReduceOp::BAND:
+        result.bitwise_and_(all[rank]);
+        break;
+      case c10d::ReduceOp::BOR:
+        result.bitwise_or_(all[rank]);
+        break;
+      default:
+        result.bitwise_xor_(all[rank]);
+    }
+  }
+  return result.view(input.sizes());
+}
+
+}  // namespace rondo_torch

@@ -1,0 +1,53 @@
+#include "bind/torch/work.hpp"
+
+namespace rondo_torch {
+
+RondoWork::RondoWork(What what)
+    : Work(what.rank, what.op, what.title, what.inputs),
+      title_(what.title),
+      outputs_(std::move(what.outputs)),
+      sequence_(what.sequence),
+      patience_(what.patience),
+      waiting_for_(std::move(what.waiting_for)),
+      future_(
+          c10::make_intrusive<c10::ivalue::Future>(c10::ListType::create(c10::TensorType::get()))) {
+}
+
+void RondoWork::carry_out(const std::function<void()>& operation) {
+  try {
+    const at::NoGradGuard no_grad;
+    operation();
+  } catch (...) {
+    fail(std::current_exception());
+    return;
+  }
+  complete();
+}
+
+// The future first: whoever waits for the work finds it complete as well.
+void RondoWork::complete() {
+  future_->markCompleted(c10::IValue(outputs_));
+  finish();
+}
+
+void RondoWork::fail(const std::exception_ptr& error) {
+  future_->setError(error);
+  finish(error);
+}
+
+bool RondoWork::wait(std::chrono::milliseconds timeout) {
+  std::unique_lock lock(mutex_);
+  const auto patience = timeout == kNoTimeout ? patience_ : timeout;
+  const auto is_completed = [this] { return completed_; };
+  if (patience == kNoTimeout) {
+    cv_.wait(lock, is_completed);
+  } else if (!cv_.wait_for(lock, patience, is_completed)) {
+    lock.unlock();
+    C10_THROW_ERROR(DistBackendError, std::string(title_) + ": timed out after " +
+                                          std::to_string(patience.count()) + " ms" + waiting_for_);
+  }
+  if (exception_) std::rethrow_exception(exception_);
+  return true;
+}
+
+}  // namespace rondo_torch

@@ -1,0 +1,46 @@
+#!/usr/bin/env python3
+"""PyTorch's own tests of a backend, which it ships: DistributedTest with BACKEND=rondo.
+
+usage: distributed_tests.py [--all] [unittest's options and names]
+
+Without --all and names: the selection below. BACKEND=gloo and RONDO_TORCH_REPLACE=gloo take the tests
+that are written for gloo alone through rondo; WORLD_SIZE says how many ranks (2).
+"""
+
+import os
+import sys
+import tempfile
+import unittest
+
+os.environ.setdefault("BACKEND", "rondo")
+os.environ.setdefault("WORLD_SIZE", "2")
+_folder = tempfile.TemporaryDirectory()
+os.environ.setdefault("TEMP_DIR", _folder.name)
+for _name in ("barrier", "test_dir", "init_dir"):
+    os.makedirs(os.path.join(os.environ["TEMP_DIR"], _name), exist_ok=True)
+
+import torch  # noqa: E402  # reads the variables
+import rondo.torch  # noqa: E402,F401
+from torch.testing._internal import common_distributed  # noqa: E402
+
+# PyTorch's tests know what its own backends can do. They ask when they are imported.
+_features = common_distributed.DistTestCases.backend_feature
+for _backends in _features.values():
+    if "gloo" in _backends:
+        _backends.add("rondo")
+_features["plugin"].add("rondo")
+
+from torch.testing._internal.distributed import distributed_test  # noqa: E402
+
+
+class RondoTest(distributed_test.TestDistBackend, distributed_test.DistributedTest._DistTestBase):
+    """Each test in processes of its own."""
+
+    def setUp(self):
+        super().setUp()
+        # Forked, so that PyTorch is imported once.
+        self._start_processes(torch.multiprocessing.get_context("fork").Process)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
