@@ -88,6 +88,13 @@ RONDO_FOLD(Op::prod, any_type, multiply(a, b));
 RONDO_FOLD(Op::min, any_type, least(a, b));
 RONDO_FOLD(Op::max, any_type, greatest(a, b));
 RONDO_FOLD(Op::avg, any_type, add(a, b));
+RONDO_FOLD(Op::band, std::is_integral_v, static_cast<A>(a& b));
+RONDO_FOLD(Op::bor, std::is_integral_v, static_cast<A>(a | b));
+RONDO_FOLD(Op::bxor, std::is_integral_v, static_cast<A>(a ^ b));
+// All but 0 is true, and the result 0 or 1.
+RONDO_FOLD(Op::land, std::is_integral_v, static_cast<A>(a != 0 && b != 0));
+RONDO_FOLD(Op::lor, std::is_integral_v, static_cast<A>(a != 0 || b != 0));
+RONDO_FOLD(Op::lxor, std::is_integral_v, static_cast<A>((a != 0) != (b != 0)));
 
 #undef RONDO_FOLD
 

@@ -27,7 +27,7 @@ constexpr Function entry() {
   if constexpr (is_foldable<T, static_cast<Op>(op)>) {
     return Entry<T, static_cast<Op>(op)>::function;
   } else {
-    return nullptr;
+    return Function{};
   }
 }
 
@@ -41,7 +41,7 @@ constexpr Table<Function> make_rows(std::index_sequence<types...>) {
   return {make_row<Function, Entry, types>(std::make_index_sequence<op_count>())...};
 }
 
-/// Entry<T, op>::function for all T and op; null where T cannot be folded by op.
+/// Entry<T, op>::function for all T and op; null or false where T cannot be folded by op.
 template <class Function, template <class, Op> class Entry>
 constexpr Table<Function> make_table() {
   return make_rows<Function, Entry>(std::make_index_sequence<dtype_count>());
