@@ -63,8 +63,8 @@ struct Options {
   std::optional<std::size_t> tile_bytes = {};
   /// What carries data between processes: "shm", memory shared with ranks of the same host; "tcp";
   /// "mpi", the messages of an MPI library, which then says who the ranks are; or "auto": shm where
-  /// it reaches, else tcp. A rank shares at most 4 MiB with all the others, whatever its number of
-  /// communicators. "auto".
+  /// it reaches, else tcp. A rank shares 4 MiB with all the others, whatever its number of
+  /// communicators, and 10 KiB more for each link for which that is too little. "auto".
   std::optional<std::string> transport = {};
   /// File of topology text, as `rondo topo --text` writes it: where the ranks of the world live. It
   /// is the same on all ranks. Without it they look for themselves.

@@ -151,6 +151,9 @@ class RONDO_API Transport {
   virtual Result<std::unique_ptr<Transport>> split(std::span<const int> members,
                                                    std::uint64_t context) = 0;
 
+  /// Some ranks reach each other by slower means than the name says.
+  virtual bool has_fallen_back() const { return false; }
+
   /// Whether threads other than the program's own may use it. Error{unsupported}: why not.
   virtual Result<> permits_own_threads() const { return {}; }
 

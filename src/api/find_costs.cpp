@@ -326,7 +326,9 @@ Result<CostTable> find_costs(Exchange& exchange, Engine& engine, const Topology&
     if (exchange.rank() == 0) std::cerr << concat("rondo: ", describe(one, table), "\n");
   }
   const bool is_new = finds_ports || !missing.empty();
-  if (keeps && is_new && has_links(table)) write_cached(name, to_text(table));
+  // What is kept is for worlds in which the transport is what its name says.
+  const bool is_telling = !engine.transport().has_fallen_back();
+  if (keeps && is_new && is_telling && has_links(table)) write_cached(name, to_text(table));
   return table;
 }
 

@@ -172,8 +172,9 @@ bool Executor::accumulate(Lane& lane, const Step& step, bool is_rest) {
                  sources, bytes, divisor(step));
   } else if (bytes > 0) {
     const std::array<const void*, 2> both = {sources[0], sources[1]};
+    const Step& writer = lane.is_direct ? lane.steps[lane.step + 1] : step;
     sized_->reduction().into(destination.data + offset, both, bytes / operands_.element,
-                             divisor(step));
+                             divisor(step), store_of(writer));
   }
   if (!transport_->release(lane.transfer)) {
     lane.transfer.state.store(Transfer::State::posted, std::memory_order_relaxed);
@@ -259,8 +260,7 @@ void Executor::copy(const Step& step, std::size_t tile) {
     const Piece source = at(sized_->source(step, i, tile));
     const Piece destination = at(sized_->destination(step, i, tile));
     if (source.data == destination.data || source.count == 0) continue;
-    copy_bytes(destination.data, source.data, source.count * operands_.element,
-               sized_->is_streamed(step) ? Store::streaming : Store::cached);
+    copy_bytes(destination.data, source.data, source.count * operands_.element, store_of(step));
   }
 }
 
@@ -272,7 +272,11 @@ void Executor::fold(const Step& step, std::size_t tile) {
     sources_[i] = at(sized_->source(step, i, tile)).data;
   }
   sized_->reduction().into(destination.data, std::span(sources_.data(), step.count),
-                           destination.count, divisor(step));
+                           destination.count, divisor(step), store_of(step));
+}
+
+Store Executor::store_of(const Step& step) const {
+  return sized_->is_streamed(step) ? Store::streaming : Store::cached;
 }
 
 // What a message moves lies in this rank's buffers.

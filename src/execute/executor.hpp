@@ -98,6 +98,7 @@ class Executor {
   Piece own_part(const Lane& lane, const Step& step) const;
   Piece at(const Location& location) const;
   int divisor(const Step& step) const;
+  Store store_of(const Step& step) const;
 
   // Where the run takes place.
   struct Operands {

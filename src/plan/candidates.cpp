@@ -66,11 +66,23 @@ constexpr std::array habits = {
     Habit{Algorithm::chain_tree},
 };
 
+// Two ranks that sum up give each other as many bytes whether they cut the vector or not, and one
+// round less is worth more than the halved sum: measured in bench/README.md.
+constexpr std::uint64_t least_bytes_to_halve = 32 * kib;
+
 constexpr std::array radixes = {2, 4, 8};
 // Between the rates of links. Smaller differences may be those of measuring.
 constexpr double worth_weighing = 1.1;
 
+bool sums_up_whole(Algorithm algorithm) {
+  return algorithm == Algorithm::recursive_doubling || algorithm == Algorithm::one_shot ||
+         algorithm == Algorithm::knomial;
+}
+
 bool makes_sense(const Habit& habit, Collective collective, int ranks, std::uint64_t bytes) {
+  if (ranks == 2 && collective == Collective::allreduce && bytes < least_bytes_to_halve) {
+    return sums_up_whole(habit.algorithm);
+  }
   if (ranks <= few_ranks) return true;
   // Everything goes through the root, whoever passes it on.
   if (collective == Collective::gather || collective == Collective::scatter) return true;

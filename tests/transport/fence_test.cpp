@@ -4,16 +4,13 @@
 #include "transport/shm/fence.hpp"
 
 #include <gtest/gtest.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 
 #include <array>
 #include <chrono>
-#include <cstddef>
 #include <thread>
 
+#include "transport/forbid.hpp"
 #include "transport/processes.hpp"
 
 namespace rondo::process {
@@ -23,19 +20,6 @@ using std::chrono::microseconds;
 
 constexpr auto longest_sleep = std::chrono::seconds(30);
 constexpr std::uint64_t rounds = 3000;
-
-// As containers do it: from now on the kernel knows no membarrier in this process.
-bool forbid_membarrier() {
-  std::array<sock_filter, 4> steps = {{
-      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_membarrier, 0, 1),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-  }};
-  const sock_fprog program = {static_cast<unsigned short>(steps.size()), steps.data()};
-  return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-         ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
-}
 
 // The ranks take turns. Each one lets the other wait for another time before it sends, so that some
 // messages meet a rank that is just falling asleep.
@@ -70,7 +54,8 @@ std::optional<Error> take_turns(Transport& transport) {
 
 void expect_all_woken(const std::function<bool(int rank)>& may_have_fences) {
   const auto body = [&](Transport& transport) -> std::optional<Error> {
-    if (!may_have_fences(transport.rank()) && (!forbid_membarrier() || has_fences_everywhere())) {
+    if (!may_have_fences(transport.rank()) &&
+        (!forbid_system_call(SYS_membarrier) || has_fences_everywhere())) {
       return Error(ErrorCode::internal, "membarrier is not forbidden");
     }
     return take_turns(transport);

@@ -151,8 +151,7 @@ TEST_F(PublisherTest, memory_is_taken_at_first_use_and_given_back) {
     EXPECT_GE(budget_.left(), before - Publisher::most_ring_bytes);
   }
   EXPECT_EQ(budget_.left(), before);
-  while (budget_.take(1, 1 << 10, 1 << 20) > 0) {
-  }
+  while (budget_.left() > 0) ASSERT_GE(budget_.take(1, 1 << 10, 1 << 20), 1u << 10);
   EXPECT_EQ(join(1, 1000), nullptr) << "nothing is left";
 }
 
@@ -166,6 +165,20 @@ TEST(MemoryBudget, a_quarter_is_only_taken_of_much) {
   const std::size_t left = budget.left();
   EXPECT_EQ(budget.take_quarter(1 << 10, 1 << 20), 0u);
   EXPECT_EQ(budget.left(), left);
+}
+
+TEST(MemoryBudget, nobody_goes_without_what_is_needed_and_all_comes_back) {
+  MemoryBudget budget;
+  std::size_t taken = 0;
+  while (budget.left() > 0) taken += budget.take(3, 10 << 10, 1 << 20);
+  EXPECT_GE(taken, MemoryBudget::whole);
+  for (int i = 0; i < 1000; ++i) {
+    ASSERT_EQ(budget.take(3, 10 << 10, 1 << 20), 10u << 10);
+    taken += 10 << 10;
+  }
+  EXPECT_EQ(budget.left(), 0u);
+  budget.give_back(taken);
+  EXPECT_EQ(budget.left(), MemoryBudget::whole);
 }
 
 // Threads have one mapping of a segment: what two of them borrow is the same memory.

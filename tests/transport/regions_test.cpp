@@ -1,7 +1,9 @@
 // Memory of rondo::allocate(): what it is, and that ranks read messages in it where it is.
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -9,11 +11,13 @@
 #include <atomic>
 #include <cstdint>
 #include <cstring>
+#include <functional>
 #include <numeric>
 #include <thread>
 #include <vector>
 
 #include "rondo/memory.hpp"
+#include "transport/forbid.hpp"
 #include "transport/processes.hpp"
 #include "transport/shm/mailbox.hpp"
 #include "transport/shm/shared_memory.hpp"
@@ -233,6 +237,51 @@ TEST(Regions, a_borrow_of_what_was_taken_back_is_noticed) {
     while (!is_taken_back) std::this_thread::yield();
     EXPECT_FALSE(transport.release(transfer));
   });
+}
+
+// Runs in a process of its own and says whether all was well.
+bool child_finds(const std::function<bool()>& body) {
+  const pid_t child = ::fork();
+  if (child == 0) ::_exit(body() ? 0 : 1);
+  int status = -1;
+  return ::waitpid(child, &status, 0) == child && status == 0;
+}
+
+TEST(Regions, without_memory_to_share_there_is_memory_all_the_same) {
+  EXPECT_TRUE(child_finds([] {
+    if (!forbid_system_call(SYS_memfd_create)) return false;
+    constexpr std::size_t bytes = 100'000;
+    auto* const memory = static_cast<std::byte*>(allocate(bytes));
+    std::memset(memory, 7, bytes);
+    const bool is_own = Regions::of_process().find(memory, bytes) == nullptr;
+    deallocate(memory);
+    return is_own;
+  }));
+}
+
+TEST(Regions, a_limit_of_file_sizes_is_an_error_that_says_so) {
+  EXPECT_TRUE(child_finds([] {
+    const rlimit limit = {100'000, 100'000};
+    if (::setrlimit(RLIMIT_FSIZE, &limit) != 0) return false;
+    deallocate(allocate(50'000));
+    try {
+      deallocate(allocate(200'000));
+    } catch (const Error& error) {
+      return error.code() == ErrorCode::resource &&
+             error.text().find("ulimit -f") != std::string::npos;
+    }
+    return false;
+  }));
+}
+
+TEST(Regions, more_memory_than_there_can_be_is_refused_with_its_size) {
+  try {
+    allocate(SIZE_MAX);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::resource);
+    EXPECT_NE(error.text().find("18446744073709551615"), std::string::npos) << error.text();
+  }
 }
 
 TEST(SharedMemory, boxes_that_came_to_nothing_are_used_for_the_next_link) {

@@ -70,10 +70,6 @@ struct Part {
   }
 };
 
-RONDO_INLINE const std::byte* at(const void* pointer, std::size_t offset) {
-  return static_cast<const std::byte*>(pointer) + offset;
-}
-
 /// How often Elements<T>::Bytes are taken at once: until four vectors of lanes are folded.
 template <class T>
 constexpr std::size_t units = 4 * width / sizeof(typename Elements<T>::Lanes);

@@ -76,6 +76,9 @@ class Endpoint {
   std::string_view shm_and_fabric() const { return shm_and_fabric_; }
   MemoryBudget& memory() { return memory_; }
   bool is_linked(int rank) const;
+  /// Ranks that should share memory do not. True the first time.
+  bool note_fallback() { return !has_fallen_back_.exchange(true); }
+  bool has_fallen_back() const { return has_fallen_back_; }
 
  private:
   enum class Standing : std::uint8_t { present, lost, gone };
@@ -116,6 +119,7 @@ class Endpoint {
   std::uint64_t next_id_ = 1;
   Pigeonholes pigeonholes_;
   MemoryBudget memory_;
+  std::atomic<bool> has_fallen_back_ = false;
   std::optional<Error> failure_;  // what stops join()
 };
 

@@ -109,10 +109,15 @@ void RoutedTransport::open_otherwise(DataLink& link, const Error& reason) {
   const std::string text =
       concat(name_of(link.peer()), " cannot share memory with rank ", rank(), ": ", reason.text());
   if (endpoint_->medium() == Medium::shm) {
-    return fail(Error(ErrorCode::unsupported, link.peer(), text));
+    return fail(Error(ErrorCode::unsupported, link.peer(),
+                      concat(text, "; with the transport 'auto' such ranks use TCP")));
   }
+  const bool is_first = endpoint_->note_fallback();
   if (members_[link.peer()] > endpoint_->rank()) return;
-  std::clog << concat("rondo: ", text, "; they use TCP\n");
+  if (is_first) {
+    std::clog << concat("rondo: ", text,
+                        "; they use TCP, and so do others of which no more is said\n");
+  }
   dial(link);
 }
 

@@ -38,6 +38,7 @@ class RoutedTransport final : public Transport {
   Error conclude(const Error& finding, std::span<const int> waiting_for) override;
   Result<std::unique_ptr<Transport>> split(std::span<const int> members,
                                            std::uint64_t context) override;
+  bool has_fallen_back() const override { return endpoint_->has_fallen_back(); }
   Result<> permits_own_threads() const override;
 
   /// split() among ranks of the world, with another fabric, or none.

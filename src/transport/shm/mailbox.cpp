@@ -7,7 +7,6 @@
 #include <bit>
 #include <chrono>
 #include <cstring>
-#include <thread>
 #include <utility>
 
 #include "base/past_cache.hpp"

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <unistd.h>
 
@@ -20,11 +21,24 @@ namespace rondo::process {
 
 namespace {
 
+constexpr std::size_t most_bytes = PTRDIFF_MAX;
+
 // What is told of a region; its descriptor comes with it.
 struct RegionNote {
   Bits128 id = {};
   std::uint64_t bytes = 0;
 };
+
+// Pages that only this process can have.
+Result<Region> make_own_pages(std::size_t bytes) {
+  void* const data =
+      ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (data == MAP_FAILED) return system_error(concat("no memory of ", bytes, " bytes"), errno);
+  Region region;
+  region.mapping = std::make_shared<Mapping>(static_cast<std::byte*>(data), bytes);
+  region.owner = ::getpid();
+  return region;
+}
 
 // Without its mapping.
 Result<Region> make_region(std::size_t bytes) {
@@ -42,6 +56,7 @@ Result<Region> make_region(std::size_t bytes) {
 
 // At once, whoever still has them mapped.
 void free_pages(const Region& region) {
+  if (!region.memory) return;
   (void)::fallocate(region.memory.fd(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
                     static_cast<off_t>(region.mapping->bytes()));
 }
@@ -62,13 +77,19 @@ Regions& Regions::of_process() {
 }
 
 Result<std::byte*> Regions::allocate(std::size_t bytes) {
+  if (bytes > most_bytes) {
+    return Error(ErrorCode::resource, concat("there is no memory of ", bytes, " bytes"));
+  }
   const std::size_t whole = whole_pages(std::max<std::size_t>(bytes, 1));
-  Result<Region> made = make_region(std::max<std::size_t>(bytes, 1));
+  Result<Region> made = make_region(whole);
+  if (!made && made.error().code() == ErrorCode::unsupported) made = make_own_pages(whole);
   if (!made) return made.error();
   Region region = std::move(made).value();
-  Result<std::shared_ptr<Mapping>> mapping = map_memory(region.memory, whole, true);
-  if (!mapping) return mapping.error();
-  region.mapping = std::move(mapping).value();
+  if (!region.mapping) {
+    Result<std::shared_ptr<Mapping>> mapping = map_memory(region.memory, whole, true);
+    if (!mapping) return mapping.error();
+    region.mapping = std::move(mapping).value();
+  }
   std::byte* const data = region.mapping->data();
   const std::lock_guard lock(mutex_);
   add(data, std::move(region));
@@ -172,7 +193,7 @@ std::shared_ptr<const Region> Regions::find(const std::byte* data, std::size_t b
   const auto offset = static_cast<std::size_t>(data - begin);
   const std::size_t size = region->mapping->bytes();
   const bool is_inside = offset <= size && bytes <= size - offset;
-  return is_inside && region->owner == ::getpid() ? region : nullptr;
+  return is_inside && region->memory && region->owner == ::getpid() ? region : nullptr;
 }
 
 std::shared_ptr<const Region> Regions::find(const Bits128& id) const {

@@ -17,6 +17,7 @@
 namespace rondo::process {
 
 struct Region {
+  /// Nobody else can map it where `memory` is none: the system has no memory to share.
   Bits128 id = {};
   Descriptor memory;
   std::shared_ptr<const Mapping> mapping;
@@ -30,7 +31,8 @@ class Regions {
  public:
   static Regions& of_process();
 
-  /// Errors: resource, io.
+  /// Where the system forbids memory to share it is memory of this process alone. Errors: resource,
+  /// io.
   Result<std::byte*> allocate(std::size_t bytes);
   /// Its pages are free at once, even if somebody has them mapped.
   void deallocate(const std::byte* memory) noexcept;
@@ -80,7 +82,7 @@ class RegionTalk {
   /// What the peer has told of, mapped; null, where it has not or where it can't be mapped.
   std::shared_ptr<const Mapping> find(const Bits128& id);
 
-  static constexpr std::size_t most_kept = 64;
+  static constexpr std::size_t most_kept = 256;
 
  private:
   struct Kept {

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,6 +16,7 @@
 #include <new>
 #include <thread>
 
+#include "base/text.hpp"
 #include "transport/shm/fence.hpp"
 
 namespace rondo::process {
@@ -81,11 +83,10 @@ std::size_t MemoryBudget::take_quarter(std::size_t least, std::size_t most) {
 
 template <class Wanted>
 std::size_t MemoryBudget::take_of(std::size_t least, std::size_t most, Wanted wanted) {
-  std::size_t left = left_.load(std::memory_order_relaxed);
+  std::size_t taken = taken_.load(std::memory_order_relaxed);
   for (;;) {
-    if (left < least) return 0;
-    const std::size_t bytes = std::clamp(wanted(left), least, most);
-    if (left_.compare_exchange_weak(left, left - bytes, std::memory_order_relaxed)) return bytes;
+    const std::size_t bytes = std::clamp(wanted(left_after(taken)), least, most);
+    if (taken_.compare_exchange_weak(taken, taken + bytes, std::memory_order_relaxed)) return bytes;
   }
 }
 
@@ -99,11 +100,22 @@ std::size_t whole_pages(std::size_t bytes) {
 }
 
 Result<Descriptor> make_memory(std::size_t bytes) {
+  // To exceed it would end the process.
+  rlimit limit = {};
+  if (::getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
+      whole_pages(bytes) > limit.rlim_cur) {
+    return Error(ErrorCode::resource,
+                 concat("cannot make shared memory of ", bytes,
+                        " bytes: this process may not make files of more than ", limit.rlim_cur,
+                        " (ulimit -f)"));
+  }
   Descriptor memory(::memfd_create("rondo", MFD_CLOEXEC | MFD_ALLOW_SEALING));
   if (!memory) {
     const int number = errno;
     const Error error = system_error("cannot make shared memory", number);
-    return number == ENOSYS ? Error(ErrorCode::unsupported, error.text()) : error;
+    return number == ENOSYS || number == EPERM || number == EACCES
+               ? Error(ErrorCode::unsupported, error.text())
+               : error;
   }
   // Readers must not find it shorter than they were told, whatever its owner does.
   if (::ftruncate(memory.fd(), static_cast<off_t>(whole_pages(bytes))) != 0 ||

@@ -13,25 +13,26 @@
 
 namespace rondo::process {
 
-/// What all links of one communicator may have of one rank's shared memory: its communicators share
-/// it, also those that were split off.
+/// What the links of all communicators may have of one rank's shared memory. When it is used up, a
+/// further link gets what it cannot do without.
 class MemoryBudget {
  public:
   static constexpr std::size_t whole = std::size_t{4} << 20;
 
   /// Bytes for one more link of a communicator with `peers` other ranks on this host: less and less
-  /// as memory gets short, 0 when there is not enough for a link.
+  /// as memory gets short, but never less than `least`.
   std::size_t take(std::size_t peers, std::size_t least, std::size_t most);
   /// A quarter of what is left, but not more than `most`; 0 where that is less than `least`.
   std::size_t take_quarter(std::size_t least, std::size_t most);
-  void give_back(std::size_t bytes) { left_.fetch_add(bytes, std::memory_order_relaxed); }
-  std::size_t left() const { return left_.load(std::memory_order_relaxed); }
+  void give_back(std::size_t bytes) { taken_.fetch_sub(bytes, std::memory_order_relaxed); }
+  std::size_t left() const { return left_after(taken_.load(std::memory_order_relaxed)); }
 
  private:
+  static std::size_t left_after(std::size_t taken) { return taken < whole ? whole - taken : 0; }
   template <class Wanted>
   std::size_t take_of(std::size_t least, std::size_t most, Wanted wanted);
 
-  std::atomic<std::size_t> left_ = whole;
+  std::atomic<std::size_t> taken_ = 0;
 };
 
 /// A shared mapping; `bytes` is rounded up to pages.

@@ -26,15 +26,14 @@ Result<OwnBoxes> SharedMemory::allocate() {
   }
   const std::size_t bytes = budget_.take(peers_, box_bytes + Mailbox::least_ring_bytes,
                                          box_bytes + Mailbox::most_ring_bytes);
-  if (bytes == 0) {
-    return Error(ErrorCode::resource, concat("the shared memory of a rank, ",
-                                             MemoryBudget::whole >> 20, " MiB, is used up"));
-  }
   taken_ += bytes;
   if (!segment_) {
-    // All of the budget fits: its links come one by one, and untouched pages cost nothing.
+    // All of the budget fits, and what channels may need when it is used up: links come one by one,
+    // and untouched pages cost nothing.
+    constexpr std::size_t most_channels = 16;
     Result<std::unique_ptr<Segment>> made =
-        Segment::make(MemoryBudget::whole + MemoryBudget::whole / 8);
+        Segment::make(MemoryBudget::whole + MemoryBudget::whole / 8 +
+                      peers_ * most_channels * (box_bytes + Mailbox::least_ring_bytes));
     if (!made) return made.error();
     segment_ = std::move(made).value();
     publisher_.attach(*segment_, peers_);
