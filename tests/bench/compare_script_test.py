@@ -3,6 +3,7 @@ compare_script_test.py COMPARE_FOLDER BUILD_FOLDER.
 """
 
 import json
+import os
 import pathlib
 import signal
 import subprocess
@@ -13,8 +14,8 @@ import unittest
 import xml.etree.ElementTree
 
 FOLDER, BUILD = (pathlib.Path(word) for word in sys.argv[1:3])
-CHART, COPYING = (BUILD / "bench" / "compare" / name
-                  for name in ("compare-chart", "copy-bandwidth"))
+BARE, CHART, COPYING = (BUILD / "bench" / "compare" / name
+                        for name in ("bare-allreduce", "compare-chart", "copy-bandwidth"))
 GENEROUS_S = 120
 
 sys.path.insert(0, str(FOLDER))
@@ -138,6 +139,44 @@ class Interrupted(unittest.TestCase):
             self.assertIn(f"ended by {number.name}: 0 of 3 rounds are finished: there is nothing "
                           "to keep", said)
             self.assertEqual((out, after), ("", {}))
+
+
+class Bare(unittest.TestCase):
+    cores = sorted(os.sched_getaffinity(0))
+
+    def measure(self, cores, *words):
+        mask = ",".join(str(core) for core in cores)
+        return subprocess.run(["taskset", "-c", mask, str(BARE), *words], capture_output=True,
+                              text=True, check=False, timeout=GENEROUS_S)
+
+    @unittest.skipIf(len(cores) < 2, "two cores are needed")
+    def test_the_sizes_that_were_asked_for(self):
+        done = self.measure(self.cores[-2:], "--size", "4", "--hot", "--size", "2056")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        lines = done.stdout.splitlines()
+        self.assertEqual([line.split()[0] for line in lines], ["bytes", "4", "2056"])
+
+    def test_one_core_is_too_few(self):
+        done = self.measure(self.cores[-1:], "--size", "4")
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        self.assertIn("two cores are needed, and this process may run on 1", done.stderr)
+
+    def test_help(self):
+        done = self.measure(self.cores, "--help")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertIn("--size BYTES", done.stdout)
+
+    def test_mistakes(self):
+        for words, wrong in ((["--size"], "--size (nothing): expected 4, or a multiple of 8"),
+                             (["--size", "12"], "--size 12: expected"),
+                             (["--size", "0"], "--size 0: expected"),
+                             (["--size", "4Q"], "--size 4Q: expected"),
+                             (["--size", "128M"], "up to 64M"), (["4"], "unknown flag 4"),
+                             (["--cold"], "unknown flag --cold")):
+            done = self.measure(self.cores, *words)
+            self.assertEqual((done.returncode, done.stdout), (2, ""), words)
+            self.assertRegex(done.stderr, r"^bare-allreduce: [^\n]*\n$")
+            self.assertIn(wrong, done.stderr)
 
 
 class Copying(unittest.TestCase):
