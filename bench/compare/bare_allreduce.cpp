@@ -7,7 +7,7 @@
 //           back the result; stores into slots and of results are plain, or go past the cache
 //
 // Each call has other buffers, 1,000 of them or as many as fit into 64 MiB, as in rondo-perf; with
-// --hot always the same.
+// --hot always the same. --size measures one size instead of 4 B to 64 MiB.
 
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -21,11 +21,15 @@
 #include <csignal>
 #include <cstdio>
 #include <cstring>
+#include <span>
 #include <string_view>
 #include <vector>
 
+#include "base/text.hpp"
 #include "bench/compare/cores.hpp"
+#include "bench/sizes.hpp"
 #include "execute/reduction.hpp"
+#include "rondo/error.hpp"
 
 namespace {
 
@@ -174,7 +178,7 @@ const char* word(rondo::Store store) {
 /// The fastest way for a size, as the middle one of some calls.
 void measure(Process& process, bool is_hot, std::size_t bytes, const std::byte* in, std::byte* out,
              bool prints) {
-  const std::size_t stride = std::max<std::size_t>(bytes, 64);
+  const std::size_t stride = (bytes + 63) / 64 * 64;  // each buffer begins with a line
   const std::size_t buffers = is_hot ? 1 : std::min(area / stride, most_buffers);
   const std::size_t calls = bytes >= (16 << 20) ? 15 : bytes >= (1 << 20) ? 60 : 2000;
   double best = 0;
@@ -203,14 +207,50 @@ void measure(Process& process, bool is_hot, std::size_t bytes, const std::byte* 
   std::fflush(stdout);
 }
 
-}  // namespace
+struct Options {
+  bool is_hot = false;
+  std::vector<std::size_t> sizes;
+  bool help = false;
+};
 
-int main(int argc, char** argv) {
-  const bool is_hot = argc == 2 && std::string_view(argv[1]) == "--hot";
-  if (argc > 1 && !is_hot) {
-    std::puts("usage: bare-allreduce [--hot]\n\nTwo processes on cores 0 and 1; see the source.");
-    return std::string_view(argv[1]) == "--help" ? 0 : 2;
+/// Halves of whole floats: both processes sum up as many.
+bool is_measurable(std::size_t bytes) {
+  return bytes == 4 || (bytes > 0 && bytes % 8 == 0 && bytes <= area);
+}
+
+rondo::Result<Options> parse_options(std::span<char* const> arguments) {
+  constexpr auto refused = rondo::ErrorCode::invalid_argument;
+  Options options;
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    const std::string_view flag = arguments[i];
+    if (flag == "--help" || flag == "-h") {
+      options.help = true;
+    } else if (flag == "--hot") {
+      options.is_hot = true;
+    } else if (flag == "--size") {
+      const std::string_view value = ++i < arguments.size() ? arguments[i] : "(nothing)";
+      const auto bytes = rondo::bench::parse_size(value);
+      if (!is_measurable(bytes.value_or(0))) {
+        return rondo::Error(refused, rondo::concat("--size ", value, ": expected 4, or a multiple ",
+                                                   "of 8 up to 64M, such as 64, 4K or 1M"));
+      }
+      options.sizes.push_back(*bytes);
+    } else {
+      return rondo::Error(refused, rondo::concat("unknown flag ", flag, "; see --help"));
+    }
   }
+  if (options.sizes.empty()) options.sizes = rondo::bench::sweep(4, area, 4, 0);
+  return options;
+}
+
+constexpr const char* usage =
+    "Usage: bare-allreduce [--size BYTES]... [--hot]\n"
+    "Two processes, on the first two cores that this one may run on, and no library between them.\n"
+    "  --size BYTES   measures this size instead of 4, 16, 64 ... 64M; may be given several times\n"
+    "  --hot          always the same buffers, which stay in the caches\n";
+
+/// A process of its own for each rank, which are the same but for that.
+int measure_all(const Options& options, const std::vector<int>& cores) {
   void* const memory = mapped(sizeof(Shared), MAP_SHARED);
   auto* const in = static_cast<std::byte*>(mapped(area, MAP_PRIVATE));
   auto* const out = static_cast<std::byte*>(mapped(area, MAP_PRIVATE));
@@ -226,8 +266,8 @@ int main(int argc, char** argv) {
   }
   if (child == 0) ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   const int rank = child == 0 ? 1 : 0;
-  if (!rondo::bench::settle(rank)) {
-    std::perror("bare-allreduce: cores 0 and 1 are needed");
+  if (!rondo::bench::settle(cores[static_cast<std::size_t>(rank)])) {
+    std::perror("bare-allreduce: cannot keep to one core");
     ::kill(child == 0 ? ::getppid() : child, SIGKILL);
     return 1;
   }
@@ -235,10 +275,33 @@ int main(int argc, char** argv) {
   std::memset(out, 1, area);
   if (rank == 0) std::puts("     bytes         µs   fastest way");
   Process process(*shared, rank);
-  for (std::size_t bytes = 4; bytes <= area; bytes *= 4) {
-    measure(process, is_hot, bytes, in, out, rank == 0);
+  for (const std::size_t bytes : options.sizes) {
+    measure(process, options.is_hot, bytes, in, out, rank == 0);
   }
   process.meet();
   if (rank == 0) ::waitpid(child, nullptr, 0);
   return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const auto options = parse_options({argv + 1, static_cast<std::size_t>(argc - 1)});
+  if (!options) {
+    std::fprintf(stderr, "bare-allreduce: %s\n", options.error().text().c_str());
+    return 2;
+  }
+  if (options.value().help) {
+    std::fputs(usage, stdout);
+    return 0;
+  }
+  const std::vector<int> cores = rondo::bench::own_cores();
+  if (cores.size() < 2) {
+    std::fprintf(stderr,
+                 "bare-allreduce: two cores are needed, and this process may run on %zu: allow it "
+                 "more (taskset -c 0,1)\n",
+                 cores.size());
+    return 1;
+  }
+  return measure_all(options.value(), cores);
 }

@@ -8,16 +8,16 @@ can do with as many processes at once is measured in the same rounds.
 
 A peer that is not there is reported as missing. One that fails, hangs or finds a wrong result is
 named, counts as failed for that table, and makes the exit code 1.
+
+Ctrl-C and SIGTERM end it with what the finished rounds say.
 """
 
-import argparse
 import datetime
 import json
 import os
 import pathlib
 import platform
 import shlex
-import signal
 import subprocess
 import sys
 import tempfile
@@ -25,15 +25,14 @@ import time
 
 import processes
 import report
+from arguments import ROOT, arguments_of, chosen, make_folder, refuse, try_flags, try_launch
 from contestants import PACKAGES, Panel, Place, find_contestants
+from interruption import Interrupted, end_on_signals, ignore_signals, undisturbed
 from processes import Failed
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-COLLECTIVES = ("allreduce", "broadcast", "allgather", "reduce_scatter")
 COPIED = "64M"  # at once by each process that measures the memory
+MEMORY_S = 60
 QUIET_LOAD = 0.5
-FULL = {"collectives": ",".join(COLLECTIVES), "ranks": "2,4", "rounds": 5, "factor": "4"}
-QUICK = {"collectives": "allreduce", "ranks": "2", "rounds": 1, "factor": "16"}
 
 
 def say(text):
@@ -46,19 +45,27 @@ def run_once(contestant, place, ranks, flags, seconds):
         path = pathlib.Path(directory) / "report.json"
         commands = contestant.commands(place, ranks, directory, [*flags, "--json", str(path)])
         processes.run_to_end(commands, directory, seconds)
-        return json.loads(path.read_text())
+        try:
+            return json.loads(path.read_text())
+        except (OSError, ValueError) as error:
+            raise Failed(f"it ended well, but without a report: {error}") from error
 
 
-def copying_in(build):
-    """The program that measures the memory."""
-    return build / "bench" / "compare" / "copy-bandwidth"
+def program_in(build, name):
+    return build / "bench" / "compare" / name
 
 
 def measure_memory(program, place, ranks):
     """Bytes read and written in a second, in GB, by as many processes as there are ranks."""
     cores = ",".join(str(core) for core in place.cores)
     words = ["taskset", "-c", cores, *place.launch, program, str(ranks), COPIED]
-    done = subprocess.run(words, capture_output=True, text=True, check=True, timeout=60)
+    try:
+        done = subprocess.run(words, capture_output=True, text=True, check=False,
+                              timeout=MEMORY_S)
+    except subprocess.TimeoutExpired as error:
+        raise Failed(f"no end after {MEMORY_S} s") from error
+    if done.returncode != 0:
+        raise Failed(done.stderr.strip() or f"it ended with code {done.returncode}")
     return json.loads(done.stdout)["traffic_gbps"]
 
 
@@ -70,6 +77,7 @@ class Comparison:
         self.arguments = arguments
         self.libraries = {}  # as each calls itself
         self.rounds = 0
+        self.has_failures = False
         names = [contestant.name for contestant in contestants]
         self.times = [report.Times(panel, names) for panel in panels]
         for times in self.times:
@@ -82,32 +90,47 @@ class Comparison:
     def flags(self, panel):
         arguments = self.arguments
         side = "in" if panel.in_place else "out"
-        return [panel.collective, "-b", arguments.min, "-e", arguments.max, "-f", arguments.factor,
-                "--side", side, *shlex.split(arguments.flags)]
+        return [panel.collective, "-b", str(arguments.min), "-e", str(arguments.max),
+                "-f", str(arguments.factor), "--side", side, *arguments.flags]
 
-    def measure_rounds(self):
-        """As many as were asked for, or as fit into the time."""
+    def measure_rounds(self, keep=lambda: None):
+        """As many as were asked for, or as fit into the time. Calls `keep` after each.
+
+        A round counts as a whole: an interrupted one leaves nothing behind.
+        """
         start = time.monotonic()
         while self.rounds < self.arguments.rounds:
-            self.measure_round()
-            self.rounds += 1
+            found = self.measure_round()
+            with undisturbed():
+                self.add(*found)
+                keep()
             spent = time.monotonic() - start
             say(f"{self.rounds} of {self.arguments.rounds} rounds after {spent / 60:.1f} minutes")
             if spent / self.rounds * (self.rounds + 1) > self.arguments.minutes * 60:
                 break
 
     def measure_round(self):
-        traffic = {ranks: measure_memory(str(copying_in(self.arguments.build)), self.place, ranks)
+        """What memory carried with so many ranks, and a report or a failure of each run."""
+        traffic = {ranks: self.measure_memory(ranks)
                    for ranks in sorted({panel.ranks for panel in self.panels})}
         shift = self.rounds % len(self.contestants)
-        for times in self.times:
-            times.traffic_gbps.append(traffic[times.panel.ranks])
-            for contestant in self.contestants[shift:] + self.contestants[:shift]:
-                if contestant.name not in times.absent:
-                    self.measure(times, contestant)
+        found = [(times, contestant.name, self.measure(times.panel, contestant))
+                 for times in self.times
+                 for contestant in self.contestants[shift:] + self.contestants[:shift]
+                 if contestant.name not in times.absent]
+        return traffic, found
 
-    def measure(self, times, contestant):
-        panel = times.panel
+    def measure_memory(self, ranks):
+        """None where it fails: tables have no bound then."""
+        try:
+            program = program_in(self.arguments.build, "copy-bandwidth")
+            return measure_memory(str(program), self.place, ranks)
+        except Failed as failure:
+            say(f"copy-bandwidth failed ({ranks} ranks): {failure}")
+            self.has_failures = True
+            return None
+
+    def measure(self, panel, contestant):
         say(f"round {self.rounds + 1}: {panel.title()}: {contestant.name}")
         try:
             found = run_once(contestant, self.place, panel.ranks, self.flags(panel),
@@ -115,15 +138,23 @@ class Comparison:
             if (ranks := found["config"]["ranks"]) != panel.ranks:
                 raise Failed(f"it ran with {ranks} instead of {panel.ranks} ranks: was it built "
                              "with another library than its launcher's?")
+            return found
         except Failed as failure:
             say(f"{contestant.name} failed ({panel.title()}): {failure}")
-            times.drop(contestant.name, "failed", str(failure))
-            return
-        self.libraries[contestant.name] = found["config"]["library"]
-        times.add(contestant.name, found)
+            self.has_failures = True
+            return failure
 
-    def has_failures(self):
-        return any(word == "failed" for times in self.times for word, _ in times.absent.values())
+    def add(self, traffic, found):
+        for times in self.times:
+            if traffic[times.panel.ranks] is not None:
+                times.traffic_gbps.append(traffic[times.panel.ranks])
+        for times, name, outcome in found:
+            if isinstance(outcome, Failed):
+                times.drop(name, "failed", str(outcome))
+            else:
+                self.libraries[name] = outcome["config"]["library"]
+                times.add(name, outcome)
+        self.rounds += 1
 
 
 def processor():
@@ -144,10 +175,13 @@ def machine_of(words, place):
     }
 
 
-def write_results(comparison, machine, folder):
-    """The table as text, which is also written to the folder, with the charts and the JSON file."""
-    machine = machine | {"rounds": comparison.rounds, "libraries": comparison.libraries,
-                         "load_after": round(os.getloadavg()[0], 1)}
+def now_known(comparison, machine):
+    return machine | {"rounds": comparison.rounds, "libraries": comparison.libraries,
+                      "load_after": round(os.getloadavg()[0], 1)}
+
+
+def tables(comparison, machine):
+    """As text."""
     about = (f"{machine['date']}, {machine['processor']}, {machine['cores']} cores, Linux "
              f"{machine['kernel']}, load {machine['load_before']} before and "
              f"{machine['load_after']} after")
@@ -157,23 +191,50 @@ def write_results(comparison, machine, folder):
         parts.append(f"\n{times.panel.title()}, median microseconds of {comparison.rounds} rounds; "
                      "in parentheses, how many times as long as rondo:\n")
         parts.append(report.markdown(times))
-    text = "\n".join(parts) + "\n"
+    return "\n".join(parts) + "\n"
+
+
+def write_json(comparison, machine, folder):
+    """At once, so that there is always a whole file."""
+    results = machine | {"panels": [report.as_json(times) for times in comparison.times]}
+    new = folder / "comparison.json.new"
+    new.write_text(json.dumps(results, indent=1) + "\n")
+    new.replace(folder / "comparison.json")
+
+
+def keep_round(comparison, machine):
+    """A full disk is no reason to stop measuring."""
+    folder = comparison.arguments.out
     if folder:
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            write_json(comparison, now_known(comparison, machine), folder)
+        except OSError as error:
+            say(f"{folder}: {error.strerror}: this round was not written")
+
+
+def show_results(comparison, machine):
+    """Prints the tables and, where a folder was named, writes them to it, with JSON and charts."""
+    machine = now_known(comparison, machine)
+    text = tables(comparison, machine)
+    print(text, end="", flush=True)
+    folder = comparison.arguments.out
+    if folder is None:
+        return
+    try:
         (folder / "comparison.md").write_text(text)
-        results = machine | {"panels": [report.as_json(times) for times in comparison.times]}
-        (folder / "comparison.json").write_text(json.dumps(results, indent=1) + "\n")
+        write_json(comparison, machine, folder)
         subtitle = (f"{machine['cores']} cores of {machine['processor']}, medians of "
                     f"{comparison.rounds} rounds, load {machine['load_before']}")
         for times in comparison.times:
             write_chart(comparison.arguments.build, times, subtitle, folder)
-    return text
+    except OSError as error:
+        refuse(f"{folder}: {error.strerror}: not all results were written")
 
 
 def write_chart(build, times, subtitle, folder):
     if len(times.sizes()) < 2:
         return
-    drawn = subprocess.run([str(build / "bench" / "compare" / "compare-chart")], text=True,
+    drawn = subprocess.run([str(program_in(build, "compare-chart"))], text=True,
                            input=report.chart_lines(times, subtitle), capture_output=True,
                            check=True)
     path = folder / f"{times.panel.collective}_{times.panel.ranks}.svg"
@@ -183,95 +244,75 @@ def write_chart(build, times, subtitle, folder):
 def install(build):
     """Peers, and what measures them."""
     script = f'. .ci/debian.sh && install_missing {" ".join(PACKAGES)}'
-    subprocess.run(["sh", "-euc", script], cwd=ROOT, check=True)
     is_new = not (build / "build.ninja").exists()
     again = [] if is_new else ["--reconfigure"]
     kind = ["--buildtype", "release"] if is_new else []
-    subprocess.run(["meson", "setup", *again, *kind, str(build), str(ROOT)], check=True)
-    subprocess.run(["ninja", "-C", str(build), "compare"], check=True)
-
-
-def arguments_of(words):
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("--build", type=pathlib.Path, default=pathlib.Path("build"))
-    parser.add_argument("--install", action="store_true",
-                        help="install the peers with apt and build what is compared, before that")
-    parser.add_argument("--quick", action="store_true",
-                        help="one round of allreduce of few sizes with 2 ranks, unless told more")
-    parser.add_argument("--collectives", metavar="A,B", help=FULL["collectives"])
-    parser.add_argument("--ranks", metavar="N,M", help=FULL["ranks"])
-    parser.add_argument("--rounds", type=int, help=str(FULL["rounds"]))
-    parser.add_argument("--min", default="4", metavar="SIZE", help="4")
-    parser.add_argument("--max", default="64M", metavar="SIZE", help="64M")
-    parser.add_argument("--factor", help=FULL["factor"])
-    parser.add_argument("--only", metavar="NAME,NAME", help="these contestants, rondo always")
-    parser.add_argument("--flags", default="", help="more flags of rondo-perf, for all contestants")
-    parser.add_argument("--launch", default="",
-                        help="stands in front of every rank, for all alike: 'chrt -f 10'")
-    parser.add_argument("--minutes", type=float, default=60,
-                        help="no round is begun that would not end within so many (60)")
-    parser.add_argument("--timeout", type=float, default=120,
-                        help="seconds after which a contestant hangs (120)")
-    parser.add_argument("--out", type=pathlib.Path, metavar="FOLDER",
-                        help="for comparison.md, comparison.json, and a chart of each table")
-    arguments = parser.parse_args(words)
-    for name, value in (QUICK if arguments.quick else FULL).items():
-        if getattr(arguments, name) is None:
-            setattr(arguments, name, value)
-    arguments.collectives = arguments.collectives.split(",")
-    if unknown := set(arguments.collectives) - set(COLLECTIVES):
-        parser.error(f"--collectives: {', '.join(sorted(unknown))}: not compared; expected some of "
-                     + ", ".join(COLLECTIVES))
     try:
-        arguments.ranks = [int(ranks) for ranks in arguments.ranks.split(",")]
-    except ValueError:
-        parser.error(f"--ranks {arguments.ranks}: expected whole numbers such as 2,4")
-    for flag, number in (("--rounds", arguments.rounds), ("--ranks", min(arguments.ranks))):
-        if number < 1:
-            parser.error(f"{flag} {number}: expected 1 or more")
-    return arguments
+        subprocess.run(["sh", "-euc", script], cwd=ROOT, check=True)
+        subprocess.run(["meson", "setup", *again, *kind, str(build), str(ROOT)], check=True)
+        subprocess.run(["ninja", "-C", str(build), "compare"], check=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        refuse(f"--install: {error}")
 
 
-def chosen(contestants, only):
-    """Those that were asked for, and rondo, which they are compared with."""
-    if only is None:
-        return contestants
-    names = only.split(",")
-    known = [contestant.name for contestant in contestants]
-    if unknown := set(names) - set(known):
-        raise SystemExit(f"run.py: --only: {', '.join(sorted(unknown))}: expected some of "
-                         + ", ".join(known))
-    return [each for each in contestants if each.name in names or each is contestants[0]]
+def check_built(build, rondo):
+    programs = [program_in(build, name) for name in ("copy-bandwidth", "compare-chart")]
+    unbuilt = [f"there is no {program}" for program in programs if not program.exists()]
+    if rondo.missing or unbuilt:
+        refuse(f"{rondo.missing or unbuilt[0]}: build it (ninja -C {build} compare), or name the "
+               "folder: --build")
 
 
-def main(words):
-    arguments = arguments_of(words)
-    processes.adopt_orphans()
-    # So that cleaning up takes place.
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+def prepared(words):
+    """The comparison, once all that was asked for is known to be possible, and the machine."""
+    arguments = arguments_of(words, __doc__.split("\n", maxsplit=1)[0])
+    try_launch(arguments.launch)
+    contestants = chosen(find_contestants(arguments.build), arguments.only)
+    if arguments.out:
+        make_folder(arguments.out)
     if arguments.install:
         install(arguments.build)
-    contestants = chosen(find_contestants(arguments.build), arguments.only)
-    copying = copying_in(arguments.build)
-    unbuilt = contestants[0].missing or ("" if copying.exists() else f"there is no {copying}")
-    if unbuilt:
-        raise SystemExit(f"run.py: {unbuilt}: build it (ninja -C {arguments.build} compare), or "
-                         "name the folder: --build")
-    place = Place(tuple(sorted(os.sched_getaffinity(0))), tuple(shlex.split(arguments.launch)))
+        contestants = chosen(find_contestants(arguments.build), arguments.only)
+    check_built(arguments.build, contestants[0])
+    try_flags(contestants[0].program, arguments.flags)
+    place = Place(tuple(sorted(os.sched_getaffinity(0))), arguments.launch)
     # MPI has broadcast in place only.
     panels = [Panel(collective, ranks, in_place=collective == "broadcast")
               for ranks in arguments.ranks for collective in arguments.collectives]
-    machine = machine_of(words, place)
+    return Comparison(panels, contestants, place, arguments), machine_of(words, place)
+
+
+def compare(words):
+    comparison, machine = prepared(words)
+    arguments = comparison.arguments
     if machine["load_before"] > QUIET_LOAD:
         say(f"the machine is busy (load {machine['load_before']}): figures will mostly show what "
             "else is running")
-    comparison = Comparison(panels, contestants, place, arguments)
-    runs = len(panels) * len(contestants)
+    runs = len(comparison.panels) * len(comparison.contestants)
     say(f"up to {arguments.rounds} rounds of {runs} runs, none begun that would end after "
         f"{arguments.minutes:.0f} minutes; a run of more than {arguments.timeout:.0f} s has failed")
-    comparison.measure_rounds()
-    print(write_results(comparison, machine, arguments.out), end="")
-    return 1 if comparison.has_failures() else 0
+    try:
+        comparison.measure_rounds(lambda: keep_round(comparison, machine))
+    except Interrupted as interrupted:
+        ignore_signals()
+        processes.kill_descendants()
+        kept = "they are kept" if comparison.rounds else "there is nothing to keep"
+        say(f"ended by {interrupted.name}: {comparison.rounds} of {arguments.rounds} rounds are "
+            f"finished: {kept}")
+        if comparison.rounds:
+            show_results(comparison, machine)
+        raise
+    show_results(comparison, machine)
+    return 1 if comparison.has_failures else 0
+
+
+def main(words):
+    processes.adopt_orphans()
+    end_on_signals()
+    try:
+        return compare(words)
+    finally:
+        processes.kill_descendants()
 
 
 if __name__ == "__main__":

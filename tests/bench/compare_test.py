@@ -1,10 +1,11 @@
-"""Tests bench/compare: compare_test.py COMPARE_FOLDER BUILD_FOLDER."""
+"""Tests the parts of bench/compare: compare_test.py COMPARE_FOLDER BUILD_FOLDER."""
 
 import contextlib
 import io
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -15,25 +16,18 @@ FOLDER, BUILD = (pathlib.Path(word) for word in sys.argv[1:3])
 CHART = BUILD / "bench" / "compare" / "compare-chart"
 COPYING = BUILD / "bench" / "compare" / "copy-bandwidth"
 GENEROUS_S = 120
-FOREVER = "sleep 100000"
 
 sys.path.insert(0, str(FOLDER))
 sys.dont_write_bytecode = True
+import arguments  # noqa: E402
 import contestants  # noqa: E402
 import processes  # noqa: E402
 import report  # noqa: E402
 import run  # noqa: E402
+from compare_samples import FOREVER, GOOD, report_of  # noqa: E402
 
 ALLREDUCE = contestants.Panel("allreduce", 2, in_place=False)
 BROADCAST = contestants.Panel("broadcast", 4, in_place=True)
-
-
-def report_of(times_us, ranks=2):
-    """As rondo-perf writes it, for sizes and their times."""
-    return {"config": {"library": "a library", "ranks": ranks},
-            "results": [{"size": size, "in_place": None,
-                         "out_of_place": {"time_us": time, "median_us": time, "p99_us": time}}
-                        for size, time in times_us.items()]}
 
 
 def measured():
@@ -251,16 +245,13 @@ class Scripted(contestants.Contestant):
         return [(["sh", "-c", self.program, "sh", flags[flags.index("--json") + 1]], {})]
 
 
-GOOD = f"echo '{json.dumps(report_of({4: 1, 64 << 20: 5}))}' >$1"
-
-
 class Rounds(unittest.TestCase):
     def compare(self, *scripts, rounds=2, seconds=GENEROUS_S):
-        arguments = run.arguments_of(["--build", str(BUILD), "--rounds", str(rounds),
-                                      "--timeout", str(seconds)])
+        given = arguments.arguments_of(["--build", str(BUILD), "--rounds", str(rounds),
+                                        "--timeout", str(seconds)])
         entrants = [Scripted(name, script) for name, script in scripts]
         place = contestants.Place(tuple(sorted(os.sched_getaffinity(0))))
-        comparison = run.Comparison([ALLREDUCE], entrants, place, arguments)
+        comparison = run.Comparison([ALLREDUCE], entrants, place, given)
         with contextlib.redirect_stderr(io.StringIO()) as said:
             comparison.measure_rounds()
         self.assertEqual(processes.descendants(), [])
@@ -273,12 +264,12 @@ class Rounds(unittest.TestCase):
         self.assertEqual(len(times.rounds["peer"][4]), 2)
         self.assertEqual(len(times.traffic_gbps), 2)
         self.assertEqual(comparison.libraries["peer"], "a library")
-        self.assertFalse(comparison.has_failures())
+        self.assertFalse(comparison.has_failures)
 
     def test_who_fails_is_named_and_the_others_go_on(self):
         comparison, said = self.compare(("rondo", GOOD), ("peer", "echo broken >&2; exit 1"))
         times = comparison.times[0]
-        self.assertTrue(comparison.has_failures())
+        self.assertTrue(comparison.has_failures)
         self.assertIn("peer failed (allreduce, out of place, 2 ranks): process 0 ended with code 1",
                       said)
         self.assertEqual(times.absent["peer"][0], "failed")
@@ -293,54 +284,87 @@ class Rounds(unittest.TestCase):
 
     def test_who_hangs_is_named(self):
         comparison, said = self.compare(("peer", FOREVER), rounds=1, seconds=1)
-        self.assertTrue(comparison.has_failures())
+        self.assertTrue(comparison.has_failures)
         self.assertIn("peer failed (allreduce, out of place, 2 ranks): no end after 1 s", said)
 
+    def test_who_writes_no_report_is_named(self):
+        comparison, said = self.compare(("rondo", GOOD), ("peer", "true"), rounds=1)
+        self.assertTrue(comparison.has_failures)
+        self.assertIn("peer failed (allreduce, out of place, 2 ranks): it ended well, but without",
+                      said)
 
-class Script(unittest.TestCase):
-    def run_script(self, *words):
-        return subprocess.run([str(FOLDER / "run.py"), *words], capture_output=True, text=True,
-                              check=False, timeout=GENEROUS_S)
+    def test_without_the_speed_of_memory_there_is_no_bound(self):
+        given = arguments.arguments_of(["--rounds", "1"])
+        place = contestants.Place(tuple(sorted(os.sched_getaffinity(0))), ("false",))
+        comparison = run.Comparison([ALLREDUCE], [Scripted("rondo", GOOD)], place, given)
+        with contextlib.redirect_stderr(io.StringIO()) as said:
+            comparison.measure_rounds()
+        self.assertIn("copy-bandwidth failed (2 ranks): it ended with code 1", said.getvalue())
+        self.assertTrue(comparison.has_failures)
+        self.assertEqual(comparison.times[0].median("rondo", 4), 1)
+        self.assertIsNone(comparison.times[0].bound(64 << 20))
 
-    def test_rondo_alone(self):
-        with tempfile.TemporaryDirectory() as directory:
-            done = self.run_script("--build", str(BUILD), "--quick", "--max", "4K", "--only",
-                                   "rondo", "--out", directory)
-            self.assertEqual(done.returncode, 0, done.stderr)
-            results = json.loads(pathlib.Path(directory, "comparison.json").read_text())
-            sizes = [each["size"] for each in results["panels"][0]["results"]]
-            self.assertEqual(sizes, [4, 64, 1024])
-            self.assertEqual(pathlib.Path(directory, "comparison.md").read_text(), done.stdout)
-            picture = pathlib.Path(directory, "allreduce_2.svg").read_text()
-            self.assertIn("svg", xml.etree.ElementTree.fromstring(picture).tag)
-
-    def test_mistakes_in_flags(self):
-        for words in (["--only", "nobody"], ["--collectives", "alltoall"], ["--rounds", "0"],
-                      ["--ranks", "two"]):
-            done = self.run_script("--build", str(BUILD), *words)
-            self.assertNotEqual(done.returncode, 0, words)
-            self.assertIn(words[1], done.stderr)
-
-    def test_without_rondo_there_is_nothing_to_compare(self):
-        done = self.run_script("--build", "/nowhere")
-        self.assertEqual(done.returncode, 1)
-        self.assertIn("was not built", done.stderr)
+    def test_each_finished_round_can_be_kept(self):
+        given = arguments.arguments_of(["--build", str(BUILD), "--rounds", "2"])
+        place = contestants.Place(tuple(sorted(os.sched_getaffinity(0))))
+        comparison = run.Comparison([ALLREDUCE], [Scripted("rondo", GOOD)], place, given)
+        kept = []
+        with contextlib.redirect_stderr(io.StringIO()):
+            comparison.measure_rounds(lambda: kept.append(
+                (comparison.rounds, len(comparison.times[0].rounds["rondo"][4]))))
+        self.assertEqual(kept, [(1, 1), (2, 2)])
 
 
-class Copying(unittest.TestCase):
-    def test_more_processes_than_cores(self):
-        done = subprocess.run([str(COPYING), "5", "64K"], capture_output=True, text=True,
-                              check=True, timeout=GENEROUS_S)
-        found = json.loads(done.stdout)
-        self.assertEqual((found["processes"], found["bytes"]), (5, 65536))
-        self.assertGreater(found["traffic_gbps"], 0)
+class Arguments(unittest.TestCase):
+    def test_sizes_are_those_of_rondo_perf(self):
+        for text, expected in (("64", 64), ("4K", 4096), ("1.5m", 3 << 19), ("2G", 2 << 30)):
+            self.assertEqual(arguments.size(text), expected)
 
-    def test_mistakes(self):
-        for words in ([], ["0", "64M"], ["2", "12"], ["2", "64Q"]):
-            done = subprocess.run([str(COPYING), *words], capture_output=True, text=True,
-                                  check=False)
-            self.assertEqual(done.returncode, 2, words)
-            self.assertIn("Usage", done.stderr)
+    def test_defaults(self):
+        given = arguments.arguments_of([])
+        self.assertEqual((given.ranks, given.rounds, given.factor), ((2, 4), 5, 4))
+        self.assertEqual((given.min, given.max, given.timeout), (4, 64 << 20, 120))
+        self.assertEqual((given.flags, given.launch), ((), ()))
+
+    def test_quick_gives_way_to_what_was_said(self):
+        given = arguments.arguments_of(["--quick", "--ranks", "4,3,4"])
+        self.assertEqual((given.ranks, given.rounds, given.collectives),
+                         ((4, 3), 1, ("allreduce",)))
+
+    def test_the_build_folder_is_found_from_everywhere(self):
+        self.assertEqual(arguments.arguments_of([]).build, FOLDER.resolve().parents[1] / "build")
+
+    def refusal(self, *words):
+        with contextlib.redirect_stderr(io.StringIO()) as said:
+            with self.assertRaises(SystemExit) as ended:
+                arguments.arguments_of(words)
+        self.assertEqual(ended.exception.code, 2)
+        return said.getvalue()
+
+    def test_mistakes_are_told_in_one_line(self):
+        for flag, value, right in (
+                ("--collectives", "alltoall", "allreduce, broadcast"),
+                ("--rounds", "0", "a whole number from 1 on"),
+                ("--rounds", "many", "a whole number from 1 on"),
+                ("--ranks", "two", "a whole number from 1 to 256"),
+                ("--ranks", "2,300", "a whole number from 1 to 256"),
+                ("--ranks", "", "a whole number from 1 to 256"),
+                ("--min", "abc", "bytes, such as 64"), ("--min", "0", "bytes, such as 64"),
+                ("--max", "1.3", "bytes, such as 64"), ("--max", "2T", "bytes, such as 64"),
+                ("--factor", "0", "from 2 on"), ("--factor", "1", "from 2 on"),
+                ("--timeout", "0", "more than 0"), ("--timeout", "nan", "more than 0"),
+                ("--timeout", "inf", "at most 86400"), ("--minutes", "-1", "more than 0"),
+                ("--launch", "'", "the words of a command")):
+            said = self.refusal(flag, value)
+            wrong = value.rpartition(",")[2] or "(nothing)"
+            self.assertRegex(said, rf"^run\.py: {flag}: {re.escape(wrong)}: expected [^\n]*\n$")
+            self.assertIn(right, said)
+
+    def test_the_smallest_size_is_not_above_the_largest(self):
+        for words in (["--min", "1K", "--max", "1023"], ["--min", "128M"], ["--max", "2"]):
+            self.assertRegex(self.refusal(*words),
+                             r"^run\.py: --min [0-9]+: more than --max [^\n]*\n$")
+        self.assertEqual(arguments.arguments_of(["--min", "1K", "--max", "1K"]).min, 1024)
 
 
 if __name__ == "__main__":
