@@ -22,7 +22,7 @@ FOLDER = pathlib.Path(__file__).resolve().parent
 MODULE = "_rondo_torch"
 LIBRARY = "librondo.so.0"
 SOURCES = ("world.cpp", "queue.cpp", "work.cpp", "reduction.cpp", "messages.cpp", "backend.cpp",
-           "group.cpp", "module.cpp")
+           "sparse.cpp", "group.cpp", "module.cpp")
 
 
 def file_name() -> str:
