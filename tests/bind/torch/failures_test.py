@@ -77,17 +77,19 @@ def killed_in_subgroup(store_path, rank, size):
 
 
 def stopped(store_path, rank, size):
-    """A rank that stands still is named when the time of the group is over."""
+    """A rank that stands still is named when the time of a call is over."""
     world.join(store_path, rank, size)
     tensor = torch.ones(3)
     dist.all_reduce(tensor)
     if rank == 1:
         os.kill(os.getpid(), signal.SIGSTOP)
-    dist.distributed_c10d._set_pg_timeout(SHORT)
+    group = dist.distributed_c10d._get_default_group()
+    options = dist.AllreduceOptions()
+    options.timeout = SHORT
     with raises("rank 1", dist.DistBackendError):
-        dist.all_reduce(tensor)
-    with raises("rank 1", dist.DistBackendError):
-        dist.recv(tensor, 1)
+        group.allreduce([tensor], options).wait()
+    with raises("timed out after 3000 ms, waiting for rank 1", dist.DistBackendError):
+        group.recv([tensor], 1, 0).wait(SHORT)
     dist.destroy_process_group()
 
 
