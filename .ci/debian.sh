@@ -1,7 +1,7 @@
 # Sourced by examples/quickstart.sh and tests/run.sh: what rondo needs on Debian 12, by package.
 
 build_packages="g++ meson ninja-build pkg-config python3 libhwloc-dev"
-test_packages="$build_packages libgtest-dev libbenchmark-dev iproute2 cmake clang-format-14
+test_packages="$build_packages ccache libgtest-dev libbenchmark-dev iproute2 cmake clang-format-14
   clang-tidy-14 libopenmpi-dev openmpi-bin libmpich-dev mpich gfortran python3-mpi4py python3-pip
   python3-venv python3-dev"
 
@@ -70,7 +70,9 @@ choose_compilers() {
     : "${CC:=ccache gcc}" "${CXX:=ccache g++}"
     # With precompiled headers it keeps nothing without these.
     : "${CCACHE_SLOPPINESS:=pch_defines,time_macros,include_file_mtime,include_file_ctime}"
-    export CC CXX CCACHE_SLOPPINESS
+    # Another clone finds what this one has compiled.
+    : "${CCACHE_BASEDIR:=$PWD}" "${CCACHE_NOHASHDIR:=true}"
+    export CC CXX CCACHE_SLOPPINESS CCACHE_BASEDIR CCACHE_NOHASHDIR
   fi
 }
 

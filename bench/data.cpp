@@ -156,7 +156,10 @@ class Generator {
   }
 
   std::uint64_t most_contributors() const {
-    if constexpr (!is_integer) {
+    if constexpr (is_integer) {
+      if (pattern_.op == Op::band || pattern_.op == Op::bor) return 8 * sizeof(T);
+      if (pattern_.op == Op::land || pattern_.op == Op::lor) return 1;
+    } else {
       if (pattern_.op == Op::prod) return FloatFormat<T>::max_factors;
     }
     return largest_total() / 4;
@@ -173,10 +176,33 @@ class Generator {
       const auto value = static_cast<T>(1 + (random >> 1) % largest_);
       return std::is_signed_v<T> && (random & 1) != 0 ? static_cast<T>(0 - value) : value;
     }
+    if (pattern_.op >= Op::band) return bits(rank, index, random);
     // Odd factors: multiplication by them loses nothing, also when it wraps.
     const auto value = static_cast<T>(pattern_.op == Op::prod ? random | 1 : random);
     const T neutral = pattern_.op == Op::prod ? 1 : 0;
     return value == neutral ? T{3} : value;
+  }
+
+  // For bitwise operations that forget, one bit, which hides few of those of other ranks. Truth
+  // comes as any number but 0.
+  T bits(std::uint64_t rank, std::uint64_t index, std::uint64_t random) const {
+    const bool is_true = (random & 1) != 0;
+    const T truth = static_cast<T>(random >> 1) == 0 ? T{2} : static_cast<T>(random >> 1);
+    const auto bit = static_cast<T>(std::uint64_t{1} << (random >> 1) % (8 * sizeof(T)));
+    switch (pattern_.op) {
+      case Op::band:
+        return static_cast<T>(contributes(rank, index) ? ~bit : ~T{0});
+      case Op::bor:
+        return contributes(rank, index) ? bit : T{0};
+      case Op::land:
+        return contributes(rank, index) && !is_true ? T{0} : truth;
+      case Op::lor:
+        return contributes(rank, index) && is_true ? truth : T{0};
+      case Op::lxor:
+        return is_true ? truth : T{0};
+      default:
+        return static_cast<T>(random);
+    }
   }
 
   double exact_float(std::uint64_t rank, std::uint64_t index, std::uint64_t random) const {
@@ -228,9 +254,30 @@ class Generator {
     if constexpr (is_integer) {
       const auto left = static_cast<std::uint64_t>(a);
       const auto right = static_cast<std::uint64_t>(b);
-      return static_cast<Wide>(pattern_.op == Op::prod ? left * right : left + right);
+      return static_cast<Wide>(combine_bits(left, right));
     } else {
       return pattern_.op == Op::prod ? a * b : a + b;
+    }
+  }
+
+  std::uint64_t combine_bits(std::uint64_t a, std::uint64_t b) const {
+    switch (pattern_.op) {
+      case Op::prod:
+        return a * b;
+      case Op::band:
+        return a & b;
+      case Op::bor:
+        return a | b;
+      case Op::bxor:
+        return a ^ b;
+      case Op::land:
+        return a != 0 && b != 0 ? 1 : 0;
+      case Op::lor:
+        return a != 0 || b != 0 ? 1 : 0;
+      case Op::lxor:
+        return (a != 0) != (b != 0) ? 1 : 0;
+      default:
+        return a + b;
     }
   }
 

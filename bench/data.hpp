@@ -7,7 +7,8 @@
 // element, so that no partial sum is rounded; products mix one full mantissa with powers of two.
 // Where a type is too narrow for contributions of all ranks, only some ranks contribute to an
 // element, and which ones changes from element to element. No contribution is neutral and none
-// depends on another, so a lost, doubled or moved one shows.
+// depends on another, so a lost, doubled or moved one shows; in minima, maxima, bitwise and logical
+// operations not at every element, and not if it is doubled where nothing is lost.
 //
 // Random data: floats with full mantissas. The result is known as a number in a wider type, and
 // its distance is measured in units in the last place.

@@ -205,6 +205,15 @@ const Flag* find_flag(std::string_view argument) {
   return nullptr;
 }
 
+// Where reductions are asked for that only integers have, whether there are any.
+bool has_defined_reduction(const Options& options) {
+  const Case c{.collective = options.collective};
+  return !c.reduces() || std::any_of(options.ops.begin(), options.ops.end(), [&](Op op) {
+    return std::any_of(options.dtypes.begin(), options.dtypes.end(),
+                       [&](DType dtype) { return is_defined(op, dtype); });
+  });
+}
+
 Result<void> check_together(const Options& options, bool factor_given) {
   if (options.max_bytes < options.min_bytes) {
     return Error(ErrorCode::invalid_argument,
@@ -225,6 +234,11 @@ Result<void> check_together(const Options& options, bool factor_given) {
   if (!has_sides && options.sides == Sides::in_place) {
     return Error(ErrorCode::invalid_argument,
                  concat(name_of(options.collective), " is never in place: leave --side out"));
+  }
+  if (!has_defined_reduction(options)) {
+    return Error(ErrorCode::invalid_argument,
+                 concat("-o ", name(options.ops.front()),
+                        " is defined for integers only: give a type with -d, as i32"));
   }
   if (!options.collective && (options.algorithm || options.tile_bytes)) {
     return Error(ErrorCode::invalid_argument,

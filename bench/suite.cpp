@@ -109,6 +109,7 @@ std::vector<Case> all_cases(const Options& options, int ranks) {
   for (c.root = first_root; c.root <= last_root; ++c.root) {
     for (const DType dtype : options.dtypes) {
       for (const Op op : ops) {
+        if (!is_defined(op, dtype)) continue;
         for (const std::size_t size : sizes) {
           c.dtype = dtype;
           c.op = op;

@@ -89,8 +89,9 @@ fi
 # Meson builds what the chosen tests need. Warnings have been errors in the release build, which
 # has no precompiled header either; with instrumented code the compiler's flow analysis sees ghosts.
 sanitized="--buildtype debugoptimized --optimization 1 -Ddefault_library=static -Dbench=disabled
-  -Dexamples=disabled -Dpython=disabled -Dwerror=false -Dcpp_args=-g1 -Db_pch=true"
-threaded="--suite api --suite execute --suite transport"
+  -Dexamples=disabled -Dpython=disabled -Dwerror=false -Dcpp_args=-g1 -Db_pch=true
+  -Dcuda=disabled"
+threaded="--suite api --suite device --suite execute --suite transport"
 core="$threaded --suite base --suite bootstrap --suite check --suite cli --suite launch
   --suite plan --suite schedule --suite sim --suite topology --suite mpi"
 

@@ -46,7 +46,7 @@ Reduction reduction(Op op) {
     case Op::max:
       return &gloo::max<T>;
     default:
-      throw Error(ErrorCode::unsupported, "gloo has no average");
+      throw Error(ErrorCode::unsupported, rondo::concat("gloo has no ", rondo::name(op)));
   }
 }
 

@@ -52,9 +52,22 @@ MPI_Op operation_of(Op op) {
       return MPI_MIN;
     case Op::max:
       return MPI_MAX;
-    default:
-      throw Error(ErrorCode::unsupported, "MPI has no average");
+    case Op::band:
+      return MPI_BAND;
+    case Op::bor:
+      return MPI_BOR;
+    case Op::bxor:
+      return MPI_BXOR;
+    case Op::land:
+      return MPI_LAND;
+    case Op::lor:
+      return MPI_LOR;
+    case Op::lxor:
+      return MPI_LXOR;
+    case Op::avg:
+      break;
   }
+  throw Error(ErrorCode::unsupported, "MPI has no average");
 }
 
 /// What MPI wants to be told for data that lie `offset` bytes into the receive buffer already.

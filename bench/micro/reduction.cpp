@@ -124,6 +124,7 @@ void add_all(Isa isa) {
       add({isa, dtype, op, 2}, Target::in_place);
     }
   }
+  for (const Op op : {Op::band, Op::land}) add({isa, DType::i32, op, 2}, Target::in_place);
   for (const DType dtype : {DType::f32, DType::f16, DType::bf16, DType::i32}) {
     for (const std::size_t sources : {2, 4, 8, 16}) {
       add({isa, dtype, Op::sum, sources}, Target::apart);

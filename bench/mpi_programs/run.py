@@ -223,7 +223,7 @@ def main():
                        OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1", OMPI_MCA_rmaps_base_oversubscribe="1",
                        OMPI_MCA_mpi_yield_when_idle="1", OMP_NUM_THREADS="1",
                        RONDO_CACHE_DIR=str(arguments.folder / "cache"))
-    print("| program | ranks | rondo | calls taken on rank 0 | wall s | | output |")
+    print("| program | ranks | rondo | calls taken | wall s | | output |")
     print("|---|---|---|---|---|---|---|")
     for name in PROGRAMS if arguments.only is None else [arguments.only]:
         for ranks in map(int, arguments.ranks.split(",")):

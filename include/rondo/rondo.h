@@ -73,6 +73,7 @@ enum {
 /* Reduction of one element over all ranks; semantics as rondo::Op in rondo/types.hpp. */
 typedef int32_t rondo_op;
 enum { RONDO_SUM = 0, RONDO_PROD = 1, RONDO_MIN = 2, RONDO_MAX = 3, RONDO_AVG = 4 };
+enum { RONDO_BAND = 5, RONDO_BOR, RONDO_BXOR, RONDO_LAND, RONDO_LOR, RONDO_LXOR }; /* integers */
 
 typedef int32_t rondo_collective;
 enum {

@@ -24,8 +24,11 @@ inline constexpr int dtype_count = 12;
 /// the quotient truncates toward zero. 16-bit floats are added in float32. A NaN operand of `min`
 /// or `max` gives NaN, and -0 is less than +0 there. All ranks get the same bits; only which NaN
 /// a NaN is (its sign and payload) may differ between them.
-enum class Op : std::uint8_t { sum, prod, min, max, avg };
-inline constexpr int op_count = 5;
+/// Bitwise (`band`, `bor`, `bxor`) and logical operations (`land`, `lor`, `lxor`) are for integers
+/// only. For the logical ones all but 0 is true; they give 0 or 1, but of a single rank what that
+/// rank gave.
+enum class Op : std::uint8_t { sum, prod, min, max, avg, band, bor, bxor, land, lor, lxor };
+inline constexpr int op_count = 11;
 
 enum class Collective : std::uint8_t {
   allreduce,
@@ -94,6 +97,15 @@ constexpr std::size_t size_of(DType dtype) {
       return 8;
   }
   return 0;
+}
+
+constexpr bool is_integer(DType dtype) {
+  return dtype != DType::f16 && dtype != DType::bf16 && dtype != DType::f32 && dtype != DType::f64;
+}
+
+/// Whether there is such a reduction. Calls with others are refused.
+constexpr bool is_defined(Op op, DType dtype) {
+  return op <= Op::avg || is_integer(dtype);
 }
 
 /// The names used in texts, on the command line and in the environment: "f32", "sum", "allreduce".

@@ -56,8 +56,8 @@ class Check {
     receive_.is_vector = gives_own_block(collective) || is_alltoall;
   }
 
-  void run() {
-    if (call_.collective == Collective::barrier) return;
+  BuffersInUse run() {
+    if (call_.collective == Collective::barrier) return {};
     measure(send_, call_.send_blocks);
     measure(receive_, call_.receive_blocks);
     for (const Side* side : {&send_, &receive_}) {
@@ -68,6 +68,8 @@ class Check {
     }
     if (call_.uneven) check_uneven();
     check_overlap();
+    return {send_.is_used ? send_.bytes : 0, receive_.is_used ? receive_.bytes : 0,
+            receive_.own_begin - send_.own_begin};
   }
 
  private:
@@ -239,9 +241,21 @@ void check_apart(std::vector<Message> messages) {
   }
 }
 
+void check_reduction(const ErasedCall& call) {
+  if (!is_defined(call.op, call.dtype)) {
+    const char* kind = call.op <= Op::bxor ? "bitwise" : "logical";
+    refuse(concat(name(call.collective), ": ", name(call.op), ", a ", kind,
+                  " operation, is defined for integers only, not for ", name(call.dtype)));
+  }
+  if (call.op == Op::avg && reduces_prefix(call.collective)) {
+    refuse(concat(name(call.collective), ": avg has no one number of ranks to divide by; use sum, ",
+                  "and divide by ", call.collective == Collective::scan ? "rank() + 1" : "rank()"));
+  }
+}
+
 }  // namespace
 
-void check_arguments(const ErasedCall& call, int rank, int size) {
+BuffersInUse check_arguments(const ErasedCall& call, int rank, int size) {
   check_kind("collective", call.collective, collective_count);
   check_kind("dtype", call.dtype, dtype_count);
   check_kind("op", call.op, op_count);
@@ -251,15 +265,8 @@ void check_arguments(const ErasedCall& call, int rank, int size) {
   if (call.uneven && !has_blocks(call.collective)) {
     refuse(concat(name(call.collective), " has no blocks that could differ in length"));
   }
-  if (call.op == Op::avg && reduces_prefix(call.collective)) {
-    refuse(concat(name(call.collective), ": avg has no one number of ranks to divide by; use sum, ",
-                  "and divide by ", call.collective == Collective::scan ? "rank() + 1" : "rank()"));
-  }
-  check_buffers(call, rank, size);
-}
-
-void check_buffers(const ErasedCall& call, int rank, int size) {
-  Check(call, rank, size).run();
+  if (reduces_all(call.collective) || reduces_prefix(call.collective)) check_reduction(call);
+  return Check(call, rank, size).run();
 }
 
 void check_arguments(const std::vector<Message>& messages, int rank, int size) {

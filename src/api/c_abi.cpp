@@ -74,7 +74,7 @@ static_assert(to_status(ErrorCode::resource) == RONDO_RESOURCE);
 static_assert(to_status(ErrorCode::io) == RONDO_IO);
 static_assert(to_status(ErrorCode::internal) == RONDO_INTERNAL);
 static_assert(RONDO_F64 == static_cast<int>(rondo::DType::f64) && rondo::dtype_count == 12);
-static_assert(RONDO_AVG == static_cast<int>(rondo::Op::avg) && rondo::op_count == 5);
+static_assert(RONDO_LXOR == static_cast<int>(rondo::Op::lxor) && rondo::op_count == 11);
 static_assert(RONDO_EXSCAN == static_cast<int>(rondo::Collective::exscan));
 static_assert(RONDO_CHAIN_TREE == static_cast<int>(rondo::Algorithm::chain_tree));
 static_assert(RONDO_SEND == static_cast<int>(rondo::Message::Kind::send));

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "api/arguments.hpp"
 #include "execute/operation.hpp"
 #include "rondo/erased_call.hpp"
 
@@ -14,9 +15,15 @@ namespace rondo {
 
 class CallCache {
  public:
-  /// Where the operation of such calls belongs. The program is missing where it has to be prepared;
-  /// what was there before is gone then. Valid until the next call. Not for uneven blocks.
-  Operation& find(const ErasedCall& call) {
+  struct Prepared {
+    Operation operation = {};
+    BuffersInUse buffers = {};
+  };
+
+  /// Where what such calls have in common belongs. The program is missing where it has to be
+  /// prepared; what was there before is gone then. Valid until the next call. Not for uneven
+  /// blocks.
+  Prepared& find(const ErasedCall& call) {
     if (entries_.empty()) entries_.resize(size);
     const std::uint64_t kind =
         static_cast<std::uint64_t>(call.collective) | static_cast<std::uint64_t>(call.dtype) << 8 |
@@ -26,16 +33,16 @@ class CallCache {
     if (entry.kind != kind || entry.count != call.count) {
       entry.kind = kind;
       entry.count = call.count;
-      entry.operation = {};
+      entry.prepared = {};
     }
-    return entry.operation;
+    return entry.prepared;
   }
 
  private:
   struct Entry {
     std::uint64_t kind = 0;
     std::uint64_t count = 0;
-    Operation operation = {};
+    Prepared prepared = {};
   };
   static constexpr int size_bits = 6;
   static constexpr std::size_t size = std::size_t{1} << size_bits;

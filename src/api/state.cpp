@@ -143,13 +143,16 @@ void Communicator::State::tell_notes() {
 }
 
 const Operation& Communicator::State::prepare(const ErasedCall& call) {
-  if (call.uneven) return uneven_ = choose_and_prepare(call);
-  Operation& operation = prepared_.find(call);
-  if (operation.program) {
-    check_buffers(call, rank(), size());
-  } else {
-    operation = choose_and_prepare(call);
+  if (call.uneven) {
+    check_arguments(call, rank(), size());
+    return uneven_ = choose_and_prepare(call);
   }
+  auto& [operation, buffers] = prepared_.find(call);
+  const bool is_known = operation.program != nullptr;
+  if (!is_known || !buffers.fit(call.send, call.receive)) {
+    buffers = check_arguments(call, rank(), size());
+  }
+  if (!is_known) operation = choose_and_prepare(call);
   operation.in = static_cast<const std::byte*>(call.send);
   operation.out = static_cast<std::byte*>(call.receive);
   operation.timeout = settings.timeout;
@@ -157,7 +160,6 @@ const Operation& Communicator::State::prepare(const ErasedCall& call) {
 }
 
 Operation Communicator::State::choose_and_prepare(const ErasedCall& call) {
-  check_arguments(call, rank(), size());
   const std::size_t bytes = elements_of(call, size()) * size_of(call.dtype);
   if (call.uneven) {
     const Result<Choice> choice = choose_uneven(planner(), call.collective, bytes);

@@ -4,18 +4,12 @@
 // somebody asks for them.
 
 #include <chrono>
-#include <string>
-#include <vector>
 
 #include "bootstrap/world.hpp"
 #include "rondo/error.hpp"
 #include "rondo/out_of_band.hpp"
 
 namespace rondo {
-
-/// Where librondo-mpi-bridge is looked for, in this order: the folders of RONDO_PLUGIN_PATH, that
-/// of this library or program, that of the installation, and wherever the system looks.
-std::vector<std::string> bridge_places(const Lookup& lookup);
 
 /// The ranks of MPI_COMM_WORLD; initialises MPI, if nobody has. Collective. Errors: unsupported,
 /// where the library cannot be loaded; invalid_argument, where a launcher says something else about

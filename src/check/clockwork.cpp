@@ -8,6 +8,7 @@
 
 #include "base/text.hpp"
 #include "check/cost_model.hpp"
+#include "schedule/direct_sums.hpp"
 
 namespace rondo {
 
@@ -216,6 +217,11 @@ class Clockwork {
       steps += program.steps.size();
       const std::vector<bool> again = sends_again(program, model_);
       sends_again_.insert(sends_again_.end(), again.begin(), again.end());
+      if (tiling_.tiles > 1) continue;
+      const std::vector<bool> direct = find_direct_sums(program);
+      if (direct.empty()) continue;
+      is_direct_sum_.resize(steps - program.steps.size(), false);
+      is_direct_sum_.insert(is_direct_sum_.end(), direct.begin(), direct.end());
     }
     first_lane_.push_back(static_cast<LaneId>(lanes_.size()));
     wire_of_step_.resize(steps, nobody);
@@ -421,7 +427,12 @@ class Clockwork {
   Time local_work(const Lane& lane) const {
     const Step& local = step(lane);
     const std::uint64_t bytes = bytes_of(lane);
-    if (local.op == StepOp::copy) return scaled(bytes, copy_byte_);
+    if (local.op == StepOp::copy) {
+      const std::size_t before = step_id(lane) - 1;
+      const bool is_needless =
+          lane.next > lane.begin && before < is_direct_sum_.size() && is_direct_sum_[before];
+      return is_needless ? 0 : scaled(bytes, copy_byte_);
+    }
     return scaled(bytes * (local.count - 1), reduce_byte_);
   }
 
@@ -449,7 +460,8 @@ class Clockwork {
   std::vector<Lane> lanes_;
   std::vector<LaneId> first_lane_;  // per rank, and one past the last
   std::vector<WireId> wire_of_step_;
-  std::vector<bool> sends_again_;  // by step of all ranks; empty where nothing is published
+  std::vector<bool> sends_again_;    // by step of all ranks; empty where nothing is published
+  std::vector<bool> is_direct_sum_;  // by step of all ranks, up to the last one
   std::vector<Wire> wires_;
   std::vector<Time> ways_out_;  // by port in use: when it is free
   std::vector<Time> ways_in_;

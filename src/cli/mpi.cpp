@@ -35,7 +35,7 @@ constexpr const char* help =
     "  --mode NAME     sets RONDO_MPI: measured, the default, keeps the faster of both for each\n"
     "                  collective, type and size; always: rondo wherever it can, the same way in\n"
     "                  every run; off: nothing\n"
-    "  --stats FILE    sets RONDO_STATS: rank 0 writes there what became of its calls, as JSON\n"
+    "  --stats FILE    sets RONDO_STATS: rank 0 writes there what became of all ranks' calls\n"
     "  --table         sets RONDO_STATS_TABLE: the same as a table at the end\n"
     "  --modules DIR   where the component and the libraries are; default: beside this command\n"
     "  -q              do not say which form was chosen\n"

@@ -4,18 +4,8 @@
 
 #include "base/invariant.hpp"
 #include "execute/reduction.hpp"
-#include "schedule/runs.hpp"
 
 namespace rondo {
-
-namespace {
-
-// The slice of a message that lies in this rank's buffers.
-Slice moved_by(const Step& message) {
-  return message.op == StepOp::send ? message.source() : message.destination();
-}
-
-}  // namespace
 
 void Executor::start(const SizedProgram& sized, const std::byte* in, std::byte* out,
                      Transport& transport) {
@@ -23,7 +13,6 @@ void Executor::start(const SizedProgram& sized, const std::byte* in, std::byte* 
   sized_ = &sized;
   program_ = &program;
   transport_ = &transport;
-  operands_ = {in, out, sized.amount().dtype, sized.amount().op};
   completed_ = 0;
   if (sized.scratch_bytes() > scratch_bytes_) {
     scratch_.reset();  // never hold the old and the new one at the same time
@@ -31,8 +20,13 @@ void Executor::start(const SizedProgram& sized, const std::byte* in, std::byte* 
     scratch_ = std::make_unique_for_overwrite<std::byte[]>(sized.scratch_bytes());
     scratch_bytes_ = sized.scratch_bytes();
   }
+  // `in` is never written: no step has it as its destination.
+  operands_ = {{const_cast<std::byte*>(in), out, scratch_.get()}, size_of(sized.amount().dtype)};
   lane_count_ = static_cast<std::size_t>(program.lanes());
-  while (lanes_.size() < lane_count_) lanes_.emplace_back();
+  if (lane_count_ > lane_capacity_) {  // no transfer is under way, which would have to stay
+    lanes_ = std::make_unique<Lane[]>(lane_count_);
+    lane_capacity_ = lane_count_;
+  }
   for (std::size_t i = 0; i < lane_count_; ++i) {
     Lane& lane = lanes_[i];
     lane.steps = program.lane(static_cast<int>(i));
@@ -42,20 +36,25 @@ void Executor::start(const SizedProgram& sized, const std::byte* in, std::byte* 
     lane.part = 0;
     lane.in_flight = false;
     lane.passes_on_by = nullptr;
+    lane.is_direct = false;
     lane.transfer.state.store(Transfer::State::idle, std::memory_order_relaxed);
   }
 }
 
+// A lane that waits for others is tried again when one of those that come after it has moved.
 bool Executor::advance() {
   bool finished = false;
-  for (bool moved = true; moved && !finished;) {
-    moved = false;
+  for (bool again = true; again;) {
+    again = false;
     finished = true;
-    for (std::size_t i = 0; i < lane_count_; ++i) {
-      Lane& lane = lanes_[i];
-      if (lane.is_done()) continue;
-      if (!lane.is_stuck() && advance_lane(lane)) moved = true;
-      if (!lane.is_done()) finished = false;
+    bool has_waiting = false;
+    Lane* const end = lanes_.get() + lane_count_;
+    for (Lane* lane = lanes_.get(); lane != end; ++lane) {
+      if (lane->is_done()) continue;
+      if (!lane->is_stuck() && advance_lane(*lane)) again |= has_waiting;
+      if (lane->is_done()) continue;
+      finished = false;
+      has_waiting |= !lane->in_flight;
     }
   }
   return finished;
@@ -96,7 +95,7 @@ bool Executor::advance_lane(Lane& lane) {
 
 // Goes on to the next part, tile, step or window; true when a tile of the step is completed.
 bool Executor::complete_part(Lane& lane, const Step& step) {
-  if (step.is_message() && ++lane.part < parts(step)) return false;
+  if (step.is_message() && ++lane.part < sized_->parts(step)) return false;
   lane.part = 0;
   const std::size_t end = std::min(lane.window + sized_->window_tiles(), sized_->tiles());
   if (++lane.tile < end) return true;
@@ -125,11 +124,11 @@ bool Executor::may_start(const Lane& lane, const Lane* without) const {
 // Tiles that a shorter segment than the longest does not have are not sent. Both sides know which
 // these are, since they agree on its size.
 bool Executor::has_message(const Lane& lane, const Step& step) const {
-  return lane.tile == 0 || locate_part(step, moved_by(step), lane).count > 0;
+  return lane.tile == 0 || own_part(lane, step).count > 0;
 }
 
 void Executor::post(Lane& lane, const Step& step) {
-  const Piece piece = locate_part(step, moved_by(step), lane);
+  const Piece piece = own_part(lane, step);
   Transfer& transfer = lane.transfer;
   transfer.kind = step.op == StepOp::send ? Transfer::Kind::send : Transfer::Kind::recv;
   transfer.link = {step.peer, step.channel};
@@ -138,7 +137,7 @@ void Executor::post(Lane& lane, const Step& step) {
   transfer.offset = 0;
   transfer.past_cache = sized_->is_streamed(step);
   set_publication(lane, step, transfer);
-  transfer.size = piece.count * size_of(operands_.dtype);
+  transfer.size = piece.count * operands_.element;
   transport_->post(transfer);
 }
 
@@ -158,17 +157,22 @@ bool Executor::accumulate(Lane& lane, const Step& step, bool is_rest) {
   const Transfer& incoming = lane.transfer;
   const std::size_t offset = incoming.offset;
   const std::size_t bytes = is_rest ? incoming.size - offset : incoming.part;
-  if (offset == 0) lane.passes_on_by = borrow_room(lane, step);
+  if (offset == 0) {
+    lane.is_direct = may_sum_directly(lane, step);
+    lane.passes_on_by = lane.is_direct ? nullptr : borrow_room(lane, step);
+  }
   Lane* const next = lane.passes_on_by;
-  const Piece own = locate_part(step, step.source(), lane);
-  const Piece destination = locate_part(step, step.destination(), lane);
+  const Piece own = at(sized_->source_part(step, lane.part, lane.tile));
+  const Piece destination =
+      at(lane.is_direct ? sized_->destination(lane.steps[lane.step + 1], 0, lane.tile)
+                        : sized_->destination_part(step, lane.part, lane.tile));
   const std::array<const std::byte*, 2> sources = {incoming.data, own.data + offset};
   if (next != nullptr) {
     reduce_twice(destination.data + offset, next->transfer.data + offset, next->transfer.past_cache,
                  sources, bytes, divisor(step));
   } else if (bytes > 0) {
     const std::array<const void*, 2> both = {sources[0], sources[1]};
-    sized_->reduction().into(destination.data + offset, both, bytes / size_of(operands_.dtype),
+    sized_->reduction().into(destination.data + offset, both, bytes / operands_.element,
                              divisor(step));
   }
   if (!transport_->release(lane.transfer)) {
@@ -181,12 +185,22 @@ bool Executor::accumulate(Lane& lane, const Step& step, bool is_rest) {
     ++completed_;
     complete_part(*next, next->steps[next->step]);
   }
+  if (lane.is_direct && is_rest) ++lane.step;  // the other one of the two is completed as usual
   return true;
+}
+
+// Whether the copy that follows could be carried out now, if there were something to copy.
+bool Executor::may_sum_directly(Lane& lane, const Step& step) const {
+  if (!sized_->makes_direct_sum(step)) return false;
+  ++lane.step;
+  const bool may_copy = may_start(lane);
+  --lane.step;
+  return may_copy;
 }
 
 // A lane that sends next what this recv makes, and waits for nothing else.
 Executor::Lane* Executor::successor_of(const Lane& lane, const Step& step) {
-  if (parts(step) > 1) return nullptr;
+  if (sized_->parts(step) > 1) return nullptr;
   for (std::size_t i = 0; i < lane_count_; ++i) {
     Lane& other = lanes_[i];
     const bool is_between_steps = &other != &lane && !other.in_flight && other.part == 0 &&
@@ -211,7 +225,7 @@ Executor::Lane* Executor::borrow_room(const Lane& lane, const Step& step) {
   outgoing.kind = Transfer::Kind::send;
   outgoing.link = {send.peer, send.channel};
   outgoing.borrow = true;
-  outgoing.data = locate_part(step, step.destination(), lane).data;
+  outgoing.data = at(sized_->destination_part(step, lane.part, lane.tile)).data;
   outgoing.size = lane.transfer.size;
   set_publication(*next, send, outgoing);
   transport_->post(outgoing);
@@ -224,7 +238,7 @@ Executor::Lane* Executor::borrow_room(const Lane& lane, const Step& step) {
 void Executor::reduce_twice(std::byte* destination, std::byte* passed_on, bool past_cache,
                             std::array<const std::byte*, 2> sources, std::size_t bytes,
                             int divisor) const {
-  const std::size_t element = size_of(operands_.dtype);
+  const std::size_t element = operands_.element;
   const Store store = past_cache ? Store::streaming : Store::cached;
   if (sized_->is_streamed()) {
     const std::array<const void*, 2> both = {sources[0], sources[1]};
@@ -242,104 +256,38 @@ void Executor::reduce_twice(std::byte* destination, std::byte* passed_on, bool p
 
 void Executor::copy(const Step& step, std::size_t tile) {
   for (std::uint32_t i = 0; i < step.count; ++i) {
-    const Piece source = locate(step, step.source(), i, tile);
-    const Piece destination = locate(step, step.destination(), i, tile);
+    const Piece source = at(sized_->source(step, i, tile));
+    const Piece destination = at(sized_->destination(step, i, tile));
     if (source.data == destination.data || source.count == 0) continue;
-    copy_bytes(destination.data, source.data, source.count * size_of(operands_.dtype),
+    copy_bytes(destination.data, source.data, source.count * operands_.element,
                sized_->is_streamed(step) ? Store::streaming : Store::cached);
   }
 }
 
 void Executor::fold(const Step& step, std::size_t tile) {
-  const Piece destination = locate(step, step.destination(), 0, tile);
+  const Piece destination = at(sized_->destination(step, 0, tile));
   if (destination.count == 0) return;
-  sources_.clear();
+  if (sources_.size() < step.count) sources_.resize(step.count);
   for (std::uint32_t i = 0; i < step.count; ++i) {
-    sources_.push_back(locate(step, step.source(), i, tile).data);
+    sources_[i] = at(sized_->source(step, i, tile)).data;
   }
-  sized_->reduction().into(destination.data, sources_, destination.count, divisor(step));
+  sized_->reduction().into(destination.data, std::span(sources_.data(), step.count),
+                           destination.count, divisor(step));
 }
 
-// A message of several segments travels whole, or in two where its run goes round the end of the
-// vector; cut into tiles, segment by segment, since the same tile of two segments does not lie side
-// by side.
-std::uint32_t Executor::parts(const Step& step) const {
-  if (!sized_->is_whole()) return step.count;
-  return before_end(*program_, step) < step.count ? 2 : 1;
+// What a message moves lies in this rank's buffers.
+Executor::Piece Executor::own_part(const Lane& lane, const Step& step) const {
+  return at(step.op == StepOp::send ? sized_->source_part(step, lane.part, lane.tile)
+                                    : sized_->destination_part(step, lane.part, lane.tile));
 }
 
-Executor::Piece Executor::locate_part(const Step& step, Slice slice, const Lane& lane) const {
-  if (!sized_->is_whole()) return locate(step, slice, lane.part, lane.tile);
-  const std::uint32_t turn = before_end(*program_, step);
-  const std::uint32_t from = lane.part == 0 ? 0 : turn;
-  const std::uint32_t count = lane.part == 0 ? turn : step.count - turn;
-  Piece piece = locate(step, slice, from, lane.tile);
-  if (count > 1) piece.count = layout_of(step).run(from == 0 ? step.about : 0, count).count;
-  return piece;
-}
-
-// Where the tile of one segment of a slice lies, `skip` segments after its beginning. The step's
-// `about` gives the size; scratch segments outside of the mirror lie at a distance of the longest
-// segment.
-Executor::Piece Executor::locate(const Step& step, Slice slice, std::uint32_t skip,
-                                 std::size_t tile) const {
-  const std::uint32_t turn = before_end(*program_, step);
-  const bool beyond = skip >= turn;  // the end of the vector
-  const std::uint32_t about = step.op == StepOp::reduce ? step.about
-                              : beyond                  ? skip - turn
-                                                        : step.about + skip;
-  const std::size_t count = layout_of(step).segment(about).count;
-  const std::size_t from = std::min(tile * sized_->tile_elements(), count);
-  const std::size_t to = std::min(from + sized_->tile_elements(), count);
-  const std::size_t segment =
-      beyond && program_->is_placed(slice) ? skip - turn : std::size_t{slice.segment} + skip;
-  std::size_t begin = 0;
-  if (slice.buffer != Buffer::scratch || segment < program_->shape.mirror) {
-    begin = begin_of(slice.buffer, segment);
-  } else {
-    begin = sized_->mirror_elements() + (segment - program_->shape.mirror) * sized_->longest();
-  }
-  return {address(slice.buffer, (begin + from) * size_of(operands_.dtype)), to - from};
-}
-
-const Layout& Executor::layout_of(const Step& step) const {
-  const bool is_got =
-      step.op == StepOp::recv || (step.has_destination() && step.destination_buffer == Buffer::out);
-  return is_got ? sized_->out() : sized_->in();
-}
-
-// Elements before a segment of `in`, `out` or the mirror. Displacements are those of whole vectors.
-std::size_t Executor::begin_of(Buffer buffer, std::size_t segment) const {
-  const Layout& layout = buffer == Buffer::in ? sized_->in() : sized_->out();
-  const UnevenBlocks* uneven = sized_->amount().uneven.get();
-  if (uneven != nullptr && buffer != Buffer::scratch) {
-    const std::vector<std::size_t>& displacements =
-        buffer == Buffer::in ? uneven->in_displacements : uneven->out_displacements;
-    if (!displacements.empty()) {
-      const std::size_t block = segment / program_->shape.segments;
-      return displacements[block] + layout.segment(segment).begin -
-             layout.segment(block * program_->shape.segments).begin;
-    }
-  }
-  if (segment == 0) return 0;
-  const std::size_t base = program_->first_segment_of(buffer);
-  return layout.segment(base + segment).begin - layout.segment(base).begin;
-}
-
-std::byte* Executor::address(Buffer buffer, std::size_t offset) const {
-  switch (buffer) {
-    case Buffer::in:  // never written: no step has `in` as its destination
-      return const_cast<std::byte*>(operands_.in) + offset;
-    case Buffer::out:
-      return operands_.out + offset;
-    case Buffer::scratch:
-      break;
-  }
-  return scratch_.get() + offset;
+Executor::Piece Executor::at(const Location& location) const {
+  return {operands_.buffers[static_cast<std::size_t>(location.buffer)] + location.offset,
+          location.count};
 }
 
 int Executor::divisor(const Step& step) const {
-  return step.completes() && operands_.op == Op::avg ? program_->plan.ranks : 1;
+  return step.completes() && sized_->amount().op == Op::avg ? program_->plan.ranks : 1;
 }
 
 std::vector<int> Executor::waiting_for() const {

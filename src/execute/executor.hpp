@@ -22,12 +22,12 @@
 //     with matching fixed, so does every run.
 //
 // What a recv sums up and the next send of some lane passes on is written to the transport's memory
-// at the same time, where the transport has room for it (a send with Transfer::borrow).
+// at the same time, where the transport has room for it (a send with Transfer::borrow). What it
+// sums up for a copy alone is made where the copy takes it, if that may be done by then.
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <span>
 #include <vector>
@@ -66,6 +66,7 @@ class Executor {
     std::uint32_t part = 0;  // of the tile: messages done
     bool in_flight = false;
     Lane* passes_on_by = nullptr;  // a lane whose send takes what this recv sums up
+    bool is_direct = false;        // that goes where the next step would copy it
     Transfer transfer;
 
     bool is_done() const { return step == steps.size(); }
@@ -89,24 +90,19 @@ class Executor {
   bool accumulate(Lane& lane, const Step& step, bool is_rest);
   Lane* successor_of(const Lane& lane, const Step& step);
   Lane* borrow_room(const Lane& lane, const Step& step);
+  bool may_sum_directly(Lane& lane, const Step& step) const;
   void reduce_twice(std::byte* destination, std::byte* passed_on, bool past_cache,
                     std::array<const std::byte*, 2> sources, std::size_t bytes, int divisor) const;
   void copy(const Step& step, std::size_t tile);
   void fold(const Step& step, std::size_t tile);
-  std::uint32_t parts(const Step& step) const;
-  Piece locate_part(const Step& step, Slice slice, const Lane& lane) const;
-  Piece locate(const Step& step, Slice slice, std::uint32_t skip, std::size_t tile) const;
-  const Layout& layout_of(const Step& step) const;
-  std::size_t begin_of(Buffer buffer, std::size_t segment) const;
-  std::byte* address(Buffer buffer, std::size_t offset) const;
+  Piece own_part(const Lane& lane, const Step& step) const;
+  Piece at(const Location& location) const;
   int divisor(const Step& step) const;
 
   // Where the run takes place.
   struct Operands {
-    const std::byte* in = nullptr;
-    std::byte* out = nullptr;
-    DType dtype = DType::u8;
-    Op op = Op::sum;
+    std::array<std::byte*, 3> buffers = {};  // by Buffer
+    std::size_t element = 1;                 // bytes
   };
 
   const SizedProgram* sized_ = nullptr;
@@ -115,10 +111,11 @@ class Executor {
   Operands operands_;
   std::size_t lane_count_ = 0;
   std::uint64_t completed_ = 0;
-  std::deque<Lane> lanes_;  // never shrinks: transfers must stay in place
+  std::unique_ptr<Lane[]> lanes_;  // of which the program may use fewer
+  std::size_t lane_capacity_ = 0;
   std::unique_ptr<std::byte[]> scratch_;
   std::size_t scratch_bytes_ = 0;
-  std::vector<const void*> sources_;
+  std::vector<const void*> sources_;  // of a fold
 };
 
 }  // namespace rondo

@@ -29,6 +29,7 @@ Reduction::Reduction(DType dtype, Op op) : Reduction(kernels_in_use(), dtype, op
 void reduce(DType dtype, Op op, void* destination, std::span<const void* const> sources,
             std::size_t count, int divisor, Store store) {
   RONDO_INVARIANT(sources.size(), >=, 1u);
+  RONDO_INVARIANT(is_defined(op, dtype), ==, true);
   Reduction(dtype, op).into(destination, sources, count, divisor, store);
 }
 

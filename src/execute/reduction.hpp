@@ -22,8 +22,8 @@ enum class Store : std::uint8_t { cached, streaming };
 /// Of two sources, `sum`, `prod`, `min` and `max` make the same bits in either order, but for which
 /// NaN a sum or product is. Integers wrap. 16-bit floats are widened to float32, folded there, and
 /// rounded once at the end. `avg` adds; with divisor > 1 the sum is divided by it before rounding.
-/// Other operations ignore the divisor. The destination may be any of the sources, or must not
-/// overlap them; pointers need no alignment. At least one source.
+/// Other operations ignore the divisor. is_defined(op, dtype) must be true. The destination may be
+/// any of the sources, or must not overlap them; pointers need no alignment. At least one source.
 void reduce(DType dtype, Op op, void* destination, std::span<const void* const> sources,
             std::size_t count, int divisor = 1, Store store = Store::cached);
 
@@ -34,6 +34,8 @@ void copy_bytes(void* destination, const void* source, std::size_t bytes, Store 
 /// instruction set is the one in use when they are.
 class Reduction {
  public:
+  /// Movements have one too, of whatever they were called with: only into() needs one that is
+  /// defined.
   Reduction(DType dtype, Op op);
   bool operator==(const Reduction&) const = default;
 

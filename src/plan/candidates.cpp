@@ -50,8 +50,8 @@ constexpr std::uint64_t mib = 1024 * kib;
 // The simplest first: of equally fast ones the first is taken. Sizes leave out what moves the whole
 // vector in every round where it is long, and what cuts it into p pieces where it is short.
 constexpr std::array habits = {
-    Habit{Algorithm::one_shot, 256 * kib, 64},
     Habit{Algorithm::recursive_doubling, 4 * mib},
+    Habit{Algorithm::one_shot, 256 * kib, 64},
     Habit{Algorithm::knomial, 4 * mib},
     Habit{Algorithm::two_shot, 16 * mib, 64},
     Habit{Algorithm::bruck, 256 * kib},

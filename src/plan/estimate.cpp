@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "check/cost_model.hpp"
+#include "schedule/direct_sums.hpp"
 
 namespace rondo {
 
@@ -109,10 +110,14 @@ class Estimate::Adder {
     find_busiest_ways();
     double messages = 0;
     const std::vector<bool> again = sends_again(program_, model_);
+    const std::vector<bool> direct = find_direct_sums(program_);
     for (std::size_t i = 0; i < program_.steps.size(); ++i) {
       const Step& step = program_.steps[i];
       const double part = part_of(step);
-      if (step.op == StepOp::copy) burden_.processor_byte += part * model_.copy_byte_s;
+      const bool is_needless = i > 0 && !direct.empty() && direct[i - 1];
+      if (step.op == StepOp::copy && !is_needless) {
+        burden_.processor_byte += part * model_.copy_byte_s;
+      }
       if (step.op == StepOp::reduce) {
         burden_.processor_byte += part * (step.count - 1) * model_.reduce_byte_s;
       }

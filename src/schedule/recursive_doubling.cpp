@@ -50,7 +50,7 @@ class RunningSum {
   }
   void deliver() {
     if (sum_ == out(0)) return;
-    build_.copy(build_.new_lane(), sum_, out(0));
+    build_.copy(rx_, sum_, out(0));
     sum_ = out(0);
   }
 

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <map>
 #include <numeric>
 #include <string>
 #include <thread>
@@ -59,6 +60,24 @@ TEST(CAbi, BroadcastAndReduceFromAndToEveryRoot) {
       EXPECT_EQ(rondo_reduce(comm, send, receive, count, RONDO_F32, RONDO_SUM, root), RONDO_OK);
       EXPECT_EQ(values, rank == root ? sums(ranks) : inputs(rank));
     }
+  });
+}
+
+TEST(CAbi, BitwiseAndLogicalReductions) {
+  on_ranks(3, [](rondo_comm* comm, int rank) {
+    const std::uint16_t bits = static_cast<std::uint16_t>(0x5500 | 1 << rank);
+    const std::map<rondo_op, std::uint16_t> expected = {{RONDO_BAND, 0x5500}, {RONDO_BOR, 0x5507},
+                                                        {RONDO_BXOR, 0x5507}, {RONDO_LAND, 1},
+                                                        {RONDO_LOR, 1},       {RONDO_LXOR, 1}};
+    for (const auto& [op, result] : expected) {
+      std::uint16_t got = 0;
+      EXPECT_EQ(rondo_allreduce(comm, &bits, &got, 1, RONDO_U16, op), RONDO_OK);
+      EXPECT_EQ(got, result) << op;
+    }
+    float value = 1;
+    EXPECT_EQ(rondo_allreduce(comm, &value, &value, 1, RONDO_F32, RONDO_LOR),
+              RONDO_INVALID_ARGUMENT);
+    EXPECT_THAT(rondo_last_error(comm), HasSubstr("integers only"));
   });
 }
 

@@ -38,6 +38,9 @@ TEST(Arguments, EvenBlocks) {
     refused([&] { comm.scan(values, other); }, "must equal");
     refused([&] { comm.scan(values, Op::avg); }, "use sum, and divide by rank() + 1");
     refused([&] { comm.exscan(values, Op::avg); }, "use sum, and divide by rank()");
+    refused([&] { comm.allreduce(values, Op::bxor); },
+            "allreduce: bxor, a bitwise operation, is defined for integers only, not for f32");
+    refused([&] { comm.scan(values, Op::land); }, "land, a logical operation, is defined for");
     comm.barrier();
   });
 }

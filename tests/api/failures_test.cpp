@@ -163,8 +163,8 @@ TEST(Failures, UnknownNumbersAreRefused) {
     wrong.dtype = static_cast<DType>(99);
     EXPECT_THAT(error_of([&] { comm.run(wrong); }).text(), HasSubstr("no dtype number 99"));
     wrong = right;
-    wrong.op = static_cast<Op>(7);
-    EXPECT_THAT(error_of([&] { comm.run(wrong); }).text(), HasSubstr("no op number 7"));
+    wrong.op = static_cast<Op>(77);
+    EXPECT_THAT(error_of([&] { comm.run(wrong); }).text(), HasSubstr("no op number 77"));
     wrong = right;
     wrong.collective = static_cast<Collective>(200);
     EXPECT_THAT(error_of([&] { comm.run(wrong); }).text(), HasSubstr("no collective number 200"));

@@ -67,6 +67,10 @@ TEST(ParseOptions, AllMeansAllTypesAndOperations) {
 }
 
 TEST(ParseOptions, RefusalsNameTheFlagTheValueAndWhatIsAllowed) {
+  EXPECT_THAT(refusal({"allreduce", "-o", "bxor"}),
+              HasSubstr("-o bxor is defined for integers only: give a type with -d"));
+  EXPECT_TRUE(parse({"allreduce", "-o", "bxor", "-d", "all"}).ok());
+  EXPECT_TRUE(parse({"broadcast", "-o", "bxor"}).ok());
   EXPECT_THAT(refusal({"allreduce", "-d", "f8"}), HasSubstr("-d f8: expected all, or one of i8"));
   EXPECT_THAT(refusal({"allreduce", "-b", "-4"}), HasSubstr("-b -4: expected bytes"));
   EXPECT_THAT(refusal({"allreduce", "-f", "1"}), HasSubstr("-f 1: expected a whole number from 2"));

@@ -76,6 +76,10 @@ TEST(Suite, GoesThroughAllTypesOperationsAndRoots) {
   const Outcome outcome = run(2, Fault::none, options);
   EXPECT_EQ(outcome.worst_code, 0);
   EXPECT_EQ(lines_without_comment(outcome.text).size(), 2u * 3u * 2u);
+  // Bits of floats are left out.
+  options.dtypes = {DType::f32, DType::i8};
+  options.ops = {Op::sum, Op::band};
+  EXPECT_EQ(lines_without_comment(run(2, Fault::none, options).text).size(), 3u * 2u);
 }
 
 TEST(Suite, RunsEveryCollective) {

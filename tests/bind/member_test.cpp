@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <bit>
+#include <cstdint>
 #include <functional>
 #include <thread>
 #include <vector>
@@ -38,7 +40,8 @@ struct Rank {
           ++passed;
           result = sum_below(value);
           return 0;
-        });
+        },
+        [&] { left = member.left_classes(Kind::allreduce, TypeClass::bits32); });
     return code == 0 ? result : -code;
   }
 
@@ -46,7 +49,10 @@ struct Rank {
   Member member;
   int taken = 0;
   int passed = 0;
+  std::uint64_t left = 0;  // what it was told last of sizes that go below for good
 };
+
+constexpr std::uint64_t class_of_int = std::uint64_t{1} << std::bit_width(sizeof(int));
 
 class Ranks {
  public:
@@ -131,6 +137,7 @@ TEST(Member, MeasuresBothWaysAndAllRanksKeepTheSame) {
     for (int call = 0; call < 10; ++call) EXPECT_EQ(rank.sum(below, call), 3 * call);
     EXPECT_EQ(rank.taken + rank.passed, trial + 10);
     EXPECT_TRUE(rank.taken == trial / 2 || rank.passed == trial / 2);
+    EXPECT_EQ(rank.left, rank.taken == trial / 2 ? class_of_int : 0);
     taken[static_cast<std::size_t>(rank.member.rank())] = rank.taken;
   });
   EXPECT_EQ(taken, std::vector<int>(3, taken[0]));
@@ -140,8 +147,10 @@ TEST(Member, WhatRondoRefusesGoesBelow) {
   Ranks(2).run(always(0), [](Rank& rank, auto below) {
     EXPECT_EQ(rank.sum(below, 2, true), 4);
     EXPECT_EQ(rank.taken, 1);
+    EXPECT_EQ(rank.left, 0u);
     EXPECT_EQ(rank.sum(below, 3), 6);  // of the same kind: not asked again
     EXPECT_EQ(rank.taken, 1);
+    EXPECT_EQ(rank.left, class_of_int);
     EXPECT_EQ(rank.passed, 2);
   });
 }
@@ -153,6 +162,18 @@ TEST(Member, WithoutACommunicatorEverythingGoesBelow) {
     for (int call = 0; call < 3; ++call) EXPECT_EQ(rank.sum(below, 1), 2);
     EXPECT_EQ(rank.taken, 0);
     EXPECT_EQ(rank.passed, 3);
+    EXPECT_EQ(rank.left, Member::every_class);
+  });
+}
+
+TEST(Member, NobodyIsToldWhatIsCounted) {
+  Settings settings = always(0);
+  settings.stats_file = "/dev/null";
+  Ranks(2).run(settings, [](Rank& rank, auto below) {
+    EXPECT_EQ(rank.sum(below, 2, true), 4);
+    EXPECT_EQ(rank.sum(below, 3), 6);
+    EXPECT_EQ(rank.passed, 2);
+    EXPECT_EQ(rank.left, 0u);
   });
 }
 

@@ -38,7 +38,7 @@ class Programs(unittest.TestCase):
     def setUpClass(cls):
         cls.folder = pathlib.Path(FOLDER) / FAMILY
         cls.folder.mkdir(parents=True, exist_ok=True)
-        for name in ("reductions", "manners", "extremes"):
+        for name in ("reductions", "manners", "extremes", "settled", "counted"):
             compile_program(tool("mpicc"), f"{name}.c", cls.folder / name)
         compile_program(tool("mpicxx"), "movements.cpp", cls.folder / "movements", "-std=c++20",
                         "-DOMPI_SKIP_MPICXX", "-DMPICH_SKIP_MPICXX")
@@ -50,13 +50,13 @@ class Programs(unittest.TestCase):
         self.assertEqual(done.returncode, 0, f"{name} on {ranks}: {done.stdout}{done.stderr}")
         return done
 
-    def run_with_rondo(self, ranks, name, form, mode, **environment):
+    def run_with_rondo(self, ranks, name, form, mode, *words, **environment):
         result = self.folder / f"{name}.{form}.{mode}.{ranks}"
         stats = self.folder / f"{name}.{form}.{mode}.{ranks}.json"
         stats.unlink(missing_ok=True)
         done = self.run_program(
-            ranks, name, result, before=(RONDO, "mpi", "--form", form, "--mode", mode, "--stats",
-                                         stats, "--"), **environment)
+            ranks, name, result, *words, before=(RONDO, "mpi", "--form", form, "--mode", mode,
+                                                 "--stats", stats, "--"), **environment)
         self.assertIn(f": {form} ", done.stderr)
         return result.read_text(), json.loads(stats.read_text())
 
@@ -65,6 +65,7 @@ class Programs(unittest.TestCase):
         self.run_program(ranks, name, plain)
         expected = plain.read_text().splitlines()
         self.assertGreater(len(expected), ranks)
+        all_stats = []
         for form, mode, environment in cases:
             with self.subTest(name=name, ranks=ranks, form=form, mode=mode):
                 text, stats = self.run_with_rondo(ranks, name, form, mode, **environment)
@@ -74,6 +75,9 @@ class Programs(unittest.TestCase):
                 # One that takes nothing would get everything right.
                 self.assertGreater(stats["total"]["taken"]["calls"], 0)
                 self.assertEqual(stats["form"], form)
+                self.assertEqual(stats["counted_ranks"], ranks)
+                all_stats.append(stats)
+        return all_stats
 
     def cases(self):
         for form in FORMS:
@@ -84,6 +88,42 @@ class Programs(unittest.TestCase):
         for ranks in RANKS:
             self.compare("reductions", ranks, self.cases())
 
+    def test_bits_are_taken(self):
+        for form in FORMS:
+            for op in ("band", "bor", "bxor", "land", "lor", "lxor"):
+                _, stats = self.run_with_rondo(RANKS[0], "reductions", form, "always", op)
+                passed = stats["total"]["passed"]["why"]
+                with self.subTest(form=form, op=op, why=passed):
+                    # MPI has no logical operations for addresses, which our program asks for.
+                    self.assertLessEqual(set(passed), {"no bytes", "type not in rondo"})
+                    self.assertEqual("type not in rondo" in passed, op.startswith("l"))
+                    self.assertGreater(stats["total"]["taken"]["calls"],
+                                       passed.get("type not in rondo", {"calls": 0})["calls"])
+
+    def test_calls_of_all_ranks_are_counted(self):
+        """Those that make none do not hold up the others."""
+        for form in FORMS:
+            for ranks in (2, 3):
+                _, stats = self.run_with_rondo(ranks, "counted", form, "always")
+                with self.subTest(form=form, ranks=ranks):
+                    self.assertEqual(stats["counted_ranks"], ranks)
+                    self.assertEqual(stats["ranks"], ranks)
+                    sums = stats["collectives"]["MPI_Allreduce"]
+                    self.assertEqual(sums["taken"]["calls"], 10 * 2)
+                    self.assertEqual(sums["taken"]["bytes"], 10 * 2 * 4)
+                    self.assertEqual(sums["passed"]["why"]["user operation"]["calls"], 3 * 2)
+
+    def test_statistics_do_not_wait_for_ever(self):
+        """For a rank whose environment does not ask for them."""
+        stats = self.folder / "alone.json"
+        stats.unlink(missing_ok=True)
+        done = self.run_program(2, "counted", self.folder / "alone", "forget", before=(
+            RONDO, "mpi", "--form", FORMS[0], "--mode", "always", "--stats", stats, "--"))
+        told = json.loads(stats.read_text())
+        self.assertEqual(told["counted_ranks"], 1)
+        self.assertEqual(told["collectives"]["MPI_Allreduce"]["taken"]["calls"], 10)
+        self.assertIn("the statistics are those of rank 0 alone", done.stderr)
+
     def test_movements(self):
         for ranks in RANKS:
             self.compare("movements", ranks, self.cases())
@@ -91,6 +131,24 @@ class Programs(unittest.TestCase):
     def test_manners(self):
         for ranks in RANKS:
             self.compare("manners", ranks, [(form, "always", {}) for form in FORMS])
+
+    def test_what_is_settled(self):
+        """Without statistics, so that what is left to the MPI below is not looked at again."""
+        for ranks in RANKS:
+            plain = self.folder / f"settled.plain.{ranks}"
+            self.run_program(ranks, "settled", plain)
+            for form in FORMS:
+                # No communicator of rondo's: everything is left below.
+                for environment in ({"RONDO_MPI_AFTER": "2"},
+                                    {"RONDO_MPI_AFTER": "2", "RONDO_TRANSPORT": "none"}):
+                    with self.subTest(ranks=ranks, form=form, environment=environment):
+                        result = self.folder / f"settled.{form}.{ranks}"
+                        done = self.run_program(ranks, "settled", result, before=(
+                            RONDO, "mpi", "--form", form, "--"), **environment)
+                        self.assertIn(f": {form} ", done.stderr)
+                        self.assertEqual("goes on with the MPI below" in done.stderr,
+                                         "RONDO_TRANSPORT" in environment, done.stderr)
+                        self.assertEqual(result.read_text(), plain.read_text())
 
     def test_extremes(self):
         for form in FORMS:
@@ -107,7 +165,9 @@ class Programs(unittest.TestCase):
             name = f"languages_{way}"
             compile_program(tool("mpifort"), "languages.F90", self.folder / name, f"-DWITH_{way}",
                             "-fallow-argument-mismatch")
-            self.compare(name, RANKS[-1], [(form, "always", {}) for form in FORMS])
+            for stats in self.compare(name, RANKS[-1], [(form, "always", {}) for form in FORMS]):
+                # Logical values of Fortran too.
+                self.assertEqual(stats["total"]["passed"]["why"], {})
 
     def test_inside_mpirun(self):
         result = self.folder / "inside"

@@ -1,7 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "bootstrap/environment.hpp"
-#include "bootstrap/mpi_bridge.hpp"
+#include "bootstrap/plugin.hpp"
 #include "bootstrap/world.hpp"
 #include "variables.hpp"
 
@@ -168,7 +168,7 @@ TEST(Environment, EveryVariableThatIsReadIsInTheTable) {
   ASSERT_TRUE(read_launch(recording).ok());
   ASSERT_TRUE(read_isa(recording).ok());
   EXPECT_EQ(cache_folder(recording), "");
-  EXPECT_FALSE(bridge_places(recording).empty());
+  EXPECT_FALSE(plugin_places(recording, {"librondo-none.so.0", "a test", "nothing"}).empty());
   for (const std::string& name : asked) {
     bool listed = false;
     for (const Variable& variable : environment_variables()) listed |= variable.name == name;

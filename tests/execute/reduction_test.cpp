@@ -22,19 +22,26 @@
 namespace rondo {
 namespace {
 
-constexpr std::array all_ops = {Op::sum, Op::prod, Op::min, Op::max, Op::avg};
+template <class T>
+std::vector<Op> all_ops() {
+  std::vector<Op> ops;
+  for (int i = 0; i < op_count; ++i) {
+    if (is_defined(static_cast<Op>(i), dtype_of<T>::value)) ops.push_back(static_cast<Op>(i));
+  }
+  return ops;
+}
 
 // The type in which a reference value is kept.
 template <class T>
 using Reference = std::conditional_t<testing::is_half<T>, float, T>;
 
-// Integers of all bit patterns; floats of both signs with an infinity, a NaN and a zero now and
-// then.
+// Integers of all bit patterns, and 0 now and then; floats of both signs with an infinity, a NaN
+// and a zero now and then.
 template <class T>
 T input(std::size_t source, std::size_t index) {
   const std::uint64_t bits = splitmix(source * 7919 + index);
   if constexpr (std::is_integral_v<T>) {
-    return static_cast<T>(bits);
+    return static_cast<T>(bits % 3 == 0 ? 0 : bits);
   } else {
     using Limits = std::numeric_limits<float>;
     if (bits % 61 == 0) return T(Limits::quiet_NaN());
@@ -51,6 +58,12 @@ Reference<T> fold_reference(Op op, Reference<T> a, Reference<T> b) {
     const auto right = static_cast<std::uint64_t>(b);
     if (op == Op::prod) return static_cast<T>(left * right);
     if (op == Op::sum || op == Op::avg) return static_cast<T>(left + right);
+    if (op == Op::band) return static_cast<T>(left & right);
+    if (op == Op::bor) return static_cast<T>(left | right);
+    if (op == Op::bxor) return static_cast<T>(left ^ right);
+    if (op == Op::land) return static_cast<T>(left != 0 && right != 0);
+    if (op == Op::lor) return static_cast<T>(left != 0 || right != 0);
+    if (op == Op::lxor) return static_cast<T>((left == 0) != (right == 0));
   } else {
     if (op == Op::prod) return a * b;
     if (op == Op::sum || op == Op::avg) return a + b;
@@ -165,7 +178,7 @@ using Types =
 TYPED_TEST_SUITE(ReductionTest, Types);
 
 TYPED_TEST(ReductionTest, AgreesWithReference) {
-  for (const Op op : all_ops) {
+  for (const Op op : all_ops<TypeParam>()) {
     for (std::size_t sources = 1; sources <= 5; ++sources) {
       for (const std::size_t count : {0, 1, 7, 64, 1000}) {
         for (const std::size_t offset : {0, 1, 3}) {
@@ -209,6 +222,19 @@ TYPED_TEST(IntegerReductionTest, Wraps) {
   EXPECT_EQ(reduce_values<T>(Op::prod, {Limits::max(), Limits::max(), 5}), T{5});
   // avg divides the sum after it has wrapped.
   EXPECT_EQ(reduce_values<T>(Op::avg, {Limits::max(), 1}, 2), static_cast<T>(Limits::min() / 2));
+}
+
+// Whatever is not 0 is true, also where no bit is set in both.
+TYPED_TEST(IntegerReductionTest, LogicalOperationsGiveZeroOrOne) {
+  using T = TypeParam;
+  EXPECT_EQ(reduce_values<T>(Op::land, {2, 1}), T{1});
+  EXPECT_EQ(reduce_values<T>(Op::land, {2, 0, 1}), T{0});
+  EXPECT_EQ(reduce_values<T>(Op::lor, {0, 0, 64}), T{1});
+  EXPECT_EQ(reduce_values<T>(Op::lor, {0, 0}), T{0});
+  EXPECT_EQ(reduce_values<T>(Op::lxor, {2, 4}), T{0});
+  EXPECT_EQ(reduce_values<T>(Op::lxor, {2, 4, 8}), T{1});
+  // Of one alone, what that one gave.
+  EXPECT_EQ(reduce_values<T>(Op::lor, {64}), T{64});
 }
 
 TEST(Reduction, AverageTruncatesTowardZero) {
@@ -315,6 +341,12 @@ TEST(Reduction, MinAndMaxMakeTheSameBitsInBothOrders) {
 TEST(Reduction, NoSourceIsABug) {
   float result = 0;
   EXPECT_THROW(reduce(DType::f32, Op::sum, &result, {}, 1), InvariantBroken);
+}
+
+TEST(Reduction, BitsOfFloatsAreABug) {
+  float result = 0;
+  const void* source = &result;
+  EXPECT_THROW(reduce(DType::f32, Op::band, &result, {&source, 1}, 1), InvariantBroken);
 }
 
 }  // namespace

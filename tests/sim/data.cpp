@@ -28,7 +28,22 @@ template <class T>
 T input(Op op, int rank, std::size_t index) {
   const std::uint64_t bits = splitmix((static_cast<std::uint64_t>(rank) << 32) + index);
   if constexpr (std::is_integral_v<T>) {
-    return static_cast<T>(bits);
+    // What the others give leaves most of each rank's zeros, or ones, to be seen.
+    const auto bit = static_cast<T>(std::uint64_t{1} << bits % (8 * sizeof(T)));
+    switch (op) {
+      case Op::band:
+        return static_cast<T>(~bit);
+      case Op::bor:
+        return bit;
+      case Op::land:
+        return (bits >> 8) % 8 == 0 ? T{0} : bit;
+      case Op::lor:
+        return (bits >> 8) % 8 == 0 ? bit : T{0};
+      case Op::lxor:
+        return (bits >> 8) % 2 == 0 ? bit : T{0};
+      default:
+        return static_cast<T>(bits);
+    }
   } else {
     // Powers of two keep products exact.
     const std::uint64_t number = op == Op::prod ? 1 + bits % 2 : 1 + bits % largest_input<T>;
@@ -38,7 +53,34 @@ T input(Op op, int rank, std::size_t index) {
 }
 
 template <class T>
+T combine_bits(Op op, T a, T b) {
+  switch (op) {
+    case Op::band:
+      return a & b;
+    case Op::bor:
+      return a | b;
+    case Op::bxor:
+      return a ^ b;
+    case Op::land:
+      return a != 0 && b != 0;
+    case Op::lor:
+      return a != 0 || b != 0;
+    default:
+      return (a != 0) != (b != 0);
+  }
+}
+
+template <class T>
 T fold(Op op, int ranks, std::size_t index) {
+  if constexpr (std::is_integral_v<T>) {
+    if (op >= Op::band) {
+      T bits = input<T>(op, 0, index);
+      for (int rank = 1; rank < ranks; ++rank) {
+        bits = combine_bits(op, bits, input<T>(op, rank, index));
+      }
+      return bits;
+    }
+  }
   using Wide = std::conditional_t<std::is_integral_v<T>, std::uint64_t,
                                   std::conditional_t<std::is_same_v<T, double>, double, float>>;
   T least = input<T>(op, 0, index);

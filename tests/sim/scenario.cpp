@@ -65,7 +65,8 @@ Scenario draw_scenario(std::uint64_t seed) {
     task.dtype = static_cast<DType>(random.below(dtype_count));
     do {
       task.op = static_cast<Op>(random.below(op_count));
-    } while (task.op == Op::avg && reduces_prefix(task.plan.collective));
+    } while (!is_defined(task.op, task.dtype) ||
+             (task.op == Op::avg && reduces_prefix(task.plan.collective)));
     task.tile_bytes = random.one_of<std::size_t>({0, 0, 1, 8, 64, 100, 1000});
     task.in_place = random.chance(50);
     Result<Schedule> schedule = make_schedule(task.plan);

@@ -11,8 +11,8 @@ MOST_FUNCTION_LINES = 70
 MOST_COLUMNS = 100
 
 # In the order of dependencies: a folder may include those before it.
-LAYERS = ("base", "topology", "schedule", "check", "plan", "transport", "execute", "bootstrap",
-          "api", "bind", "cli")
+LAYERS = ("base", "topology", "schedule", "check", "plan", "device", "transport", "execute",
+          "bootstrap", "api", "bind", "cli")
 # The functional core: no thread, socket, clock, file or environment.
 PURE = LAYERS[:LAYERS.index("plan") + 1]
 IMPURE_HEADERS = re.compile(
@@ -29,6 +29,9 @@ PRECOMPILED = "src/base/precompiled.hpp"
 # have no use for it.
 DESCRIPTOR = "base/descriptor.hpp"
 DESCRIPTOR_CALLS = ("src/base/descriptor.cpp", "unistd.h")
+# What librondo-cuda is made of, besides its own files: those of the library that it implements.
+CUDA_USES = ("cuda", "rondo", "base", "device")
+CUDA_HEADERS = re.compile(r"(cuda|cuda_.*|cudaTypedefs|cooperative_groups|nvml)\.(h|hpp)|cub/.*")
 # The files that may look at the machine on behalf of topology/. Only the first includes hwloc.
 DISCOVERY = ("src/topology/discover_hwloc.cpp", "src/topology/discover_linux.cpp")
 
@@ -75,6 +78,10 @@ def layering(path, text):
         for line, mark, name in includes(text):
             if mark == '"' and "/" in name:
                 yield line, f"an example includes {name}; it sees what users see"
+    if parts[0] == "cuda":
+        for line, mark, name in includes(text):
+            if mark == '"' and name.split("/")[0] not in CUDA_USES:
+                yield line, f"cuda includes {name}; it may use {' '.join(CUDA_USES)}"
     if parts[0] != "src" or len(parts) < 3:
         return
     folder = parts[1]
@@ -111,6 +118,16 @@ def purity(path, text):
     code = without_comments_and_texts(text)
     for found in re.finditer(r"\b(getenv|random_device|thread_local|std::c(out|err|in))\b", code):
         yield line_of(code, found.start()), f"{parts[1]} is pure, but uses {found[1]}"
+
+
+def cuda(path, text):
+    """One folder knows CUDA: everything else is built, and tested, without it."""
+    parts = pathlib.PurePosixPath(path).parts
+    if not is_cpp(path) or parts[0] == "cuda" or path.endswith(".cu"):
+        return
+    for line, _, name in includes(text):
+        if CUDA_HEADERS.fullmatch(name):
+            yield line, f"only cuda/ includes headers of CUDA, and {name} is one"
 
 
 def names(path, text):
@@ -204,6 +221,7 @@ def no_exit(path, text):
 RULES = {
     "layering": layering,
     "purity": purity,
+    "cuda": cuda,
     "names": names,
     "file length": file_length,
     "function length": function_length,

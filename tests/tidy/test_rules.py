@@ -58,6 +58,22 @@ class RulesTest(unittest.TestCase):
         for path in rules.DISCOVERY:
             self.assertEqual(found("purity", path, "#include <fstream>\n"), [])
 
+    def test_cuda(self):
+        for header in ("<cuda_runtime.h>", "<cuda.h>", '"cuda_runtime_api.h"'):
+            text = f"#include <vector>\n#include {header}\n"
+            self.assertEqual(found("cuda", "src/device/a.cpp", text), [2])
+            self.assertEqual(found("cuda", "tests/device/a.cpp", text), [2])
+            self.assertEqual(found("cuda", "cuda/a.cpp", text), [])
+            self.assertEqual(found("cuda", "examples/a.cu", text), [])
+        self.assertEqual(found("cuda", "src/api/a.cpp", '#include "rondo/cuda.hpp"\n'), [])
+        self.assertEqual(found("layering", "cuda/a.cpp", '#include "execute/engine.hpp"\n'), [1])
+        for fine in ("cuda/driver.hpp", "device/runtime.hpp", "base/text.hpp", "rondo/error.hpp"):
+            self.assertEqual(found("layering", "cuda/a.cpp", f'#include "{fine}"\n'), [])
+        self.assertEqual(found("layering", "src/plan/a.cpp", '#include "device/runtime.hpp"\n'),
+                         [1])
+        self.assertEqual(found("layering", "src/transport/a.cpp",
+                               '#include "device/runtime.hpp"\n'), [])
+
     def test_names(self):
         for path in ("src/util/a.cpp", "src/api/helpers.hpp", "tests/common/b.cpp"):
             self.assertEqual(found("names", path, ""), [1])

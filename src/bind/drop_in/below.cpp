@@ -48,7 +48,7 @@ void find(Function& function, const char* name) {
 
 Functions find_all() {
   Functions all;
-#define RONDO_FIND(name, Name, parameters, arguments) find(all.name, "PMPI_" #Name);
+#define RONDO_FIND(name, Name, parameters, arguments, glance) find(all.name, "PMPI_" #Name);
   RONDO_MPI_COLLECTIVES(RONDO_FIND)
 #undef RONDO_FIND
   find(all.initialized, "PMPI_Initialized");
@@ -60,6 +60,8 @@ Functions find_all() {
   find(all.comm_disconnect, "PMPI_Comm_disconnect");
   find(all.comm_call_errhandler, "PMPI_Comm_call_errhandler");
   find(all.iprobe, "PMPI_Iprobe");
+  find(all.igather, "PMPI_Igather");
+  find(all.test, "PMPI_Test");
   find(all.get_library_version, "PMPI_Get_library_version");
   find(all.type_size_x, "PMPI_Type_size_x");
   find(all.type_get_extent, "PMPI_Type_get_extent");
@@ -68,6 +70,7 @@ Functions find_all() {
   find(all.type_free, "PMPI_Type_free");
   find(all.pack, "PMPI_Pack");
   find(all.unpack, "PMPI_Unpack");
+  find(all.reduce_local, "PMPI_Reduce_local");
   return all;
 }
 
@@ -108,8 +111,11 @@ bool is_dense(MPI_Datatype type) {
 
 }  // namespace
 
-const Functions& functions() {
+constinit std::atomic<const Functions*> found_functions = nullptr;
+
+const Functions& find_functions() {
   static const Functions all = find_all();
+  found_functions.store(&all, std::memory_order_release);
   return all;
 }
 
@@ -121,7 +127,13 @@ void* symbol(const char* name) {
 
 Mpi mpi_below() {
   const Functions& below = functions();
-  return {below.type_size_x, below.type_get_extent, below.pack, below.unpack, is_dense, symbol};
+  return {below.type_size_x,
+          below.type_get_extent,
+          below.pack,
+          below.unpack,
+          below.reduce_local,
+          is_dense,
+          symbol};
 }
 
 }  // namespace rondo::bind

@@ -5,6 +5,8 @@
 
 #include <mpi.h>
 
+#include <atomic>
+
 #include "bind/drop_in/collectives.h"
 #include "bind/drop_in/handles.hpp"
 
@@ -12,7 +14,7 @@ namespace rondo::bind {
 
 /// The functions of the MPI below under their PMPI names.
 struct Functions {
-#define RONDO_FUNCTION(name, Name, parameters, arguments) int(*name) parameters = nullptr;
+#define RONDO_FUNCTION(name, Name, parameters, arguments, glance) int(*name) parameters = nullptr;
   RONDO_MPI_COLLECTIVES(RONDO_FUNCTION)
 #undef RONDO_FUNCTION
   decltype(&PMPI_Initialized) initialized = nullptr;
@@ -24,6 +26,8 @@ struct Functions {
   decltype(&PMPI_Comm_disconnect) comm_disconnect = nullptr;
   decltype(&PMPI_Comm_call_errhandler) comm_call_errhandler = nullptr;
   decltype(&PMPI_Iprobe) iprobe = nullptr;
+  decltype(&PMPI_Igather) igather = nullptr;
+  decltype(&PMPI_Test) test = nullptr;
   decltype(&PMPI_Get_library_version) get_library_version = nullptr;
   decltype(&PMPI_Type_size_x) type_size_x = nullptr;
   decltype(&PMPI_Type_get_extent) type_get_extent = nullptr;
@@ -32,11 +36,18 @@ struct Functions {
   decltype(&PMPI_Type_free) type_free = nullptr;
   decltype(&PMPI_Pack) pack = nullptr;
   decltype(&PMPI_Unpack) unpack = nullptr;
+  decltype(&PMPI_Reduce_local) reduce_local = nullptr;
 };
 
-/// Looked up at the first call. Ends the process where there is no MPI below, since then nobody can
-/// carry out what the program asks for.
-const Functions& functions();
+/// Null before the first call.
+extern std::atomic<const Functions*> found_functions;
+/// Ends the process where there is no MPI below, since then nobody can carry out what the program
+/// asks for.
+const Functions& find_functions();
+inline const Functions& functions() {
+  const Functions* found = found_functions.load(std::memory_order_acquire);
+  return found != nullptr ? *found : find_functions();
+}
 /// Where Open MPI keeps what a handle stands for; null where it has no such thing.
 void* symbol(const char* name);
 

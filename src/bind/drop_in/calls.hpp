@@ -9,24 +9,27 @@
 
 #include <mpi.h>
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <limits>
 
 #include "bind/drop_in/handles.hpp"
+#include "bind/drop_in/left.h"
 #include "bind/drop_in/member.hpp"
 #include "bind/drop_in/packing.hpp"
 #include "rondo/erased_call.hpp"
 
 namespace rondo::bind {
 
+static_assert(rondo_kind_count == kind_count);
+
 template <class Below>
 class Calls {
  public:
-  Calls(const Handles& handles, Member& member, const Below& below)
-      : handles_(handles), member_(member), below_(below) {}
+  /// `left` takes what need not come here again.
+  Calls(const Handles& handles, Member& member, const Below& below, rondo_left_table& left)
+      : handles_(handles), member_(member), below_(below), left_(left) {}
 
   int allreduce(const void* send, void* receive, int count, MPI_Datatype type, MPI_Op op,
                 MPI_Comm comm) {
@@ -50,7 +53,7 @@ class Calls {
              MPI_Comm comm) {
     const auto below = [&] { return below_.reduce(send, receive, count, type, op, root, comm); };
     if (!is_rank(root)) return below();
-    return reduction({Kind::reduce}, elements(count), type, op, below, [&](const Reduced& what) {
+    return reduction(Kind::reduce, elements(count), 1, type, op, below, [&](const Reduced& what) {
       const void* given = send == MPI_IN_PLACE ? receive : send;
       member_.run({.collective = Collective::reduce,
                    .send = given,
@@ -67,7 +70,7 @@ class Calls {
     const auto below = [&] {
       return below_.reduce_scatter_block(send, receive, count, type, op, comm);
     };
-    return reduction({Kind::reduce_scatter_block}, elements(count) * ranks(), type, op, below,
+    return reduction(Kind::reduce_scatter_block, elements(count), ranks(), type, op, below,
                      [&](const Reduced& what) {
                        scatter_reduced(send, receive, elements(count) * rank(), elements(count),
                                        nullptr, what);
@@ -86,7 +89,7 @@ class Calls {
       sum += elements(counts[i]);
       are_alike = are_alike && counts[i] == counts[0];
     }
-    return reduction({Kind::reduce_scatter}, sum, type, op, below, [&](const Reduced& what) {
+    return reduction(Kind::reduce_scatter, sum, 1, type, op, below, [&](const Reduced& what) {
       scatter_reduced(send, receive, before, elements(counts[rank()]), are_alike ? nullptr : counts,
                       what);
     });
@@ -97,7 +100,7 @@ class Calls {
     const Type type = handles_.type(handle);
     const std::size_t bytes = elements(count) * type.size;
     if (!is_rank(root) || count < 0) return below();
-    return movement({Kind::bcast, TypeClass::data, bytes, bytes}, below, [&] {
+    return movement({Kind::bcast, TypeClass::data, bytes, bytes}, type, 1, below, [&] {
       Packing packing(member_, handles_.mpi(), comm);
       void* data = packing.arrival(buffer, elements(count), type);
       const bool is_root = member_.rank() == root;
@@ -110,7 +113,7 @@ class Calls {
   }
 
   int barrier(MPI_Comm comm) {
-    return member_.carry_out(
+    return of_one_class(
         {Kind::barrier}, [&] { member_.run({}); }, [&] { return below_.barrier(comm); });
   }
 
@@ -123,21 +126,22 @@ class Calls {
     const Type type = handles_.type(receive_handle);
     const std::size_t bytes = elements(receive_count) * type.size;
     if (receive_count < 0) return below();
-    return movement({Kind::allgather, TypeClass::data, bytes * ranks(), bytes}, below, [&] {
-      Packing packing(member_, handles_.mpi(), comm);
-      const std::size_t count = elements(receive_count) * ranks();
-      auto* all = static_cast<std::byte*>(packing.arrival(receive, count, type));
-      std::byte* own = all + bytes * rank();
-      const void* given = own;
-      if (send != MPI_IN_PLACE) {
-        given = packing.packed(send, elements(send_count), handles_.type(send_handle));
-      } else if (all != receive) {
-        packing.pack(element(receive, elements(receive_count) * rank(), type),
-                     elements(receive_count), type, own);
-      }
-      run_even(Collective::allgather, given, all, bytes);
-      packing.unpack_arrival(all, receive, count, type);
-    });
+    return movement(
+        {Kind::allgather, TypeClass::data, bytes * ranks(), bytes}, type, ranks(), below, [&] {
+          Packing packing(member_, handles_.mpi(), comm);
+          const std::size_t count = elements(receive_count) * ranks();
+          auto* all = static_cast<std::byte*>(packing.arrival(receive, count, type));
+          std::byte* own = all + bytes * rank();
+          const void* given = own;
+          if (send != MPI_IN_PLACE) {
+            given = packing.packed(send, elements(send_count), handles_.type(send_handle));
+          } else if (all != receive) {
+            packing.pack(element(receive, elements(receive_count) * rank(), type),
+                         elements(receive_count), type, own);
+          }
+          run_even(Collective::allgather, given, all, bytes);
+          packing.unpack_arrival(all, receive, count, type);
+        });
   }
 
   int alltoall(const void* send, int send_count, MPI_Datatype send_handle, void* receive,
@@ -149,21 +153,21 @@ class Calls {
     const Type type = handles_.type(receive_handle);
     const std::size_t bytes = elements(receive_count) * type.size;
     if (receive_count < 0) return below();
-    return movement(
-        {Kind::alltoall, TypeClass::data, bytes * ranks(), bytes * ranks()}, below, [&] {
-          Packing packing(member_, handles_.mpi(), comm);
-          const std::size_t count = elements(receive_count) * ranks();
-          void* all = packing.arrival(receive, count, type);
-          const void* given = all;
-          if (send != MPI_IN_PLACE) {
-            given =
-                packing.packed(send, elements(send_count) * ranks(), handles_.type(send_handle));
-          } else if (all != receive) {
-            packing.pack(receive, count, type, static_cast<std::byte*>(all));
-          }
-          run_even(Collective::alltoall, given, all, bytes);
-          packing.unpack_arrival(all, receive, count, type);
-        });
+    return movement({Kind::alltoall, TypeClass::data, bytes * ranks(), bytes * ranks()}, type,
+                    ranks(), below, [&] {
+                      Packing packing(member_, handles_.mpi(), comm);
+                      const std::size_t count = elements(receive_count) * ranks();
+                      void* all = packing.arrival(receive, count, type);
+                      const void* given = all;
+                      if (send != MPI_IN_PLACE) {
+                        given = packing.packed(send, elements(send_count) * ranks(),
+                                               handles_.type(send_handle));
+                      } else if (all != receive) {
+                        packing.pack(receive, count, type, static_cast<std::byte*>(all));
+                      }
+                      run_even(Collective::alltoall, given, all, bytes);
+                      packing.unpack_arrival(all, receive, count, type);
+                    });
   }
 
   int gather(const void* send, int send_count, MPI_Datatype send_handle, void* receive,
@@ -177,24 +181,26 @@ class Calls {
     const int count = is_root ? receive_count : send_count;
     const std::size_t bytes = elements(count) * type.size;
     if (!is_rank(root) || count < 0) return below();
-    return movement({Kind::gather, TypeClass::data, bytes * ranks(), bytes}, below, [&] {
-      Packing packing(member_, handles_.mpi(), comm);
-      if (!is_root) {
-        return run_even(Collective::gather, packing.packed(send, elements(count), type), nullptr,
-                        bytes, root);
-      }
-      const std::size_t all_count = elements(count) * ranks();
-      auto* all = static_cast<std::byte*>(packing.arrival(receive, all_count, type));
-      std::byte* own = all + bytes * rank();
-      const void* given = own;
-      if (send != MPI_IN_PLACE) {
-        given = packing.packed(send, elements(send_count), handles_.type(send_handle));
-      } else if (all != receive) {
-        packing.pack(element(receive, elements(count) * rank(), type), elements(count), type, own);
-      }
-      run_even(Collective::gather, given, all, bytes, root);
-      packing.unpack_arrival(all, receive, all_count, type);
-    });
+    return movement(
+        {Kind::gather, TypeClass::data, bytes * ranks(), bytes}, type, ranks(), below, [&] {
+          Packing packing(member_, handles_.mpi(), comm);
+          if (!is_root) {
+            return run_even(Collective::gather, packing.packed(send, elements(count), type),
+                            nullptr, bytes, root);
+          }
+          const std::size_t all_count = elements(count) * ranks();
+          auto* all = static_cast<std::byte*>(packing.arrival(receive, all_count, type));
+          std::byte* own = all + bytes * rank();
+          const void* given = own;
+          if (send != MPI_IN_PLACE) {
+            given = packing.packed(send, elements(send_count), handles_.type(send_handle));
+          } else if (all != receive) {
+            packing.pack(element(receive, elements(count) * rank(), type), elements(count), type,
+                         own);
+          }
+          run_even(Collective::gather, given, all, bytes, root);
+          packing.unpack_arrival(all, receive, all_count, type);
+        });
   }
 
   int scatter(const void* send, int send_count, MPI_Datatype send_handle, void* receive,
@@ -208,19 +214,21 @@ class Calls {
     const int count = is_root ? send_count : receive_count;
     const std::size_t bytes = elements(count) * type.size;
     if (!is_rank(root) || count < 0) return below();
-    return movement({Kind::scatter, TypeClass::data, bytes * ranks(), bytes}, below, [&] {
-      Packing packing(member_, handles_.mpi(), comm);
-      const void* all = is_root ? packing.packed(send, elements(count) * ranks(), type) : nullptr;
-      if (receive == MPI_IN_PLACE) {
-        // Only the root may keep its block where it is.
-        auto* own = static_cast<std::byte*>(const_cast<void*>(all)) + bytes * rank();
-        return run_even(Collective::scatter, all, own, bytes, root);
-      }
-      const Type own_type = handles_.type(receive_handle);
-      void* own = packing.arrival(receive, elements(receive_count), own_type);
-      run_even(Collective::scatter, all, own, bytes, root);
-      packing.unpack_arrival(own, receive, elements(receive_count), own_type);
-    });
+    return movement(
+        {Kind::scatter, TypeClass::data, bytes * ranks(), bytes}, type, ranks(), below, [&] {
+          Packing packing(member_, handles_.mpi(), comm);
+          const void* all =
+              is_root ? packing.packed(send, elements(count) * ranks(), type) : nullptr;
+          if (receive == MPI_IN_PLACE) {
+            // Only the root may keep its block where it is.
+            auto* own = static_cast<std::byte*>(const_cast<void*>(all)) + bytes * rank();
+            return run_even(Collective::scatter, all, own, bytes, root);
+          }
+          const Type own_type = handles_.type(receive_handle);
+          void* own = packing.arrival(receive, elements(receive_count), own_type);
+          run_even(Collective::scatter, all, own, bytes, root);
+          packing.unpack_arrival(own, receive, elements(receive_count), own_type);
+        });
   }
 
   int allgatherv(const void* send, int send_count, MPI_Datatype send_handle, void* receive,
@@ -238,7 +246,7 @@ class Calls {
     }
     const std::size_t own_bytes = elements(receive_counts[rank()]) * type.size;
     const Subject subject{Kind::allgatherv, TypeClass::data, sum * type.size, own_bytes};
-    return movement(subject, below, [&] {
+    return movement(subject, type, 1, below, [&] {
       Packing packing(member_, handles_.mpi(), comm);
       ByteBlocks blocks(member_, 1, receive_counts, places, type);
       const bool is_in_place = send == MPI_IN_PLACE;
@@ -272,7 +280,7 @@ class Calls {
     const bool is_in_place = send == MPI_IN_PLACE;
     const Type own_type = is_in_place ? Type{} : handles_.type(send_handle);
     const std::size_t sent = is_in_place ? 0 : elements(send_count) * own_type.size;
-    return member_.carry_out(
+    return of_one_class(
         {Kind::gatherv, TypeClass::data, 0, sent},
         [&] {
           Packing packing(member_, handles_.mpi(), comm);
@@ -315,7 +323,7 @@ class Calls {
     const bool is_in_place = receive == MPI_IN_PLACE;
     const Type own_type = is_in_place ? Type{} : handles_.type(receive_handle);
     const std::size_t received = is_in_place ? 0 : elements(receive_count) * own_type.size;
-    return member_.carry_out(
+    return of_one_class(
         {Kind::scatterv, TypeClass::data, 0, received},
         [&] {
           Packing packing(member_, handles_.mpi(), comm);
@@ -352,7 +360,7 @@ class Calls {
     const Type type = handles_.type(receive_handle);
     std::size_t received = 0;
     for (std::size_t i = 0; i < ranks(); ++i) received += elements(receive_counts[i]) * type.size;
-    return member_.carry_out(
+    return of_one_class(
         {Kind::alltoallv, TypeClass::data, 0, received},
         [&] {
           Packing packing(member_, handles_.mpi(), comm);
@@ -382,7 +390,7 @@ class Calls {
   template <class GoBelow>
   int vector_reduction(Kind kind, Collective collective, const void* send, void* receive, int count,
                        MPI_Datatype type, MPI_Op op, GoBelow below) {
-    return reduction({kind}, elements(count), type, op, below, [&](const Reduced& what) {
+    return reduction(kind, elements(count), 1, type, op, below, [&](const Reduced& what) {
       member_.run({.collective = collective,
                    .send = send == MPI_IN_PLACE ? receive : send,
                    .receive = receive,
@@ -392,26 +400,55 @@ class Calls {
     });
   }
 
-  // Of `count` elements on each rank.
+  // Of `count` times `blocks` elements on each rank.
   template <class GoBelow, class Take>
-  int reduction(Subject subject, std::size_t count, MPI_Datatype handle, MPI_Op op, GoBelow below,
-                Take take) {
+  int reduction(Kind kind, std::size_t count, std::size_t blocks, MPI_Datatype handle, MPI_Op op,
+                GoBelow below, Take take) {
     const Type type = handles_.type(handle);
-    subject.bytes = subject.own_bytes = count * type.size;
+    const std::size_t width = blocks * type.size;
+    Subject subject{kind, TypeClass::data, count * width, count * width};
     const Handles::Answer answer = handles_.reduced(type, op);
-    if (!answer.reduced) return member_.pass(subject, answer.reason, below);
+    if (!answer.reduced) {
+      return member_.pass_for_good(subject, answer.reason, below,
+                                   [&] { leave(kind, type, op, width, Member::every_class); });
+    }
     if (subject.bytes == 0 || count > most_elements) {
       return member_.pass(subject, Reason::empty, below);
     }
     subject.type = class_of(answer.reduced->dtype);
     return member_.carry_out(
-        subject, [&] { take(*answer.reduced); }, below);
+        subject, [&] { take(*answer.reduced); }, below,
+        [&] { leave_classes(subject, type, op, width); });
   }
 
+  // Of blocks of `type` for so many ranks.
   template <class GoBelow, class Take>
-  int movement(const Subject& subject, GoBelow below, Take take) {
+  int movement(const Subject& subject, const Type& type, std::size_t blocks, GoBelow below,
+               Take take) {
     if (subject.bytes == 0) return member_.pass(subject, Reason::empty, below);
-    return member_.carry_out(subject, take, below);
+    return member_.carry_out(subject, take, below,
+                             [&] { leave_classes(subject, type, MPI_Op{}, blocks * type.size); });
+  }
+
+  // Where the ranks have no size in common.
+  template <class GoBelow, class Take>
+  int of_one_class(const Subject& subject, Take take, GoBelow below) {
+    return member_.carry_out(subject, take, below, [&] {
+      leave(subject.kind, Type{.is_predefined = true}, MPI_Op{}, 0, Member::every_class);
+      below_.put_back(subject.kind);
+    });
+  }
+
+  void leave_classes(const Subject& subject, const Type& type, MPI_Op op, std::size_t width) {
+    if (!type.is_predefined) return;
+    const std::uint64_t classes = member_.left_classes(subject.kind, subject.type);
+    leave(subject.kind, type, op, width, classes);
+    if (classes == Member::every_class) below_.put_back(subject.kind);
+  }
+
+  void leave(Kind kind, const Type& type, MPI_Op op, std::size_t width, std::uint64_t classes) {
+    if (!type.is_predefined) return;
+    rondo_leave(&left_, static_cast<rondo_kind>(kind), type.handle, op, width, classes);
   }
 
   // MPI's result lies at the beginning of `receive`, also where that is the input, of which all
@@ -437,28 +474,15 @@ class Calls {
     if (result != receive && count > 0) std::memcpy(receive, result, count * element);
   }
 
-  // Blocks of `bytes`, in the largest elements that all ranks know to fit.
   void run_even(Collective collective, const void* send, void* receive, std::size_t bytes,
                 int root = 0) {
-    constexpr std::array units = {DType::u64, DType::u32, DType::u16, DType::u8};
-    std::size_t unit = 0;
-    while (bytes % size_of(units[unit]) != 0) ++unit;
-    member_.run({.collective = collective,
-                 .send = send,
-                 .receive = receive,
-                 .count = bytes / size_of(units[unit]),
-                 .dtype = units[unit],
-                 .root = root});
+    member_.run(even_call(collective, send, receive, bytes, root));
   }
 
-  static const void* element(const void* elements, std::ptrdiff_t index, const Type& type) {
-    return static_cast<const std::byte*>(elements) + index * type.extent;
-  }
-  static const void* element(const void* elements, std::size_t index, const Type& type) {
-    return element(elements, static_cast<std::ptrdiff_t>(index), type);
-  }
-  static const void* element(const void* elements, int index, const Type& type) {
-    return element(elements, static_cast<std::ptrdiff_t>(index), type);
+  template <class Index>
+  static const void* element(const void* elements, Index index, const Type& type) {
+    return static_cast<const std::byte*>(elements) +
+           static_cast<std::ptrdiff_t>(index) * type.extent;
   }
   bool is_rank(int root) const { return root >= 0 && root < member_.size(); }
   // A negative count, which MPI refuses, becomes one that no vector has.
@@ -470,6 +494,7 @@ class Calls {
   const Handles& handles_;
   Member& member_;
   const Below& below_;
+  rondo_left_table& left_;
 };
 
 }  // namespace rondo::bind

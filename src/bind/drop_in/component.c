@@ -7,6 +7,7 @@
 #include <ompi_config.h>
 
 #include <mpi.h>
+#include <ompi/attribute/attribute.h>
 #include <ompi/communicator/communicator.h>
 #include <ompi/datatype/ompi_datatype.h>
 #include <ompi/mca/coll/coll.h>
@@ -21,17 +22,19 @@ enum { priority = 90 };
 typedef struct rondo_module {
   mca_coll_base_module_t super;
   struct rondo_previous previous;
+  struct rondo_left_table left;
   struct rondo_member* member;
 } rondo_module;
 
 static void construct(rondo_module* module) {
   memset(&module->previous, 0, sizeof module->previous);
+  memset(&module->left, 0, sizeof module->left);
   module->member = NULL;
 }
 
 static void destruct(rondo_module* module) {
   rondo_member_free(module->member);
-#define RONDO_RELEASE(name, Name, parameters, arguments) \
+#define RONDO_RELEASE(name, Name, parameters, arguments, glance) \
   if (module->previous.name##_module != NULL) OBJ_RELEASE(module->previous.name##_module);
   RONDO_MPI_COLLECTIVES(RONDO_RELEASE)
 #undef RONDO_RELEASE
@@ -51,27 +54,88 @@ int rondo_component_is_dense(MPI_Datatype type) {
   return begin == 0 && ompi_datatype_is_contiguous_memory_layout(type, 2);
 }
 
-/* The member first, as those who have no module expect it. */
-#define RONDO_TAKE(name, Name, parameters, arguments)                                 \
-  static int take_##name(RONDO_MPI_LIST parameters, mca_coll_base_module_t* module) { \
-    struct rondo_member* member = ((rondo_module*)module)->member;                    \
-    return rondo_coll_##name(member, RONDO_MPI_LIST arguments);                       \
+/* What is left below takes a glance and a jump. The member first, as those who have no module
+ * expect it. */
+#define RONDO_TAKE(name, Name, parameters, arguments, glance)                                 \
+  static int take_##name(RONDO_MPI_LIST parameters, mca_coll_base_module_t* base) {           \
+    rondo_module* module = (rondo_module*)base;                                               \
+    const struct rondo_left_table* left = &module->left;                                      \
+    if (RONDO_IS_LEFT(name, glance)) {                                                        \
+      return module->previous.name(RONDO_MPI_LIST arguments, module->previous.name##_module); \
+    }                                                                                         \
+    return rondo_coll_##name(module->member, RONDO_MPI_LIST arguments);                       \
   }
 RONDO_MPI_COLLECTIVES(RONDO_TAKE)
 #undef RONDO_TAKE
 
+/* Not where another component has put itself before this one. The communicator's list of modules
+ * keeps this one alive. */
+void rondo_component_put_back(const struct rondo_previous* previous, MPI_Comm comm,
+                              enum rondo_kind kind) {
+  mca_coll_base_module_t* own = NULL;
+  switch (kind) {
+#define RONDO_PUT_BACK(name, Name, parameters, arguments, glance) \
+  case rondo_kind_##name:                                         \
+    if (comm->c_coll->coll_##name != take_##name) return;         \
+    own = comm->c_coll->coll_##name##_module;                     \
+    OBJ_RETAIN(previous->name##_module);                          \
+    comm->c_coll->coll_##name = previous->name;                   \
+    comm->c_coll->coll_##name##_module = previous->name##_module; \
+    break;
+    RONDO_MPI_COLLECTIVES(RONDO_PUT_BACK)
+#undef RONDO_PUT_BACK
+    case rondo_kind_count:
+      return;
+  }
+  OBJ_RELEASE(own);
+}
+
+/* MPI_Finalize deletes the attributes of MPI_COMM_SELF before all else, the first one last. */
+static int gather(MPI_Comm comm, int key, void* value, void* extra) {
+  (void)comm;
+  (void)key;
+  (void)value;
+  (void)extra;
+  rondo_component_gather();
+  return MPI_SUCCESS;
+}
+
+static int keep_to_self(MPI_Comm comm, int key, void* extra, void* value, void* copied, int* flag,
+                        MPI_Comm duplicate) {
+  (void)comm;
+  (void)key;
+  (void)extra;
+  (void)value;
+  (void)copied;
+  (void)duplicate;
+  *flag = 0;
+  return MPI_SUCCESS;
+}
+
+static int gather_at_the_end(void) {
+  ompi_attribute_fn_ptr_union_t copy = {.attr_communicator_copy_fn = keep_to_self};
+  ompi_attribute_fn_ptr_union_t drop = {.attr_communicator_delete_fn = gather};
+  ompi_communicator_t* self = &ompi_mpi_comm_self.comm;
+  int key = MPI_KEYVAL_INVALID;
+  int code = ompi_attr_create_keyval(COMM_ATTR, copy, drop, &key, NULL, 0, NULL);
+  if (code != OMPI_SUCCESS) return code;
+  return ompi_attr_set_c(COMM_ATTR, self, &self->c_keyhash, key, NULL, false);
+}
+
 static int enable(mca_coll_base_module_t* base, struct ompi_communicator_t* comm) {
   rondo_module* module = (rondo_module*)base;
-#define RONDO_SAVE(name, Name, parameters, arguments)                  \
+#define RONDO_SAVE(name, Name, parameters, arguments, glance)          \
   if (comm->c_coll->coll_##name == NULL) return OMPI_ERR_NOT_FOUND;    \
   module->previous.name = comm->c_coll->coll_##name;                   \
   module->previous.name##_module = comm->c_coll->coll_##name##_module; \
   OBJ_RETAIN(module->previous.name##_module);
   RONDO_MPI_COLLECTIVES(RONDO_SAVE)
 #undef RONDO_SAVE
-  module->member =
-      rondo_member_make(&module->previous, ompi_comm_rank(comm), ompi_comm_size(comm), comm);
-  return module->member != NULL ? OMPI_SUCCESS : OMPI_ERR_OUT_OF_RESOURCE;
+  module->left.rank = ompi_comm_rank(comm);
+  module->left.ranks = ompi_comm_size(comm);
+  module->member = rondo_member_make(&module->previous, &module->left, comm);
+  if (module->member == NULL) return OMPI_ERR_OUT_OF_RESOURCE;
+  return comm == &ompi_mpi_comm_world.comm ? gather_at_the_end() : OMPI_SUCCESS;
 }
 
 static mca_coll_base_module_t* query(struct ompi_communicator_t* comm, int* asked) {
@@ -82,7 +146,8 @@ static mca_coll_base_module_t* query(struct ompi_communicator_t* comm, int* aske
   if (module == NULL) return NULL;
   *asked = priority;
   module->super.coll_module_enable = enable;
-#define RONDO_SET(name, Name, parameters, arguments) module->super.coll_##name = take_##name;
+#define RONDO_SET(name, Name, parameters, arguments, glance) \
+  module->super.coll_##name = take_##name;
   RONDO_MPI_COLLECTIVES(RONDO_SET)
 #undef RONDO_SET
   return &module->super;

@@ -6,6 +6,7 @@
 
 #include "bind/drop_in/calls.hpp"
 #include "bind/drop_in/drop_in.hpp"
+#include "bind/drop_in/gathering.hpp"
 #include "bind/drop_in/member.hpp"
 #include "bind/drop_in/module.h"
 
@@ -35,13 +36,19 @@ std::string version() {
 // Types cannot be asked for before MPI_Init has ended, so not when the first communicators are
 // made.
 void make_handles() {
-  component->handles = std::make_unique<Handles>(
-      Mpi{PMPI_Type_size_x, PMPI_Type_get_extent, PMPI_Pack, PMPI_Unpack, is_dense, nullptr});
+  component->handles =
+      std::make_unique<Handles>(Mpi{PMPI_Type_size_x, PMPI_Type_get_extent, PMPI_Pack, PMPI_Unpack,
+                                    PMPI_Reduce_local, is_dense, nullptr});
 }
 
 struct Below {
   const rondo_previous& previous;
-#define RONDO_BELOW(name, Name, parameters, arguments)                      \
+  MPI_Comm communicator;
+
+  void put_back(Kind kind) const {
+    rondo_component_put_back(&previous, communicator, static_cast<rondo_kind>(kind));
+  }
+#define RONDO_BELOW(name, Name, parameters, arguments, glance)              \
   int name parameters const {                                               \
     return previous.name(RONDO_MPI_LIST arguments, previous.name##_module); \
   }
@@ -49,10 +56,11 @@ struct Below {
 #undef RONDO_BELOW
 };
 
-Surroundings surroundings(const rondo_previous* previous, int rank, int size, MPI_Comm comm) {
+Surroundings surroundings(const rondo_previous* previous, const rondo_left_table& left,
+                          MPI_Comm comm) {
   Surroundings around;
-  around.rank = rank;
-  around.size = size;
+  around.rank = left.rank;
+  around.size = left.ranks;
   around.progress = rondo_component_progress;
   around.fail = [] { return MPI_ERR_OTHER; };  // Open MPI calls the handler
   around.exchange = [previous, comm](const void* mine, void* all, std::size_t bytes) {
@@ -67,15 +75,18 @@ Surroundings surroundings(const rondo_previous* previous, int rank, int size, MP
 
 struct rondo_member {
   Below below;
+  rondo_left_table& left;
   Member member;
 
-  rondo_member(const rondo_previous* previous, int rank, int size, MPI_Comm comm)
-      : below{*previous}, member(component->drop_in, surroundings(previous, rank, size, comm)) {}
+  rondo_member(const rondo_previous* previous, rondo_left_table& table, MPI_Comm comm)
+      : below{*previous, comm},
+        left(table),
+        member(component->drop_in, surroundings(previous, table, comm)) {}
 
   Calls<Below> calls() {
     if (!component->handles) [[unlikely]]
       make_handles();
-    return {*component->handles, member, below};
+    return {*component->handles, member, below, left};
   }
 };
 
@@ -93,14 +104,24 @@ int rondo_component_is_on(int rank, int ranks) {
   return component->drop_in.is_on() ? 1 : 0;
 }
 
+void rondo_component_gather() {
+  component->drop_in.gather([](const void* mine, void* all, std::size_t bytes) {
+    int ranks = 1;
+    PMPI_Comm_size(MPI_COMM_WORLD, &ranks);
+    return gather_in_time(PMPI_Igather, PMPI_Test, MPI_COMM_WORLD, MPI_BYTE, mine, all, bytes,
+                          static_cast<std::size_t>(ranks));
+  });
+}
+
 void rondo_component_close() {
   if (component) component->drop_in.end();
   component.reset();
 }
 
-rondo_member* rondo_member_make(const rondo_previous* previous, int rank, int size, MPI_Comm comm) {
+rondo_member* rondo_member_make(const rondo_previous* previous, rondo_left_table* left,
+                                MPI_Comm comm) {
   try {
-    return new rondo_member(previous, rank, size, comm);
+    return new rondo_member(previous, *left, comm);
   } catch (const std::exception&) {
     return nullptr;
   }
@@ -110,7 +131,7 @@ void rondo_member_free(rondo_member* member) {
   delete member;
 }
 
-#define RONDO_CALL(name, Name, parameters, arguments)                      \
+#define RONDO_CALL(name, Name, parameters, arguments, glance)              \
   int rondo_coll_##name(rondo_member* member, RONDO_MPI_LIST parameters) { \
     return member->calls().name arguments;                                 \
   }

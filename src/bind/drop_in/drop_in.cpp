@@ -3,6 +3,7 @@
 #include <fstream>
 #include <iostream>
 #include <utility>
+#include <vector>
 
 namespace rondo::bind {
 
@@ -22,9 +23,35 @@ void DropIn::introduce(int rank, int ranks, std::string mpi) {
   }
 }
 
+void DropIn::watch(const Tally& tally) {
+  const std::lock_guard lock(mutex_);
+  watched_.insert(&tally);
+}
+
 void DropIn::add(const Tally& tally) {
   const std::lock_guard lock(mutex_);
+  watched_.erase(&tally);
   tally_ += tally;
+}
+
+void DropIn::gather(const Gather& gather) {
+  if (!is_on() || !settings_.counts() || teller_.ranks == 1) return;
+  Sums mine = tally_;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const Tally* each : watched_) mine += *each;
+  }
+  std::vector<Sums> all(teller_.rank == 0 ? static_cast<std::size_t>(teller_.ranks) : 0);
+  const bool have_all = gather(&mine, teller_.rank == 0 ? all.data() : nullptr, sizeof mine);
+  if (teller_.rank != 0) return;
+  if (!have_all) {
+    std::clog << "rondo: the statistics are those of rank 0 alone, since not all others came in "
+                 "time; they need the same RONDO_STATS, as mpirun -x gives them\n";
+    return;
+  }
+  const std::lock_guard lock(mutex_);
+  for (std::size_t rank = 1; rank < all.size(); ++rank) of_others_ += all[rank];
+  teller_.counted = teller_.ranks;
 }
 
 void DropIn::warn(const std::string& text) {
@@ -38,6 +65,7 @@ void DropIn::end() {
   if (std::exchange(has_ended_, true)) return;
   worlds_.leave();
   if (teller_.rank != 0) return;
+  tally_ += of_others_;
   if (!settings_.stats_file.empty()) {
     std::ofstream file(settings_.stats_file);
     file << json(teller_, tally_);

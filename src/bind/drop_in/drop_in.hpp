@@ -2,7 +2,10 @@
 
 // The drop-in in one process: what its communicators share.
 
+#include <cstddef>
+#include <functional>
 #include <mutex>
+#include <set>
 #include <string>
 
 #include "bind/drop_in/settings.hpp"
@@ -24,8 +27,14 @@ class DropIn {
   /// first time counts.
   void introduce(int rank, int ranks, std::string mpi);
 
+  /// Of a communicator, as long as it is there: it goes with add(). Any thread.
+  void watch(const Tally& tally);
   /// Of a communicator that has ended. Any thread.
   void add(const Tally& tally);
+  /// Where statistics are wanted: those of all ranks come to rank 0, by `gather` of so many bytes
+  /// of each into `all`, which only rank 0 has. Collective, while the MPI below still works.
+  using Gather = std::function<bool(const void* mine, void* all, std::size_t bytes)>;
+  void gather(const Gather& gather);
   /// On standard error, the first time only: what goes wrong goes wrong again with the next call.
   void warn(const std::string& text);
   /// When all communicators have ended: leaves the worlds, and on rank 0 writes what the user asked
@@ -38,6 +47,8 @@ class DropIn {
   std::mutex mutex_;
   Teller teller_;
   Tally tally_;
+  std::set<const Tally*> watched_;
+  Sums of_others_;
   bool is_introduced_ = false;
   bool has_warned_ = false;
   bool has_ended_ = false;

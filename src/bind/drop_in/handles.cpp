@@ -11,7 +11,7 @@ namespace {
 // Every predefined type: its name in mpi.h, the symbol at whose address Open MPI keeps it, and what
 // an element is. Sizes are asked for: those of Fortran's types depend on compilers.
 #define RONDO_MPI_TYPES(X)                                    \
-  X(BYTE, byte, data)                                         \
+  X(BYTE, byte, bits)                                         \
   X(PACKED, packed, data)                                     \
   X(CHAR, char, data)                                         \
   X(WCHAR, wchar, data)                                       \
@@ -33,17 +33,17 @@ namespace {
   X(UINT32_T, uint32_t, unsigned_integer)                     \
   X(INT64_T, int64_t, signed_integer)                         \
   X(UINT64_T, uint64_t, unsigned_integer)                     \
-  X(AINT, aint, signed_integer)                               \
-  X(OFFSET, offset, signed_integer)                           \
-  X(COUNT, count, signed_integer)                             \
+  X(AINT, aint, number)                                       \
+  X(OFFSET, offset, number)                                   \
+  X(COUNT, count, number)                                     \
   X(FLOAT, float, floating)                                   \
   X(DOUBLE, double, floating)                                 \
   X(LONG_DOUBLE, long_double, data)                           \
-  X(C_BOOL, c_bool, data)                                     \
+  X(C_BOOL, c_bool, truth)                                    \
   X(C_FLOAT_COMPLEX, c_float_complex, complex)                \
   X(C_DOUBLE_COMPLEX, c_double_complex, complex)              \
   X(C_LONG_DOUBLE_COMPLEX, c_long_double_complex, data)       \
-  X(CXX_BOOL, cxx_bool, data)                                 \
+  X(CXX_BOOL, cxx_bool, truth)                                \
   X(CXX_FLOAT_COMPLEX, cxx_cplex, complex)                    \
   X(CXX_DOUBLE_COMPLEX, cxx_dblcplex, complex)                \
   X(CXX_LONG_DOUBLE_COMPLEX, cxx_ldblcplex, data)             \
@@ -54,12 +54,12 @@ namespace {
   X(SHORT_INT, short_int, data)                               \
   X(2INT, 2int, data)                                         \
   X(CHARACTER, character, data)                               \
-  X(LOGICAL, logical, data)                                   \
-  X(INTEGER, integer, signed_integer)                         \
-  X(INTEGER1, integer1, signed_integer)                       \
-  X(INTEGER2, integer2, signed_integer)                       \
-  X(INTEGER4, integer4, signed_integer)                       \
-  X(INTEGER8, integer8, signed_integer)                       \
+  X(LOGICAL, logical, fortran_truth)                          \
+  X(INTEGER, integer, number)                                 \
+  X(INTEGER1, integer1, number)                               \
+  X(INTEGER2, integer2, number)                               \
+  X(INTEGER4, integer4, number)                               \
+  X(INTEGER8, integer8, number)                               \
   X(REAL, real, floating)                                     \
   X(REAL4, real4, floating)                                   \
   X(REAL8, real8, floating)                                   \
@@ -101,35 +101,67 @@ std::optional<DType> float_of(std::size_t size) {
   return std::nullopt;
 }
 
-std::optional<Reduced> without_op(const Type& type) {
-  std::optional<DType> dtype;
-  const bool is_complex = type.meaning == Meaning::complex;
+std::optional<DType> as_dtype(const Type& type) {
   switch (type.meaning) {
     case Meaning::signed_integer:
+    case Meaning::number:
+      return integer_of(type.size, true);
     case Meaning::unsigned_integer:
-      dtype = integer_of(type.size, type.meaning == Meaning::signed_integer);
-      break;
+    case Meaning::bits:
+    case Meaning::truth:
+    case Meaning::fortran_truth:
+      return integer_of(type.size, false);
     case Meaning::floating:
-      dtype = float_of(type.size);
-      break;
+      return float_of(type.size);
     case Meaning::complex:
-      dtype = float_of(type.size / 2);
-      break;
+      return float_of(type.size / 2);
     case Meaning::data:
       break;
   }
-  if (!dtype) return std::nullopt;
-  return Reduced{*dtype, Op::sum, is_complex ? std::size_t{2} : std::size_t{1}};
+  return std::nullopt;
+}
+
+// Whether MPI has the operation for such types. What it does not have is refused below.
+bool has(Meaning meaning, Op op) {
+  const bool is_logical = op == Op::land || op == Op::lor || op == Op::lxor;
+  const bool is_bitwise = op == Op::band || op == Op::bor || op == Op::bxor;
+  switch (meaning) {
+    case Meaning::signed_integer:
+    case Meaning::unsigned_integer:
+      return true;
+    case Meaning::number:
+      return !is_logical;
+    case Meaning::bits:
+      return is_bitwise;
+    case Meaning::truth:
+    case Meaning::fortran_truth:
+      return is_logical;
+    case Meaning::floating:
+      return !is_logical && !is_bitwise;
+    case Meaning::complex:
+      // Added part by part, but not multiplied so; and they have no order.
+      return op == Op::sum;
+    case Meaning::data:
+      break;
+  }
+  return false;
 }
 
 }  // namespace
 
 Handles::Handles(const Mpi& mpi)
     : mpi_(mpi),
-      ops_{RONDO_OP(SUM, sum), RONDO_OP(PROD, prod), RONDO_OP(MIN, min), RONDO_OP(MAX, max)},
-      other_ops_{RONDO_OP(LAND, land),     RONDO_OP(LOR, lor),       RONDO_OP(LXOR, lxor),
-                 RONDO_OP(BAND, band),     RONDO_OP(BOR, bor),       RONDO_OP(BXOR, bxor),
-                 RONDO_OP(MINLOC, minloc), RONDO_OP(MAXLOC, maxloc), RONDO_OP(REPLACE, replace)} {
+      ops_{{{RONDO_OP(SUM, sum), Op::sum},
+            {RONDO_OP(PROD, prod), Op::prod},
+            {RONDO_OP(MIN, min), Op::min},
+            {RONDO_OP(MAX, max), Op::max},
+            {RONDO_OP(BAND, band), Op::band},
+            {RONDO_OP(BOR, bor), Op::bor},
+            {RONDO_OP(BXOR, bxor), Op::bxor},
+            {RONDO_OP(LAND, land), Op::land},
+            {RONDO_OP(LOR, lor), Op::lor},
+            {RONDO_OP(LXOR, lxor), Op::lxor}}},
+      other_ops_{RONDO_OP(MINLOC, minloc), RONDO_OP(MAXLOC, maxloc), RONDO_OP(REPLACE, replace)} {
 #define RONDO_ADD(name, suffix, meaning) add(RONDO_TYPE(name, suffix), Meaning::meaning);
   RONDO_MPI_TYPES(RONDO_ADD)
 #undef RONDO_ADD
@@ -154,7 +186,30 @@ void Handles::add(MPI_Datatype handle, Meaning meaning) {
   }
   type.size = static_cast<std::size_t>(size);
   type.is_dense = begin == 0 && type.extent == static_cast<std::ptrdiff_t>(size);
+  if (meaning == Meaning::fortran_truth && !has_truth_of_c(type)) type.meaning = Meaning::data;
   insert(type);
+}
+
+bool Handles::has_truth_of_c(const Type& type) const {
+  if (type.size != sizeof(std::int32_t)) return false;
+  for (const auto& [handle, op] : ops_) {
+    if (!has(Meaning::fortran_truth, op)) continue;
+    for (const std::int32_t left : {0, 1, 2, -1}) {
+      for (const std::int32_t right : {0, 1, 2, -1}) {
+        const bool one = left != 0;
+        const bool other = right != 0;
+        const bool both = op == Op::land  ? one && other
+                          : op == Op::lor ? one || other
+                                          : one != other;
+        std::int32_t result = right;
+        if (mpi_.reduce_local(&left, &result, 1, type.handle, handle) != MPI_SUCCESS ||
+            result != (both ? 1 : 0)) {
+          return false;
+        }
+      }
+    }
+  }
+  return true;
 }
 
 void Handles::insert(const Type& type) {
@@ -180,17 +235,16 @@ Type Handles::derived(MPI_Datatype handle) const {
 }
 
 Handles::Answer Handles::reduced(const Type& type, MPI_Op op) const {
-  const auto found = std::find(ops_.begin(), ops_.end(), op);
+  const auto found =
+      std::find_if(ops_.begin(), ops_.end(), [&](const auto& known) { return known.first == op; });
   if (found == ops_.end()) {
     const bool is_known = std::find(other_ops_.begin(), other_ops_.end(), op) != other_ops_.end();
     return {std::nullopt, is_known ? Reason::other_op : Reason::user_op};
   }
-  std::optional<Reduced> reduced = without_op(type);
-  if (!reduced) return {std::nullopt, Reason::type};
-  reduced->op = static_cast<Op>(found - ops_.begin());
-  // Complex numbers are added part by part, but not multiplied; and they have no order.
-  if (reduced->width > 1 && reduced->op != Op::sum) return {std::nullopt, Reason::type};
-  return {reduced, Reason::type};
+  const std::optional<DType> dtype = as_dtype(type);
+  if (!dtype || !has(type.meaning, found->second)) return {std::nullopt, Reason::type};
+  const std::size_t width = type.meaning == Meaning::complex ? 2 : 1;
+  return {Reduced{*dtype, found->second, width}, Reason::type};
 }
 
 }  // namespace rondo::bind

@@ -13,14 +13,25 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <utility>
 
 #include "bind/drop_in/kinds.hpp"
 #include "rondo/types.hpp"
 
 namespace rondo::bind {
 
-/// What an element is to an operation. `data`: nothing that rondo reduces.
-enum class Meaning : std::uint8_t { data, signed_integer, unsigned_integer, floating, complex };
+/// What an element is to an operation.
+enum class Meaning : std::uint8_t {
+  data,              ///< nothing that rondo reduces
+  signed_integer,    ///< of C
+  unsigned_integer,  ///< of C
+  number,            ///< an integer that is not C's: no truth value
+  bits,              ///< nothing but bits
+  truth,
+  fortran_truth,
+  floating,
+  complex,
+};
 
 struct Type {
   MPI_Datatype handle = {};
@@ -44,6 +55,7 @@ struct Mpi {
   int (*type_extent)(MPI_Datatype, MPI_Aint*, MPI_Aint*) = nullptr;
   int (*pack)(const void*, int, MPI_Datatype, void*, int, int*, MPI_Comm) = nullptr;
   int (*unpack)(const void*, int, int*, void*, int, MPI_Datatype, MPI_Comm) = nullptr;
+  int (*reduce_local)(const void*, void*, int, MPI_Datatype, MPI_Op) = nullptr;
   /// Whether elements of a derived type in a row are their data, byte for byte.
   bool (*is_dense)(MPI_Datatype) = nullptr;
   /// The address of a handle that is one; not used where handles are numbers.
@@ -79,11 +91,14 @@ class Handles {
   void add(MPI_Datatype handle, Meaning meaning);
   void insert(const Type& type);
   Type derived(MPI_Datatype handle) const;
+  /// Compilers do not agree on what .true. is, nor MPIs on what they make of it. Whether this one
+  /// takes all but 0 for true and gives 1 for it, as rondo does.
+  bool has_truth_of_c(const Type& type) const;
 
   const Mpi mpi_;
   std::array<Type, table_size> types_;
-  std::array<MPI_Op, 4> ops_;  // in the order of Op
-  std::array<MPI_Op, 9> other_ops_;
+  const std::array<std::pair<MPI_Op, Op>, 10> ops_;
+  const std::array<MPI_Op, 3> other_ops_;
 };
 
 }  // namespace rondo::bind

@@ -59,7 +59,7 @@ enum class Reason : std::uint8_t {
   early,        ///< too few calls on this communicator so far to make one of rondo's for it
   empty,        ///< no bytes
   user_op,      ///< an operation of the program's own
-  other_op,     ///< a predefined operation that rondo does not have: MINLOC, BAND, …
+  other_op,     ///< a predefined operation that rondo does not have: MINLOC, MAXLOC
   type,         ///< a type that rondo cannot reduce: long double, derived, …
   tried,        ///< one of the calls that measure the MPI below
   slower,       ///< rondo was measured to be slower

@@ -17,6 +17,7 @@ Member::Member(DropIn& drop_in, Surroundings surroundings)
       surroundings_(std::move(surroundings)),
       counts_(drop_in.settings().counts()) {
   tally_.communicators = 1;
+  if (counts_) drop_in_.watch(tally_);
 }
 
 Member::~Member() {
@@ -49,6 +50,17 @@ bool Member::form() {
   }
   tally_.forming_seconds += seconds_since(start);
   return communicator_ != nullptr;
+}
+
+std::uint64_t Member::left_classes(Kind kind, TypeClass type) const {
+  if (!communicator_) return absence_ == Reason::unavailable ? every_class : 0;
+  const std::size_t first = Slot(kind, type, 0).index();
+  std::uint64_t classes = 0;
+  for (std::size_t i = 0; i < Slot::size_classes; ++i) {
+    const Choice choice = choices_[first + i];
+    if (choice == Choice::below || choice == Choice::refused) classes |= std::uint64_t{1} << i;
+  }
+  return classes;
 }
 
 bool Member::is_refusal(std::size_t slot, const Error& error) {

@@ -43,18 +43,22 @@ class Member {
   int size() const { return surroundings_.size; }
 
   /// A call that rondo can take: `take` carries it out with run(), `below` asks the MPI below.
-  /// Returns its code.
-  template <class Take, class Below>
-  int carry_out(const Subject& subject, Take take, Below below) {
-    if (!communicator_ && !form_when_due(subject)) return pass(subject, absence_, below);
+  /// `leave` is told when all calls of this collective and class of types that left_classes() names
+  /// go below from now on, and nobody counts them. Returns the code of the call.
+  template <class Take, class Below, class Leave>
+  int carry_out(const Subject& subject, Take take, Below below, Leave leave) {
+    if (!communicator_ && !form_when_due(subject)) {
+      if (absence_ == Reason::unavailable) return pass_for_good(subject, absence_, below, leave);
+      return pass(subject, absence_, below);
+    }
     const std::size_t slot = Slot(subject.kind, subject.type, subject.bytes).index();
     switch (choices_[slot]) {
       case Choice::rondo:
         return counts_ ? counted(subject, slot, take, below) : attempt(slot, take, below);
       case Choice::below:
-        return pass(subject, Reason::slower, below);
+        return pass_for_good(subject, Reason::slower, below, leave);
       case Choice::refused:
-        return pass(subject, Reason::refused, below);
+        return pass_for_good(subject, Reason::refused, below, leave);
       case Choice::open:
         break;
     }
@@ -72,6 +76,17 @@ class Member {
         .add(subject.own_bytes, seconds_since(start));
     return code;
   }
+
+  /// One that never will be.
+  template <class Below, class Leave>
+  int pass_for_good(const Subject& subject, Reason reason, Below below, Leave leave) {
+    if (!counts_) leave();
+    return pass(subject, reason, below);
+  }
+
+  static constexpr std::uint64_t every_class = ~std::uint64_t{0};
+  /// Bit c: what Slot takes for size class c goes below for good.
+  std::uint64_t left_classes(Kind kind, TypeClass type) const;
 
   /// Inside `take`. Throws Error.
   void run(const ErasedCall& call) { communicator_->run(call); }

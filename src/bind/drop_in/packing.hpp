@@ -4,6 +4,7 @@
 
 #include <mpi.h>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 
@@ -45,6 +46,20 @@ class Packing {
   const Mpi& mpi_;
   MPI_Comm comm_;
 };
+
+/// Blocks of `bytes`, in the largest elements that all ranks know to fit.
+inline ErasedCall even_call(Collective collective, const void* send, void* receive,
+                            std::size_t bytes, int root) {
+  constexpr std::array units = {DType::u64, DType::u32, DType::u16, DType::u8};
+  std::size_t unit = 0;
+  while (bytes % size_of(units[unit]) != 0) ++unit;
+  return {.collective = collective,
+          .send = send,
+          .receive = receive,
+          .count = bytes / size_of(units[unit]),
+          .dtype = units[unit],
+          .root = root};
+}
 
 inline bool meet(const void* a, std::size_t a_bytes, const void* b, std::size_t b_bytes) {
   const auto a_begin = reinterpret_cast<std::uintptr_t>(a);

@@ -17,6 +17,7 @@
 #include "bind/drop_in/below.hpp"
 #include "bind/drop_in/calls.hpp"
 #include "bind/drop_in/drop_in.hpp"
+#include "bind/drop_in/gathering.hpp"
 #include "bind/drop_in/member.hpp"
 
 namespace {
@@ -24,9 +25,11 @@ namespace {
 using namespace rondo::bind;
 
 struct Below {
-#define RONDO_BELOW(name, Name, parameters, arguments) \
-  int name parameters const {                          \
-    return functions().name arguments;                 \
+  // The program goes on calling this library.
+  void put_back(Kind) const {}
+#define RONDO_BELOW(name, Name, parameters, arguments, glance) \
+  int name parameters const {                                  \
+    return functions().name arguments;                         \
   }
   RONDO_MPI_COLLECTIVES(RONDO_BELOW)
 #undef RONDO_BELOW
@@ -62,6 +65,27 @@ std::string version() {
   return all.substr(0, all.find_first_of(",\n"));
 }
 
+// One of the program's communicators.
+struct Entry {
+  Entry(DropIn& drop_in, MPI_Comm comm, int rank, int size)
+      : left{.rank = rank, .ranks = size, .ways = {}},
+        member(drop_in, surroundings(comm, rank, size)) {}
+
+  rondo_left_table left;
+  Member member;
+};
+
+// What the calling thread has found last. Communicators that go are forgotten by all threads: they
+// make another generation.
+struct Seen {
+  MPI_Comm comm = {};
+  Entry* entry = nullptr;
+  unsigned generation = 0;  // none
+};
+constinit std::atomic<unsigned> generation = 1;
+// Such a library is there when the program starts, and has room beside its variables.
+[[gnu::tls_model("initial-exec")]] constinit thread_local Seen seen;
+
 // The program's communicators, while it has them.
 class Preload {
  public:
@@ -73,60 +97,55 @@ class Preload {
   const Handles& handles() const { return handles_; }
 
   /// Null where all calls on it go below.
-  Member* member(MPI_Comm comm) {
-    if (!drop_in_.is_on()) return nullptr;
-    thread_local Seen seen;
-    const unsigned now = generation_.load(std::memory_order_acquire);
-    if (seen.comm != comm || seen.generation != now) {
-      seen = {comm, find_or_make(comm), now};
-    }
-    return seen.member;
+  Entry* entry(MPI_Comm comm) {
+    const unsigned now = generation.load(std::memory_order_acquire);
+    seen = {comm, drop_in_.is_on() ? find_or_make(comm) : nullptr, now};
+    return seen.entry;
   }
 
   void forget(MPI_Comm comm) {
-    std::unique_ptr<Member> gone;
+    std::unique_ptr<Entry> gone;
     const std::lock_guard lock(mutex_);
-    const auto found = members_.find(comm);
-    if (found == members_.end()) return;
+    const auto found = entries_.find(comm);
+    if (found == entries_.end()) return;
     gone = std::move(found->second);
-    members_.erase(found);
-    generation_.fetch_add(1, std::memory_order_release);
+    entries_.erase(found);
+    generation.fetch_add(1, std::memory_order_release);
   }
 
   void end() {
     {
       const std::lock_guard lock(mutex_);
-      members_.clear();
+      entries_.clear();
       has_ended_ = true;
-      generation_.fetch_add(1, std::memory_order_release);
+      generation.fetch_add(1, std::memory_order_release);
     }
+    drop_in_.gather([&](const void* mine, void* all, std::size_t bytes) {
+      return gather_in_time(functions().igather, functions().test, comm_world(), byte_type(), mine,
+                            all, bytes, ranks_);
+    });
     drop_in_.end();
   }
 
  private:
-  struct Seen {
-    MPI_Comm comm = {};
-    Member* member = nullptr;
-    unsigned generation = 0;  // none
-  };
-
   Preload() {
     int rank = 0;
     int ranks = 1;
     functions().comm_rank(comm_world(), &rank);
     functions().comm_size(comm_world(), &ranks);
+    ranks_ = static_cast<std::size_t>(ranks);
     drop_in_.introduce(rank, ranks, version());
   }
 
-  Member* find_or_make(MPI_Comm comm) {
+  Entry* find_or_make(MPI_Comm comm) {
     const std::lock_guard lock(mutex_);
     if (has_ended_) return nullptr;  // a call inside MPI_Finalize
-    const auto [place, is_new] = members_.try_emplace(comm);
+    const auto [place, is_new] = entries_.try_emplace(comm);
     if (is_new) place->second = make(comm);
     return place->second.get();
   }
 
-  std::unique_ptr<Member> make(MPI_Comm comm) {
+  std::unique_ptr<Entry> make(MPI_Comm comm) {
     int is_inter = 1;
     int rank = 0;
     int size = 1;
@@ -135,29 +154,26 @@ class Preload {
         functions().comm_size(comm, &size) != MPI_SUCCESS || size < 2) {
       return nullptr;
     }
-    return std::make_unique<Member>(drop_in_, surroundings(comm, rank, size));
+    return std::make_unique<Entry>(drop_in_, comm, rank, size);
   }
 
   DropIn drop_in_{read_settings(environment), "preload"};
   const Handles handles_{mpi_below()};
   std::mutex mutex_;
-  std::unordered_map<MPI_Comm, std::unique_ptr<Member>> members_;
+  std::unordered_map<MPI_Comm, std::unique_ptr<Entry>> entries_;
   bool has_ended_ = false;
-  std::atomic<unsigned> generation_ = 1;
+  std::size_t ranks_ = 1;
 };
 
 bool is_there(MPI_Comm comm) {
   if (comm == comm_null()) return false;
-  static std::atomic<bool> is_initialized = false;
-  if (is_initialized.load(std::memory_order_relaxed)) return true;
   int flag = 0;
   functions().initialized(&flag);
-  is_initialized.store(flag != 0, std::memory_order_relaxed);
   return flag != 0;
 }
 
-Member* member_of(MPI_Comm comm) {
-  return is_there(comm) ? Preload::get().member(comm) : nullptr;
+Entry* look_up(MPI_Comm comm) {
+  return is_there(comm) ? Preload::get().entry(comm) : nullptr;
 }
 
 template <class Free>
@@ -170,13 +186,32 @@ int forget_and(MPI_Comm* comm, Free free) {
 
 #define RONDO_EXPORT extern "C" __attribute__((visibility("default")))
 
-#define RONDO_STAND_FOR(name, Name, parameters, arguments)                        \
-  RONDO_EXPORT int MPI_##Name parameters {                                        \
-    Member* const member = member_of(comm);                                       \
-    if (member == nullptr) return functions().name arguments;                     \
-    const Below below;                                                            \
-    return Calls<Below>(Preload::get().handles(), *member, below).name arguments; \
-  }                                                                               \
+// What is left below takes a glance and a jump; the others are apart, so that it saves no
+// registers.
+#define RONDO_STAND_FOR(name, Name, parameters, arguments, glance)                                 \
+  namespace {                                                                                      \
+  [[gnu::noinline]] int take_##name(Entry& entry, RONDO_MPI_LIST parameters) {                     \
+    const Below below;                                                                             \
+    return Calls<Below>(Preload::get().handles(), entry.member, below, entry.left).name arguments; \
+  }                                                                                                \
+  [[gnu::noinline]] int look_up_and_##name parameters {                                            \
+    Entry* const entry = look_up(comm);                                                            \
+    if (entry == nullptr) return functions().name arguments;                                       \
+    return take_##name(*entry, RONDO_MPI_LIST arguments);                                          \
+  }                                                                                                \
+  }                                                                                                \
+  RONDO_EXPORT int MPI_##Name parameters {                                                         \
+    if (seen.comm != comm || seen.generation != generation.load(std::memory_order_acquire))        \
+        [[unlikely]] {                                                                             \
+      return look_up_and_##name arguments;                                                         \
+    }                                                                                              \
+    Entry* const entry = seen.entry;                                                               \
+    const Functions& known = *found_functions.load(std::memory_order_relaxed);                     \
+    if (entry == nullptr) return known.name arguments;                                             \
+    const rondo_left_table* left = &entry->left;                                                   \
+    if (RONDO_IS_LEFT(name, glance)) return known.name arguments;                                  \
+    return take_##name(*entry, RONDO_MPI_LIST arguments);                                          \
+  }                                                                                                \
   RONDO_EXPORT int PMPI_##Name parameters __attribute__((alias("MPI_" #Name)));
 RONDO_MPI_COLLECTIVES(RONDO_STAND_FOR)
 

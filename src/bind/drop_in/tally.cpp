@@ -105,11 +105,16 @@ KindTally& KindTally::operator+=(const KindTally& other) {
   return *this;
 }
 
-Tally& Tally::operator+=(const Tally& other) {
+Sums& Sums::operator+=(const Sums& other) {
   for (std::size_t i = 0; i < kind_count; ++i) kinds[i] += other.kinds[i];
   communicators += other.communicators;
   formed += other.formed;
   forming_seconds += other.forming_seconds;
+  return *this;
+}
+
+Tally& Tally::operator+=(const Tally& other) {
+  *this += static_cast<const Sums&>(other);
   findings.insert(findings.end(), other.findings.begin(), other.findings.end());
   return *this;
 }
@@ -117,9 +122,9 @@ Tally& Tally::operator+=(const Tally& other) {
 std::string json(const Teller& teller, const Tally& tally) {
   std::ostringstream out;
   out << "{\n  \"form\": " << as_json(teller.form) << ",\n  \"mpi\": " << as_json(teller.mpi)
-      << ",\n  \"mode\": " << as_json(teller.mode) << ",\n  \"rank\": " << teller.rank
-      << ",\n  \"ranks\": " << teller.ranks << ",\n  \"communicators\": " << tally.communicators
-      << ",\n  \"formed\": " << tally.formed
+      << ",\n  \"mode\": " << as_json(teller.mode) << ",\n  \"ranks\": " << teller.ranks
+      << ",\n  \"counted_ranks\": " << teller.counted
+      << ",\n  \"communicators\": " << tally.communicators << ",\n  \"formed\": " << tally.formed
       << ",\n  \"forming_seconds\": " << tally.forming_seconds << ",\n  \"total\": ";
   write(out, total(tally));
   out << ",\n  \"collectives\": {";
@@ -143,8 +148,8 @@ std::string json(const Teller& teller, const Tally& tally) {
 
 std::string table(const Teller& teller, const Tally& tally) {
   std::ostringstream out;
-  out << "rondo under " << teller.mpi << " (" << teller.form << ", " << teller.mode << "), rank "
-      << teller.rank << " of " << teller.ranks << ": " << tally.formed << " of "
+  out << "rondo under " << teller.mpi << " (" << teller.form << ", " << teller.mode << "), "
+      << teller.counted << " of " << teller.ranks << " ranks: " << tally.formed << " of "
       << tally.communicators << " communicators taken\n  " << std::left << std::setw(25)
       << "collective" << std::right << std::setw(10) << "taken" << std::setw(15) << "bytes"
       << std::setw(11) << "seconds" << std::setw(11) << "saved s" << std::setw(10) << "passed"

@@ -1,11 +1,12 @@
 #pragma once
 
-// What became of the calls of one rank: how many rondo took, how many went below and why, what
-// they moved and how long they took.
+// What became of the calls of a rank, or of all of them: how many rondo took, how many went below
+// and why, what they moved and how long they took.
 
 #include <array>
 #include <cstdint>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "bind/drop_in/kinds.hpp"
@@ -46,14 +47,22 @@ struct Finding {
   Way way = Way::below;
 };
 
-struct Tally {
+/// What adds up over ranks, and travels as bytes.
+struct Sums {
   std::array<KindTally, kind_count> kinds;
-  std::uint64_t communicators = 0;  ///< of more than one rank
+  std::uint64_t communicators = 0;  ///< of more than one rank; each counts once on each of them
   std::uint64_t formed = 0;         ///< for which rondo made one of its own
   double forming_seconds = 0;
-  std::vector<Finding> findings;
 
   KindTally& of(Kind kind) { return kinds[static_cast<std::size_t>(kind)]; }
+  Sums& operator+=(const Sums& other);
+};
+static_assert(std::is_trivially_copyable_v<Sums>);
+
+struct Tally : Sums {
+  std::vector<Finding> findings;
+
+  using Sums::operator+=;
   Tally& operator+=(const Tally& other);
 };
 
@@ -64,6 +73,7 @@ struct Teller {
   std::string mode;
   int rank = 0;
   int ranks = 1;
+  int counted = 1;  ///< ranks whose calls the tally has
 };
 
 std::string json(const Teller& teller, const Tally& tally);

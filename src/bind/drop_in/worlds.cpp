@@ -1,6 +1,7 @@
 #include "bind/drop_in/worlds.hpp"
 
 #include <algorithm>
+#include <numeric>
 #include <random>
 #include <span>
 #include <string>
@@ -74,8 +75,13 @@ Worlds::World* Worlds::join(const Surroundings& around, std::uint64_t name) {
   };
   Options options;
   options.progress = around.progress;
-  World world{name, around.rank, around.size, Communicator::join(outside, options)};
-  world.communicator.set_timeout(endless);
+  Communicator joined = Communicator::join(outside, options);
+  joined.set_timeout(endless);
+  // Joining has taken memory for links that nobody uses any more: the first link of all gets the
+  // most, and should be that of a communicator which makes calls.
+  std::vector<int> everyone(static_cast<std::size_t>(around.size));
+  std::iota(everyone.begin(), everyone.end(), 0);
+  World world{name, around.rank, around.size, joined.subgroup(everyone, 0)};
   const std::lock_guard lock(mutex_);
   worlds_.push_back(std::move(world));
   return &worlds_.back();

@@ -1,16 +1,15 @@
 // The means of MPI by which ranks become a world: rondo/mpi.hpp, and the entry by which librondo
 // asks for them where a program names the transport mpi and knows nothing of MPI itself.
 
-#include <sched.h>
-
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <limits>
 #include <memory>
 #include <string>
-#include <thread>
 #include <vector>
 
+#include "bind/await.hpp"
 #include "bind/mpi/mpi_fabric.hpp"
 #include "rondo/mpi.hpp"
 
@@ -18,29 +17,18 @@ namespace rondo {
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
-
-// While all ranks are on their way the answer comes soon, and then whenever the last one arrives.
-constexpr auto yielding_time = milliseconds(5);
-constexpr auto nap = milliseconds(1);
 
 /// Whether a nonblocking collective was done in time.
 bool await(MPI_Request& request, milliseconds patience) {
-  const auto start = Clock::now();
-  for (;;) {
-    int is_done = 0;
-    const int code = PMPI_Test(&request, &is_done, MPI_STATUS_IGNORE);
-    if (code != MPI_SUCCESS) throw mpi::error_of("MPI_Test", code);
-    if (is_done != 0) return true;
-    const auto waited = Clock::now() - start;
-    if (waited > patience) return false;
-    if (waited < yielding_time) {
-      ::sched_yield();
-    } else {
-      std::this_thread::sleep_for(nap);
-    }
-  }
+  return bind::await(
+      [&] {
+        int is_done = 0;
+        const int code = PMPI_Test(&request, &is_done, MPI_STATUS_IGNORE);
+        if (code != MPI_SUCCESS) throw mpi::error_of("MPI_Test", code);
+        return is_done != 0;
+      },
+      patience);
 }
 
 [[noreturn]] void late(int size, milliseconds patience) {

@@ -16,7 +16,7 @@ using Kernel = void (*)(void* destination, const void* const* sources, std::size
 using TwinKernel = void (*)(void* destination, void* other, const void* const* sources,
                             std::size_t count, int divisor);
 
-/// Indexed by DType and Op.
+/// Indexed by DType and Op; null where is_defined() is false.
 using KernelsByOp = Kernel[dtype_count][op_count];
 using TwinKernelsByOp = TwinKernel[dtype_count][op_count];
 

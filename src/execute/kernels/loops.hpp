@@ -311,6 +311,14 @@ constexpr void enter_all(KernelTable& table) {
   enter<T, Min>(table, dtype, Op::min);
   enter<T, Max>(table, dtype, Op::max);
   enter_average<T>(table, dtype);
+  if constexpr (std::is_integral_v<T>) {
+    enter<W, And>(table, dtype, Op::band);
+    enter<W, Or>(table, dtype, Op::bor);
+    enter<W, Xor>(table, dtype, Op::bxor);
+    enter<W, Logical<And>>(table, dtype, Op::land);
+    enter<W, Logical<Or>>(table, dtype, Op::lor);
+    enter<W, Logical<Xor>>(table, dtype, Op::lxor);
+  }
 }
 
 constexpr KernelTable make_kernels() {

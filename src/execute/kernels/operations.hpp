@@ -79,6 +79,45 @@ struct Max {
   }
 };
 
+// Of integers, bit by bit.
+struct And {
+  static constexpr Fit fit = Fit::exact;
+
+  template <class V>
+  RONDO_INLINE static V fold(V a, V b) {
+    return a & b;
+  }
+};
+
+struct Or {
+  static constexpr Fit fit = Fit::exact;
+
+  template <class V>
+  RONDO_INLINE static V fold(V a, V b) {
+    return a | b;
+  }
+};
+
+struct Xor {
+  static constexpr Fit fit = Fit::exact;
+
+  template <class V>
+  RONDO_INLINE static V fold(V a, V b) {
+    return a ^ b;
+  }
+};
+
+// Of truth values: all but 0 is true, and the result 0 or 1. Comparisons give 0 or -1.
+template <class Bitwise>
+struct Logical {
+  static constexpr Fit fit = Fit::exact;
+
+  template <class V>
+  RONDO_INLINE static V fold(V a, V b) {
+    return reinterpret_cast<V>(-Bitwise::fold(a != V{}, b != V{}));
+  }
+};
+
 template <class Op, class V>
 RONDO_INLINE V fold(V a, V b) {
   return Op::fold(a, b);

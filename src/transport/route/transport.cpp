@@ -164,22 +164,9 @@ Result<> RoutedTransport::begin(std::uint64_t sequence, const Call& call,
     operation_ = make_operation(context_, sequence, call);
   }
   if (pigeonhole_->filled.load(std::memory_order_acquire)) take_news();
-  // Exchanges go on side by side.
-  std::erase_if(active_, [&](const DataLink* link) {
-    return call.form != Form::exchange || !link->has_work();
-  });
-  for (const Link& wanted : links) {
-    RONDO_INVARIANT(wanted.peer, <, size());
-    RONDO_INVARIANT(wanted.peer, !=, rank());
-    DataLink& used = link(wanted.peer, wanted.channel);
-    const bool is_active = call.form == Form::exchange &&
-                           std::find(active_.begin(), active_.end(), &used) != active_.end();
-    if (!is_active) active_.push_back(&used);
-    if (used.is_open() || used.is_opening()) continue;
-    if (Result<> reached = require_reach(wanted.peer); !reached) return reached;
-    open(used);
+  if (!uses(links)) {
+    if (Result<> used = use(links); !used) return used;
   }
-  count_kinds();
   idle_since_.reset();
   has_claimed_ = false;
   ahead_since_.reset();
@@ -187,6 +174,34 @@ Result<> RoutedTransport::begin(std::uint64_t sequence, const Call& call,
   if (deferred_) take_failure(*deferred_);
   check_departures();
   if (error_) return *error_;
+  return {};
+}
+
+// Just these links, all of them open.
+bool RoutedTransport::uses(std::span<const Link> links) const {
+  return std::equal(links.begin(), links.end(), active_.begin(), active_.end(),
+                    [](const Link& wanted, const DataLink* used) {
+                      return used->is_open() && used->peer() == wanted.peer &&
+                             used->channel() == wanted.channel;
+                    });
+}
+
+Result<> RoutedTransport::use(std::span<const Link> links) {
+  // Exchanges go on side by side.
+  const bool is_exchange = call_.form == Form::exchange;
+  std::erase_if(active_, [&](const DataLink* link) { return !is_exchange || !link->has_work(); });
+  for (const Link& wanted : links) {
+    RONDO_INVARIANT(wanted.peer, <, size());
+    RONDO_INVARIANT(wanted.peer, !=, rank());
+    DataLink& used = link(wanted.peer, wanted.channel);
+    const bool is_active =
+        is_exchange && std::find(active_.begin(), active_.end(), &used) != active_.end();
+    if (!is_active) active_.push_back(&used);
+    if (used.is_open() || used.is_opening()) continue;
+    if (Result<> reached = require_reach(wanted.peer); !reached) return reached;
+    open(used);
+  }
+  count_kinds();
   return {};
 }
 
@@ -271,7 +286,7 @@ bool RoutedTransport::move() {
   bool moved = false;
   for (DataLink* link : active_) {
     if (!link->has_work()) continue;
-    if (are_few) link->set_ready(true, true);
+    if (are_few && streams_ > 0) link->set_ready(true, true);
     moved |= link->move(operation_);
   }
   return moved;
@@ -316,11 +331,11 @@ bool RoutedTransport::yield_a_while(std::chrono::microseconds patience) {
 // The others are told to ring before this rank sleeps.
 bool RoutedTransport::sleep(std::chrono::microseconds patience) {
   const bool has_others = streams_ < active_.size();
-  memory_.set_asleep(true);
   for (DataLink* link : active_) link->prepare_sleep();
+  memory_.fall_asleep();
   bool moved = has_others && move();
   if (!moved && !woken_) harvest(sleep_ms(patience));
-  memory_.set_asleep(false);
+  memory_.wake_up();
   if (endpoint_ready_) look_around(true);
   return moved || move();
 }

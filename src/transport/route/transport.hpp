@@ -64,6 +64,8 @@ class RoutedTransport final : public Transport {
   // Moving bytes: transport.cpp.
   DataLink& link(int peer, std::uint8_t channel);
   DataLink& add_link(int peer, std::uint8_t channel);
+  bool uses(std::span<const Link> links) const;
+  Result<> use(std::span<const Link> links);
   void count_kinds();
   bool move();
   bool move_patiently();

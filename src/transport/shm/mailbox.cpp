@@ -63,6 +63,8 @@ void Line::set_place(const Place& place) {
 Mailbox::Mailbox(const OwnBoxes& own, PeerBoxes peer, Descriptor socket, Publisher& publisher)
     : own_(own),
       peer_(std::move(peer)),
+      has_light_fences_(has_fences_everywhere() &&
+                        peer_.head->has_fences_everywhere.load(std::memory_order_relaxed) != 0),
       ring_(own.ring_bytes),
       publisher_(publisher),
       talk_(std::move(socket)) {}
@@ -88,6 +90,12 @@ bool Mailbox::send(Traffic& traffic, const Operation& operation) {
       continue;
     }
     if (!has_line()) break;
+    if (is_inline(transfer.size)) {
+      send_inline(transfer, operation);
+      moved = true;
+      traffic.sends.finish();
+      continue;
+    }
     if (sent_ == 0 && offer_in_place(transfer, operation)) {
       moved = true;
       break;
@@ -113,15 +121,23 @@ bool Mailbox::send(Traffic& traffic, const Operation& operation) {
   return moved;
 }
 
+void Mailbox::send_inline(const Transfer& transfer, const Operation& operation) {
+  Line& line = own_.outbox->lines[written_ % lines];
+  if (transfer.size > 0) std::memcpy(line.payload.data(), transfer.data, transfer.size);
+  line.bytes = static_cast<std::uint32_t>(transfer.size);
+  begin_line(line, transfer, operation);
+  publish();
+}
+
 void Mailbox::send_part(const Transfer& transfer, const Operation& operation) {
   Line& line = own_.outbox->lines[written_ % lines];
   const std::size_t bytes = part_of(transfer);
-  std::byte* target = line.payload.data();
+  std::byte* target = nullptr;
   if (piece_ != nullptr) {
     line.set_place({.offset = piece_->offset + sent_, .where = Line::Place::Where::segment});
-    target = piece_->written == sent_ ? piece_->bytes + sent_ : nullptr;
+    if (piece_->written == sent_) target = piece_->bytes + sent_;
     piece_->written = std::max(piece_->written, sent_ + bytes);
-  } else if (!is_inline(transfer.size)) {
+  } else {
     const std::size_t place = ring_.reserve(bytes);
     line.set_place({.offset = place});
     target = own_.outbox->ring() + place;
@@ -191,7 +207,7 @@ bool Mailbox::offer_in_place(const Transfer& transfer, const Operation& operatio
 
 // What goes to several peers, unless this one gets it by itself.
 void Mailbox::join_publication(const Transfer& transfer, const Operation& operation) {
-  if (transfer.readers < 2 || is_inline(transfer.size) || is_unpublished_) return;
+  if (transfer.readers < 2 || is_unpublished_) return;
   piece_ = publisher_.join(transfer, operation);
   is_unpublished_ = piece_ == nullptr;
 }
@@ -202,7 +218,6 @@ bool Mailbox::has_been_read() {
 }
 
 std::size_t Mailbox::part_of(const Transfer& transfer) const {
-  if (is_inline(transfer.size)) return transfer.size;
   const std::size_t wanted = std::max(least_part, Ring::rounded(transfer.size / parts_in_ring));
   if (piece_ != nullptr) return std::min(transfer.size - sent_, wanted);  // on all links alike
   return std::min({transfer.size - sent_, wanted, own_.ring_bytes / parts_in_ring});
@@ -227,23 +242,24 @@ void Mailbox::publish() {
   const std::uint32_t index = written_ % lines;
   ring_ends_[index] = ring_.end();
   ++written_;
-  own_.outbox->lines[index].stamp.store(written_, std::memory_order_seq_cst);
+  own_.outbox->lines[index].stamp.store(written_, std::memory_order_release);
   // The peer has read the next line, and taking it back takes as long as a message: better now.
   fetch_for_writing(&own_.outbox->lines[written_ % lines]);
-  if (peer_.head->is_asleep.load(std::memory_order_seq_cst) != 0) ring_bell();
+  fence_here(has_light_fences_);
+  if (peer_.head->is_asleep.load(std::memory_order_relaxed) != 0) ring_bell();
 }
 
 // An empty ring goes on where it is: the peer's cache still has what it read last, and to take that
 // away from it costs more than to write what has left both caches.
 void Mailbox::note_taken() {
-  const std::uint32_t taken = peer_.inbox->taken.load(std::memory_order_seq_cst);
+  const std::uint32_t taken = peer_.inbox->taken.load(std::memory_order_acquire);
   if (taken == freed_ || written_ - taken > lines) return;
   freed_ = taken;
   ring_.free_until(ring_ends_[(taken - 1) % lines]);
 }
 
 bool Mailbox::has_arrived() const {
-  return !is_revoked_ && next_line().stamp.load(std::memory_order_seq_cst) == taken_ + 1;
+  return !is_revoked_ && next_line().stamp.load(std::memory_order_acquire) == taken_ + 1;
 }
 
 bool Mailbox::receive(Traffic& traffic, const Operation& operation) {
@@ -393,8 +409,9 @@ bool Mailbox::end_reading() {
 
 void Mailbox::acknowledge(const Transfer& transfer, const Operation& operation) {
   count_time(transfer, operation);
-  own_.inbox->taken.store(++taken_, std::memory_order_seq_cst);
-  if (peer_.outbox->is_full.load(std::memory_order_seq_cst) != 0) ring_bell();
+  own_.inbox->taken.store(++taken_, std::memory_order_release);
+  fence_here(has_light_fences_);
+  if (peer_.outbox->is_full.load(std::memory_order_relaxed) != 0) ring_bell();
 }
 
 bool Mailbox::release(Transfer& transfer, const Operation& operation) {
@@ -440,12 +457,12 @@ bool Mailbox::is_stuck(const Traffic& traffic, bool is_gone) const {
   const bool needs_peer =
       !traffic.sends.empty() && (is_offered_ || !has_room(traffic.sends.front()));
   const bool lacks_room =
-      needs_peer && peer_.inbox->taken.load(std::memory_order_seq_cst) == freed_;
+      needs_peer && peer_.inbox->taken.load(std::memory_order_acquire) == freed_;
   return lacks_message || lacks_room;
 }
 
 void Mailbox::prepare_sleep(const Traffic& traffic) {
-  if (!traffic.sends.empty()) own_.outbox->is_full.store(1, std::memory_order_seq_cst);
+  if (!traffic.sends.empty()) own_.outbox->is_full.store(1, std::memory_order_relaxed);
 }
 
 void Mailbox::ring_bell() const {

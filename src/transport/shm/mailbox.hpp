@@ -15,8 +15,8 @@
 // too: the receiver maps that memory and reads the bytes there, and the sender has them back when
 // the line is taken. What goes to several peers is written once (publisher.hpp), and each of them
 // gets a line. Whoever sleeps says so first and looks once more; whoever has written looks
-// whether the other one sleeps, and rings: in a single order of these four steps, one of the two
-// sees the other.
+// whether the other one sleeps, and rings: with a fence between the two steps of each (fence.hpp),
+// one of the two sees the other.
 
 #include <sys/types.h>
 
@@ -27,6 +27,7 @@
 #include <memory>
 
 #include "transport/route/carrier.hpp"
+#include "transport/shm/fence.hpp"
 #include "transport/shm/publisher.hpp"
 #include "transport/shm/regions.hpp"
 #include "transport/shm/ring.hpp"
@@ -136,6 +137,7 @@ class Mailbox final : public Carrier {
   bool offer_in_place(const Transfer& transfer, const Operation& operation);
   bool has_been_read();
   void join_publication(const Transfer& transfer, const Operation& operation);
+  void send_inline(const Transfer& transfer, const Operation& operation);
   void send_part(const Transfer& transfer, const Operation& operation);
   bool has_line();
   bool receive_in_place(Traffic& traffic, const Line::Place& place, const Operation& operation);
@@ -165,6 +167,7 @@ class Mailbox final : public Carrier {
 
   OwnBoxes own_;
   PeerBoxes peer_;
+  bool has_light_fences_;  // on both sides
 
   // Positions in the ring count on over its end.
   std::uint32_t written_ = 0;                        // lines

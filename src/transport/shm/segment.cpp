@@ -15,6 +15,8 @@
 #include <new>
 #include <thread>
 
+#include "transport/shm/fence.hpp"
+
 namespace rondo::process {
 
 namespace {
@@ -137,6 +139,7 @@ Result<std::unique_ptr<Segment>> Segment::make(std::size_t bytes) {
   }
   auto* const head = new (mapping.value()->data()) SegmentHead;
   head->id = id;
+  head->has_fences_everywhere.store(has_fences_everywhere() ? 1 : 0, std::memory_order_relaxed);
   return std::unique_ptr<Segment>(
       new Segment(std::move(memory).value(), std::move(mapping).value()));
 }

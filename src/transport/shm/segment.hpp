@@ -65,6 +65,8 @@ struct SegmentHead {
   Bits128 id = {};  ///< random: whoever finds it in a mapping has mapped the right memory
   /// The owner is about to sleep, or sleeps: ring its bell after writing something for it.
   alignas(128) std::atomic<std::uint32_t> is_asleep = 0;
+  /// Before it sleeps it puts a fence everywhere.
+  std::atomic<std::uint32_t> has_fences_everywhere = 0;
 };
 static_assert(std::atomic<std::uint32_t>::is_always_lock_free);
 

@@ -10,6 +10,7 @@
 #include <memory>
 #include <vector>
 
+#include "transport/shm/fence.hpp"
 #include "transport/shm/mailbox.hpp"
 #include "transport/shm/segment.hpp"
 
@@ -55,9 +56,15 @@ class SharedMemory {
   /// What several links send is written by it.
   Publisher& publisher() { return publisher_; }
 
-  /// Says to the peers whether they have to ring.
-  void set_asleep(bool asleep) {
-    if (segment_) segment_->head().is_asleep.store(asleep ? 1 : 0, std::memory_order_seq_cst);
+  /// Says to the peers that they have to ring. What they did before they heard of it can be seen
+  /// afterwards, and they see what this rank did before.
+  void fall_asleep() {
+    if (!segment_) return;
+    segment_->head().is_asleep.store(1, std::memory_order_relaxed);
+    fence_everywhere();
+  }
+  void wake_up() {
+    if (segment_) segment_->head().is_asleep.store(0, std::memory_order_relaxed);
   }
 
  private:

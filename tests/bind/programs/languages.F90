@@ -47,6 +47,14 @@ program languages
     truths = [rank == 0, .true., rank < ranks]
     call MPI_Allreduce(truths, all_truths, 3, MPI_LOGICAL, MPI_LAND, MPI_COMM_WORLD, ierror)
     call show('allreduce logical', dble(count(all_truths)))
+    call MPI_Allreduce(truths, all_truths, 3, MPI_LOGICAL, MPI_LXOR, MPI_COMM_WORLD, ierror)
+    call show('allreduce logical exclusive', dble(count(all_truths) + merge(4, 0, all_truths(1))))
+    call MPI_Reduce(truths, all_truths, 3, MPI_LOGICAL, MPI_LOR, 0, MPI_COMM_WORLD, ierror)
+    call show('reduce logical', dble(count(all_truths .eqv. .true.)))
+    call MPI_Allreduce(integers, all_integers, n, MPI_INTEGER, MPI_BXOR, MPI_COMM_WORLD, ierror)
+    call show('allreduce bits', sum(dble(all_integers(1:n))))
+    call MPI_Scan(integers, got, n, MPI_INTEGER, MPI_BOR, MPI_COMM_WORLD, ierror)
+    call show('scan bits', sum(dble(got(1:n))))
 
     double_sums = 0
     doubles = [(dble(i - 2 * rank), i = 1, most)]

@@ -1,0 +1,103 @@
+#!/bin/sh
+# All that is done on a machine with a device, in one call: build, test, look for bugs, measure.
+#
+# usage: cuda/campaign.sh [--emulated] [--build FOLDER] OUT
+#   --build FOLDER   a build folder that is ready; without it, build/cuda-campaign is built
+#   --emulated       on emulated devices: that the campaign itself works
+#   OUT              the folder of the logs; summary.txt there has a line for each step
+#
+# A step that fails does not keep others from being done; each has a limit of time. What is not
+# there, as a device or a tool, makes it skipped. The exit code is 0 where no step failed.
+
+set -u
+source_folder=$(cd "$(dirname "$0")/.." && pwd)
+devices=cuda
+folder=""
+while [ $# -gt 1 ]; do
+  case "$1" in
+    --emulated) devices=emulated ;;
+    --build)
+      folder=$2
+      shift
+      ;;
+    *) break ;;
+  esac
+  shift
+done
+if [ $# -ne 1 ] || [ "${1#-}" != "$1" ]; then
+  sed -n '2,12s/^# \{0,1\}//p' "$0"
+  exit 2
+fi
+out=$1
+mkdir -p "$out"
+: >"$out/summary.txt"
+failed=0
+
+say() {
+  echo "$*" | tee -a "$out/summary.txt"
+}
+
+# step NAME SECONDS COMMAND...: its output goes to NAME.log
+step() {
+  name=$1
+  limit=$2
+  shift 2
+  begin=$(date +%s)
+  timeout "$limit" "$@" >"$out/$name.log" 2>&1
+  status=$?
+  took=$(($(date +%s) - begin))
+  case $status in
+    0) say "$name: passed, $took s" ;;
+    77) say "$name: skipped: $(tail -n 1 "$out/$name.log")" ;;
+    124) say "$name: FAILED: not done after $limit s" && failed=1 ;;
+    *) say "$name: FAILED with $status, $took s: $(tail -n 1 "$out/$name.log")" && failed=1 ;;
+  esac
+}
+
+# optional TOOL NAME SECONDS COMMAND...: a step with a tool that may not be there
+optional() {
+  if command -v "$1" >/dev/null; then
+    shift
+    step "$@"
+  else
+    say "$2: skipped: there is no $1"
+  fi
+}
+
+build() {
+  [ -f "$folder/build.ninja" ] || meson setup "$folder" --buildtype release -Dcuda=enabled \
+    -Dmpi=disabled -Dbench=disabled -Dexamples=disabled || return 1
+  ninja -C "$folder" cuda/librondo-cuda.so.0.1.0 tests/device/device_conformance_test \
+    tests/device/device_kernels_test tests/device/measure_device
+}
+
+say "devices: $devices; $(date -u +%Y-%m-%dT%H:%MZ); $(uname -srm)"
+optional nvidia-smi card 30 nvidia-smi -q
+optional nvcc compiler 30 nvcc --version
+if [ -z "$folder" ]; then
+  folder=$source_folder/build/cuda-campaign
+  build >"$out/build.log" 2>&1 || {
+    say "build: FAILED: $(tail -n 1 "$out/build.log")"
+    exit 1
+  }
+fi
+export RONDO_PLUGIN_PATH="$folder/cuda"
+programs=$folder/tests/device
+
+step conformance 120 "$programs/device_conformance_test" "$devices"
+step kernels 120 "$programs/device_kernels_test" "$devices"
+if [ "$devices" = cuda ]; then
+  # Errors of calls are what some tests ask for.
+  for program in kernels conformance; do
+    optional compute-sanitizer "$program-memcheck" 240 compute-sanitizer --tool memcheck \
+      --report-api-errors no --error-exitcode 1 "$programs/device_${program}_test" cuda
+  done
+  for tool in racecheck initcheck; do
+    optional compute-sanitizer "kernels-$tool" 240 compute-sanitizer --tool "$tool" \
+      --error-exitcode 1 "$programs/device_kernels_test" cuda
+  done
+  step measure 120 "$programs/measure_device" cuda
+else
+  step measure 120 "$programs/measure_device" emulated 16
+fi
+exit "$failed"

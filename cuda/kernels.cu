@@ -1,0 +1,47 @@
+#include "cuda/kernels.hpp"
+#include "device/kernels/table.hpp"
+
+namespace rondo {
+
+namespace {
+
+template <class T, Op op>
+__global__ void __launch_bounds__(threads_of_a_block)
+    reduce_kernel(const __grid_constant__ ReduceArguments arguments) {
+  const std::size_t threads = std::size_t{gridDim.x} * blockDim.x;
+  reduce_share<T, op>(arguments, std::size_t{blockIdx.x} * blockDim.x + threadIdx.x, threads);
+}
+
+__global__ void __launch_bounds__(threads_of_a_block)
+    copy_kernel(const __grid_constant__ CopyArguments arguments) {
+  const std::size_t threads = std::size_t{gridDim.x} * blockDim.x;
+  copy_share(arguments.copies[blockIdx.y], std::size_t{blockIdx.x} * blockDim.x + threadIdx.x,
+             threads);
+}
+
+template <class T, Op op>
+struct Launch {
+  static cudaError_t function(const ReduceArguments& arguments, unsigned blocks,
+                              cudaStream_t stream) {
+    reduce_kernel<T, op><<<blocks, threads_of_a_block, 0, stream>>>(arguments);
+    return cudaPeekAtLastError();
+  }
+};
+
+using Function = cudaError_t (*)(const ReduceArguments&, unsigned, cudaStream_t);
+constexpr element::Table<Function> launches = element::make_table<Function, Launch>();
+
+}  // namespace
+
+cudaError_t launch_reduce(DType dtype, Op op, const ReduceArguments& arguments, unsigned blocks,
+                          cudaStream_t stream) {
+  return element::find(launches, dtype, op)(arguments, blocks, stream);
+}
+
+cudaError_t launch_copies(const CopyArguments& arguments, unsigned count, unsigned blocks,
+                          cudaStream_t stream) {
+  copy_kernel<<<dim3(blocks, count), threads_of_a_block, 0, stream>>>(arguments);
+  return cudaPeekAtLastError();
+}
+
+}  // namespace rondo

@@ -1,0 +1,176 @@
+#pragma once
+
+// What rondo asks of devices, with no word of how it is done. librondo-cuda does it with CUDA; the
+// tests have another one that keeps the same rules on threads.
+//
+// Rules, which are those of CUDA:
+//   * Work given to a stream is carried out in the order in which it was given, while the caller
+//     goes on. Streams of different numbers know nothing of each other but through events and
+//     values.
+//   * What a stream uses must stay until the stream is through with it.
+//   * An error in work that was given to a stream shows later, in any call, and for good: every
+//     following call of this process on that device fails with the same cause. An error of a call
+//     itself (a wrong argument, no memory left) leaves nothing behind.
+//   * allocate(), deallocate(), open_memory(), close_memory() and their like may wait for all that
+//     is under way on the device: none of them in the middle of a collective.
+//   * Any thread may call anything. Which device a thread has chosen for itself stays as it is.
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/descriptor.hpp"
+#include "rondo/error.hpp"
+#include "rondo/types.hpp"
+
+namespace rondo {
+
+struct DeviceInfo {
+  std::string name;  ///< "NVIDIA H200"
+  /// Tells it from all other devices, also to processes that number them otherwise.
+  std::array<std::uint8_t, 16> uuid = {};
+  std::string pci;  ///< "0000:19:00.0"
+  std::size_t memory_bytes = 0;
+  int multiprocessors = 0;
+};
+
+/// What a pointer is. The runtime knows nothing of memory that it did not allocate or register:
+/// that is `host`.
+enum class MemoryKind : std::uint8_t { host, pinned, managed, device };
+
+struct MemoryInfo {
+  MemoryKind kind = MemoryKind::host;
+  int device = -1;            ///< where it lives; of pinned memory, whose it was when made
+  std::byte* base = nullptr;  ///< of the whole allocation; null for `host`
+  std::size_t size = 0;
+  std::uint64_t id = 0;         ///< no other allocation of this process ever has it
+  bool has_handle = false;      ///< export_memory() works
+  bool has_descriptor = false;  ///< export_descriptor() works
+};
+
+/// Ways to get memory, which differ in how other processes can get at it.
+enum class Allocation : std::uint8_t {
+  device,      ///< by handle
+  descriptor,  ///< by file descriptor
+  pool,        ///< not at all
+  pinned,      ///< host memory that devices read and write; not at all
+  managed,     ///< moves between host and device; not at all
+};
+
+/// Stands for a whole allocation, wherever in it the pointer was. Plain bytes, to be sent.
+struct MemoryHandle {
+  std::array<std::byte, 64> bytes = {};
+  bool operator==(const MemoryHandle&) const = default;
+};
+struct EventHandle {
+  std::array<std::byte, 64> bytes = {};
+};
+
+/// A null `native` is the device's default stream.
+struct DeviceStream {
+  void* native = nullptr;
+  int device = 0;
+};
+struct DeviceEvent {
+  void* native = nullptr;
+  int device = 0;
+};
+
+/// destinations[d][i] = sources[0][i] ⊕ sources[1][i] ⊕ …, as reduce() of execute/reduction.hpp,
+/// bit for bit but for which NaN a NaN is. Sources and destinations are memory that the device
+/// reaches. A destination is a source, or overlaps nothing else.
+struct DeviceReduction {
+  DType dtype = DType::f32;
+  Op op = Op::sum;
+  std::span<const void* const> sources = {};  ///< 1 to most_sources
+  std::span<void* const> destinations = {};   ///< 1 to most_destinations
+  std::size_t count = 0;                      ///< elements
+  int divisor = 1;                            ///< of avg
+  int most_blocks = 0;                        ///< thread blocks; 0: as many as go faster for it
+
+  static constexpr std::size_t most_sources = 128;
+  static constexpr std::size_t most_destinations = 128;
+};
+
+struct DeviceCopy {
+  void* to = nullptr;
+  const void* from = nullptr;
+  std::size_t bytes = 0;
+};
+
+class DeviceRuntime {
+ public:
+  virtual ~DeviceRuntime() = default;
+
+  /// Those that this process may use; none is no error. Errors: unsupported where there is no
+  /// driver, or one that is too old.
+  virtual Result<std::vector<DeviceInfo>> devices() = 0;
+
+  // Memory.
+
+  virtual Result<MemoryInfo> describe(const void* pointer) = 0;
+  /// Errors: resource. 0 bytes are an invalid_argument.
+  virtual Result<void*> allocate(Allocation kind, int device, std::size_t bytes) = 0;
+  /// Peers that still have it open must have closed it: what they do with it is undefined else.
+  virtual Result<> deallocate(Allocation kind, void* memory) = 0;
+
+  /// The handle of the allocation that `pointer` is in. Errors: unsupported for memory that has
+  /// none.
+  virtual Result<MemoryHandle> export_memory(const void* pointer) = 0;
+  /// Where that allocation begins in this process. Opened once more it is the same place, to be
+  /// closed as often. Not for what this process has exported itself: invalid_argument.
+  virtual Result<void*> open_memory(int device, const MemoryHandle& handle) = 0;
+  virtual Result<> close_memory(void* base) = 0;
+
+  /// The same through a file descriptor, for memory that has no handle. It lives until all who
+  /// have it mapped or hold a descriptor are through with it.
+  virtual Result<Descriptor> export_descriptor(const void* pointer) = 0;
+  virtual Result<void*> map_descriptor(int device, int descriptor, std::size_t bytes) = 0;
+  virtual Result<> unmap_descriptor(void* base) = 0;
+
+  // Streams and events.
+
+  virtual Result<DeviceStream> create_stream(int device) = 0;
+  virtual Result<> destroy_stream(DeviceStream stream) = 0;
+  /// Whether all that was given to it is done.
+  virtual Result<bool> is_done(DeviceStream stream) = 0;
+  virtual Result<> synchronize(DeviceStream stream) = 0;
+
+  /// `shared` events can be exported. An event that was never recorded counts as done.
+  virtual Result<DeviceEvent> create_event(int device, bool shared) = 0;
+  /// Those who opened it must be through with it.
+  virtual Result<> destroy_event(DeviceEvent event) = 0;
+  virtual Result<> record(DeviceStream stream, DeviceEvent event) = 0;
+  /// The stream goes on when what was recorded last before this call is done.
+  virtual Result<> wait(DeviceStream stream, DeviceEvent event) = 0;
+  virtual Result<bool> is_done(DeviceEvent event) = 0;
+  virtual Result<EventHandle> export_event(DeviceEvent event) = 0;
+  /// Not in the process that exported it. Ends with destroy_event().
+  virtual Result<DeviceEvent> open_event(int device, const EventHandle& handle) = 0;
+
+  // Work for streams. All pointers are memory that the stream's device reaches.
+
+  /// Of any kinds of memory. Pageable host memory may be read before it returns, or written.
+  virtual Result<> copy(DeviceStream stream, void* to, const void* from, std::size_t bytes) = 0;
+  virtual Result<> reduce(DeviceStream stream, const DeviceReduction& reduction) = 0;
+  /// In one kernel; of memory that the device reaches. They must not overlap.
+  virtual Result<> copy_all(DeviceStream stream, std::span<const DeviceCopy> copies) = 0;
+  /// A 32-bit word of device or pinned memory, after all before it is done.
+  virtual Result<> write_value(DeviceStream stream, std::uint32_t* word, std::uint32_t value) = 0;
+  /// The stream goes on when int32(*word - value) >= 0. It holds no multiprocessor meanwhile.
+  virtual Result<> wait_value(DeviceStream stream, std::uint32_t* word, std::uint32_t value) = 0;
+  /// `function` runs in a thread of the runtime's, makes no call here, and lets nobody wait: others
+  /// take their turn after it. It is never called where something before it failed.
+  virtual Result<> call_host(DeviceStream stream, void (*function)(void*), void* argument) = 0;
+};
+
+/// What librondo-cuda exports as device_runtime_entry: sets `opened` to the runtime of this
+/// process, which lives until its end, or to what is in the way. A `version` other than its own is.
+using OpenDeviceRuntime = void(std::uint32_t version, Result<DeviceRuntime*>* opened);
+inline constexpr const char* device_runtime_entry = "rondo_open_device_runtime";
+inline constexpr std::uint32_t device_runtime_version = 1;
+
+}  // namespace rondo

@@ -1,0 +1,94 @@
+#pragma once
+
+// A machine with devices that are threads and plain memory, so that what rondo does with devices is
+// tested without one. It keeps the rules of CUDA, and above all its traps:
+//
+//   * Device memory cannot be touched by the host: its addresses lead nowhere. Each process sees it
+//     at another address, and freed addresses are given out again at once.
+//   * Kernels cannot touch memory that the host has for itself. Whoever touches memory that is not
+//     there, is not there any more, or was freed by the process that exported it, ends the work of
+//     its process for good.
+//   * A handle stands for the whole allocation; the exporting process cannot open it; opened twice
+//     it is the same place, to be closed twice.
+//   * Memory runs out. Some of it has no handle, some a descriptor.
+//   * What frees, opens or closes memory waits for all streams of the device.
+//
+// A process is an object: several of them live in one process of the system.
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+#include "device/runtime.hpp"
+
+namespace rondo::test {
+
+/// What an allocation holds, whoever sees it.
+struct Storage {
+  Storage(std::uint64_t of_number, Allocation allocation, int on_device, std::size_t of_size);
+  Storage(const Storage&) = delete;
+  Storage& operator=(const Storage&) = delete;
+  ~Storage();
+
+  const std::uint64_t number;
+  const Allocation kind;
+  const int device;
+  const std::size_t size;
+  std::byte* const bytes;              // where it really is
+  std::atomic<bool> is_freed = false;  // by the process that allocated it
+};
+
+/// How far an event has come; shared by the processes that have it.
+struct EventState {
+  EventState(bool shared, int process) : is_shared(shared), owner(process) {}
+
+  const bool is_shared;
+  const int owner;  // a process
+  std::atomic<std::uint64_t> recorded = 0;
+  std::atomic<std::uint64_t> done = 0;
+  std::atomic<bool> is_destroyed = false;
+};
+
+class Machine {
+ public:
+  explicit Machine(int devices = 1, std::size_t bytes_each = std::size_t{64} << 20);
+  ~Machine();
+
+  /// One more process, numbered from 0. It ends, by whatever cause, with its destructor; the
+  /// machine outlives it.
+  std::unique_ptr<DeviceRuntime> process();
+
+  /// From now on no memory can be exported, or opened, as in some containers.
+  std::atomic<bool> refuses_exports = false;
+  std::atomic<bool> refuses_opens = false;
+  /// Calls so far that may wait for a whole device.
+  std::atomic<int> waiting_calls = 0;
+
+ private:
+  friend class EmulatedRuntime;
+
+  struct Export {
+    std::weak_ptr<Storage> storage;
+    int exporter;
+  };
+
+  /// Null when the device has not as much left.
+  std::shared_ptr<Storage> take(Allocation kind, int device, std::size_t size);
+  void give_back(const Storage& storage);
+
+  std::mutex mutex_;
+  std::vector<std::size_t> left_;
+  std::uint64_t last_number_ = 0;
+  int processes_ = 0;
+  std::map<std::uint64_t, Export> exports_;
+  std::map<std::uint64_t, std::shared_ptr<Storage>> by_descriptor_;
+  std::map<std::uint64_t, std::shared_ptr<EventState>> events_;
+  std::map<std::byte*, std::size_t> reserved_;  // addresses of device memory, of all processes
+};
+
+}  // namespace rondo::test

@@ -1,0 +1,93 @@
+#pragma once
+
+// One process on an emulated machine.
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <vector>
+
+#include "device/emulated/machine.hpp"
+#include "device/emulated/stream.hpp"
+
+namespace rondo::test {
+
+std::size_t whole_pages(std::size_t bytes);
+/// Addresses that belong to nobody, and that cannot be touched.
+std::byte* reserve_addresses(std::size_t bytes);
+void release_addresses(std::byte* base, std::size_t bytes);
+
+class EmulatedRuntime final : public DeviceRuntime {
+ public:
+  EmulatedRuntime(Machine& machine, int number) : machine_(machine), number_(number) {}
+  ~EmulatedRuntime() override;
+
+  Result<std::vector<DeviceInfo>> devices() override;
+
+  Result<MemoryInfo> describe(const void* pointer) override;
+  Result<void*> allocate(Allocation kind, int device, std::size_t bytes) override;
+  Result<> deallocate(Allocation kind, void* memory) override;
+  Result<MemoryHandle> export_memory(const void* pointer) override;
+  Result<void*> open_memory(int device, const MemoryHandle& handle) override;
+  Result<> close_memory(void* base) override;
+  Result<Descriptor> export_descriptor(const void* pointer) override;
+  Result<void*> map_descriptor(int device, int descriptor, std::size_t bytes) override;
+  Result<> unmap_descriptor(void* base) override;
+
+  Result<DeviceStream> create_stream(int device) override;
+  Result<> destroy_stream(DeviceStream stream) override;
+  Result<bool> is_done(DeviceStream stream) override;
+  Result<> synchronize(DeviceStream stream) override;
+  Result<DeviceEvent> create_event(int device, bool shared) override;
+  Result<> destroy_event(DeviceEvent event) override;
+  Result<> record(DeviceStream stream, DeviceEvent event) override;
+  Result<> wait(DeviceStream stream, DeviceEvent event) override;
+  Result<bool> is_done(DeviceEvent event) override;
+  Result<EventHandle> export_event(DeviceEvent event) override;
+  Result<DeviceEvent> open_event(int device, const EventHandle& handle) override;
+
+  Result<> copy(DeviceStream stream, void* to, const void* from, std::size_t bytes) override;
+  Result<> reduce(DeviceStream stream, const DeviceReduction& reduction) override;
+  Result<> copy_all(DeviceStream stream, std::span<const DeviceCopy> copies) override;
+  Result<> write_value(DeviceStream stream, std::uint32_t* word, std::uint32_t value) override;
+  Result<> wait_value(DeviceStream stream, std::uint32_t* word, std::uint32_t value) override;
+  Result<> call_host(DeviceStream stream, void (*function)(void*), void* argument) override;
+
+ private:
+  enum class Origin : std::uint8_t { own, opened, descriptor };
+
+  // Storage at an address of this process.
+  struct Mapping {
+    std::shared_ptr<Storage> storage;
+    Origin origin;
+    int opened = 1;  // how often
+  };
+  using Mappings = std::map<std::byte*, Mapping>;
+
+  Error refuse(const char* call, const std::string& text) const;
+  Result<> check(const char* call, int device) const;
+  Result<EmulatedStream*> find(const char* call, DeviceStream stream);
+  Result<std::shared_ptr<EventState>> find(const char* call, DeviceEvent event);
+  Mappings::iterator mapping_of(const void* pointer);
+  std::byte* show(std::shared_ptr<Storage> storage, Origin origin);
+  void hide(Mappings::iterator mapping);
+  void drain(int device);
+  bool is_host(const void* pointer);
+  Result<> check_range(const char* call, const void* pointer, std::size_t bytes);
+  Result<std::uint32_t*> word_at(const char* call, const void* word);
+  Result<std::byte*> resolve(const void* pointer, std::size_t bytes, bool may_be_host);
+  Result<> enqueue(const char* call, DeviceStream stream, EmulatedStream::Job job);
+
+  Machine& machine_;
+  const int number_;
+  Fate fate_;
+  std::mutex mutex_;
+  Mappings mappings_;
+  std::map<std::size_t, std::vector<std::byte*>> free_addresses_;  // the last one is next
+  std::map<void*, std::unique_ptr<EmulatedStream>> streams_;
+  std::map<int, std::unique_ptr<EmulatedStream>> default_streams_;
+  std::map<void*, std::shared_ptr<EventState>> events_;
+};
+
+}  // namespace rondo::test
