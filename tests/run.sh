@@ -4,8 +4,8 @@
 # usage: tests/run.sh [--quick]
 #   --quick   the release build and its fast tests only: for the inner loop
 #
-# Installs missing packages with apt. Builds in build/. The last line is
-# "N passed, N failed, N skipped".
+# Installs missing packages with apt, and PyTorch with pip in a folder of the user's cache. Builds
+# in build/. The last line is "N passed, N failed, N skipped".
 
 set -eu
 cd "$(dirname "$0")/.."
@@ -72,23 +72,25 @@ mkdir -p build
 # shellcheck disable=SC2086  # a list of packages
 install_missing $test_packages
 choose_compilers
+find_torch
 
 if [ "$quick" = yes ]; then
-  if build "release" build/release --buildtype release; then
-    run_tests "release, fast tests" build/release \
-      --no-suite consumer --no-suite clang-tidy --no-suite exhaustive --no-suite examples
+  if build "release" build/release --buildtype release "-Dpython_command=$python_command"; then
+    run_tests "release, fast tests" build/release --no-suite consumer --no-suite clang-tidy \
+      --no-suite exhaustive --no-suite examples --no-suite torch
   fi
   finish
 fi
 
-if build "release" build/release --buildtype release; then
+if build "release" build/release --buildtype release "-Dpython_command=$python_command"; then
   run_tests "release, everything" build/release
 fi
 
 # Meson builds what the chosen tests need. Warnings have been errors in the release build, which
 # has no precompiled header either; with instrumented code the compiler's flow analysis sees ghosts.
 sanitized="--buildtype debugoptimized --optimization 1 -Ddefault_library=static -Dbench=disabled
-  -Dexamples=disabled -Dwerror=false -Dcpp_args=-g1 -Db_pch=true -Dcuda=disabled"
+  -Dexamples=disabled -Dpython=disabled -Dwerror=false -Dcpp_args=-g1 -Db_pch=true
+  -Dcuda=disabled"
 threaded="--suite api --suite device --suite execute --suite transport"
 core="$threaded --suite base --suite bootstrap --suite check --suite cli --suite launch
   --suite plan --suite schedule --suite sim --suite topology --suite mpi"

@@ -141,6 +141,9 @@ RondoBackend::Work RondoBackend::broadcast(Tensors& tensors,
 
 RondoBackend::Work RondoBackend::allreduce(Tensors& tensors,
                                            const c10d::AllreduceOptions& options) {
+  if (tensors.size() == 1 && tensors[0].layout() == at::kSparse) {
+    return allreduce_sparse(tensors, options);
+  }
   const at::Tensor tensor = only(tensors, "allreduce");
   return submit({c10d::OpType::ALLREDUCE, title("all_reduce"), tensors, tensors, options.timeout,
                  options.asyncOp},

@@ -32,6 +32,7 @@ class RondoBackend : public c10d::Backend {
 
   Work broadcast(Tensors& tensors, const c10d::BroadcastOptions& options) override;
   Work allreduce(Tensors& tensors, const c10d::AllreduceOptions& options) override;
+  Work allreduce_sparse(Tensors& tensors, const c10d::AllreduceOptions& options) override;
   Work allreduce_coalesced(Tensors& tensors,
                            const c10d::AllreduceCoalescedOptions& options) override;
   Work reduce(Tensors& tensors, const c10d::ReduceOptions& options) override;
@@ -93,6 +94,7 @@ class RondoBackend : public c10d::Backend {
   void all_to_all(const at::Tensor& input, const std::vector<std::size_t>& input_counts,
                   const at::Tensor& output, const std::vector<std::size_t>& output_counts) const;
   void all_gather(const at::Tensor& input, const at::Tensor& output) const;
+  at::Tensor all_gather_rows(const at::Tensor& rows, const std::vector<std::int64_t>& counts) const;
 
   Member member_;
   std::atomic<Timeout> timeout_;

@@ -62,7 +62,9 @@ RondoBackend::Work RondoBackend::recvAnysource(Tensors& tensors, int tag) {
 
 // Through the store, so that it works whatever the ranks are stuck in. Rank 0 says who is missing.
 void RondoBackend::monitoredBarrier(const c10d::BarrierOptions& options, bool wait_for_all) {
-  const Timeout patience = deadline(options.timeout);
+  const Timeout patience = options.timeout < Timeout(0) ? timeout_.load() : options.timeout;
+  TORCH_CHECK(patience > Timeout(0) || rank_ != 0, member_.text(),
+              ": Rank 0 timed out in monitoredBarrier after 0 ms");
   const std::string prefix = "rondo/monitored/" + std::to_string(monitored_++) + "/";
   const auto left = [end = std::chrono::steady_clock::now() + patience] {
     return std::max(Timeout(1),
@@ -77,7 +79,11 @@ void RondoBackend::monitoredBarrier(const c10d::BarrierOptions& options, bool wa
     } catch (const std::exception& error) {
       verdict = std::string("rank 0 said nothing: ") + text_of(error);
     }
-    TORCH_CHECK(verdict == "all", member_.text(), ": monitoredBarrier: ", verdict);
+    // In gloo's words, which programs look for.
+    TORCH_CHECK(verdict == "all", member_.text(), ": Rank ", rank_,
+                " successfully reached monitoredBarrier, but received errors while waiting for "
+                "send/recv from rank 0: ",
+                verdict);
     return;
   }
   std::string missing;

@@ -37,7 +37,7 @@ void require_bytes(const Elements& to, std::uint64_t given, int from, const Memb
 }  // namespace
 
 Messages::~Messages() {
-  abort("the process group was destroyed");
+  this->abort("the process group was destroyed");
 }
 
 Messages::Channel& Messages::channel(Channels& channels, int peer, const char* name) {

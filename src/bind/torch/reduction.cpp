@@ -1,6 +1,6 @@
 #include "bind/torch/reduction.hpp"
 
-#include <numeric>
+#include <array>
 #include <optional>
 
 namespace rondo_torch {
@@ -40,10 +40,6 @@ std::optional<rondo_dtype> native(at::ScalarType type) {
   }
 }
 
-bool is_bitwise(c10d::ReduceOp::RedOpType op) {
-  return op == c10d::ReduceOp::BAND || op == c10d::ReduceOp::BOR || op == c10d::ReduceOp::BXOR;
-}
-
 const char* name(c10d::ReduceOp::RedOpType op) {
   constexpr std::array names = {"SUM",  "AVG", "PRODUCT", "MIN",        "MAX",
                                 "BAND", "BOR", "BXOR",    "PREMUL_SUM", "UNUSED"};
@@ -63,6 +59,12 @@ std::optional<rondo_op> native(c10d::ReduceOp::RedOpType op) {
       return RONDO_MIN;
     case c10d::ReduceOp::MAX:
       return RONDO_MAX;
+    case c10d::ReduceOp::BAND:
+      return RONDO_BAND;
+    case c10d::ReduceOp::BOR:
+      return RONDO_BOR;
+    case c10d::ReduceOp::BXOR:
+      return RONDO_BXOR;
     default:
       return std::nullopt;
   }
@@ -74,11 +76,13 @@ std::optional<rondo_op> of_bool(c10d::ReduceOp::RedOpType op) {
     case c10d::ReduceOp::SUM:
     case c10d::ReduceOp::MAX:
     case c10d::ReduceOp::BOR:
-      return RONDO_MAX;
+      return RONDO_BOR;
     case c10d::ReduceOp::PRODUCT:
     case c10d::ReduceOp::MIN:
     case c10d::ReduceOp::BAND:
-      return RONDO_MIN;
+      return RONDO_BAND;
+    case c10d::ReduceOp::BXOR:
+      return RONDO_BXOR;
     default:
       return std::nullopt;
   }
@@ -125,13 +129,13 @@ Reduction::Reduction(const c10d::ReduceOp& op, const at::Tensor& like) : asked_(
   TORCH_CHECK_VALUE(has_order(type) || kind == c10d::ReduceOp::SUM || kind == c10d::ReduceOp::AVG ||
                         kind == c10d::ReduceOp::PREMUL_SUM,
                     "rondo cannot reduce tensors of ", type, " with ", name(kind));
-  TORCH_CHECK_VALUE(!is_bitwise(kind) || at::isIntegralType(type, /*includeBool=*/true),
+  const bool is_bitwise =
+      kind == c10d::ReduceOp::BAND || kind == c10d::ReduceOp::BOR || kind == c10d::ReduceOp::BXOR;
+  TORCH_CHECK_VALUE(!is_bitwise || at::isIntegralType(type, /*includeBool=*/true),
                     "Cannot use ReduceOp.", name(kind), " with non-integral dtype ", type);
   const auto known = type == at::kBool ? of_bool(kind) : native(kind);
-  by_gathering_ = !known && is_bitwise(kind);
-  TORCH_CHECK_VALUE(known || by_gathering_, "rondo cannot reduce tensors of ", type, " with ",
-                    name(kind));
-  op_ = known.value_or(RONDO_SUM);
+  TORCH_CHECK_VALUE(known, "rondo cannot reduce tensors of ", type, " with ", name(kind));
+  op_ = *known;
   if (kind == c10d::ReduceOp::PREMUL_SUM) {
     TORCH_CHECK_VALUE(op.supplement_, "PREMUL_SUM has no factor");
   }
@@ -147,10 +151,6 @@ at::Tensor Reduction::prepared(const at::Tensor& input) const {
 }
 
 void Reduction::allreduce(rondo_comm* comm, const Member& member, const at::Tensor& buffer) const {
-  if (by_gathering_) {
-    buffer.copy_(gathered(comm, member, buffer));
-    return;
-  }
   const at::Tensor input = prepared(buffer);
   const Elements from = elements(input);
   const Elements to = elements(buffer);
@@ -159,11 +159,6 @@ void Reduction::allreduce(rondo_comm* comm, const Member& member, const at::Tens
 
 void Reduction::reduce(rondo_comm* comm, const Member& member, const at::Tensor& buffer,
                        int root) const {
-  if (by_gathering_) {
-    const at::Tensor result = gathered(comm, member, buffer);
-    if (member.rank == root) buffer.copy_(result);
-    return;
-  }
   const at::Tensor input = prepared(buffer);
   const Elements from = elements(input);
   const Elements to = elements(buffer);
@@ -174,15 +169,6 @@ void Reduction::reduce(rondo_comm* comm, const Member& member, const at::Tensor&
 
 void Reduction::reduce_scatter(rondo_comm* comm, const Member& member, const at::Tensor& input,
                                const at::Tensor& output, std::vector<std::size_t> counts) const {
-  const auto me = static_cast<std::size_t>(member.rank);
-  if (by_gathering_) {
-    const at::Tensor result = gathered(comm, member, input).flatten();
-    const std::size_t before = std::accumulate(counts.begin(), counts.begin() + member.rank, 0UL);
-    output.copy_(
-        result.narrow(0, static_cast<std::int64_t>(before), static_cast<std::int64_t>(counts[me]))
-            .view(output.sizes()));
-    return;
-  }
   const at::Tensor given = prepared(input);
   const Elements from = elements(given);
   const Elements to = elements(output);
@@ -192,29 +178,6 @@ void Reduction::reduce_scatter(rondo_comm* comm, const Member& member, const at:
       is_even ? rondo_reduce_scatter(comm, from.data, to.data, to.count, to.dtype, op_)
               : rondo_reduce_scatterv(comm, from.data, to.data, counts.data(), to.dtype, op_);
   require(status, comm, member);
-}
-
-// What rondo has no operation for: everybody's input to everybody, who reduce it themselves.
-at::Tensor Reduction::gathered(rondo_comm* comm, const Member& member,
-                               const at::Tensor& input) const {
-  const at::Tensor all = at::empty({member.size, input.numel()}, input.options());
-  const Elements from = elements(input);
-  require(rondo_allgather(comm, from.data, elements(all).data, from.count, from.dtype), comm,
-          member);
-  at::Tensor result = all[0].clone();
-  for (std::int64_t rank = 1; rank < member.size; ++rank) {
-    switch (static_cast<c10d::ReduceOp::RedOpType>(asked_)) {
-      case c10d::ReduceOp::BAND:
-        result.bitwise_and_(all[rank]);
-        break;
-      case c10d::ReduceOp::BOR:
-        result.bitwise_or_(all[rank]);
-        break;
-      default:
-        result.bitwise_xor_(all[rank]);
-    }
-  }
-  return result.view(input.sizes());
 }
 
 }  // namespace rondo_torch

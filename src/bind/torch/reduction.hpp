@@ -49,11 +49,8 @@ class Reduction {
                       const at::Tensor& output, std::vector<std::size_t> counts) const;
 
  private:
-  at::Tensor gathered(rondo_comm* comm, const Member& member, const at::Tensor& input) const;
-
   c10d::ReduceOp asked_;
   rondo_op op_ = RONDO_SUM;
-  bool by_gathering_ = false;
 };
 
 }  // namespace rondo_torch

@@ -114,7 +114,8 @@ void require(rondo_status status, const rondo_comm* comm, const Member& member) 
   const int peer = rondo_last_error_peer(comm);
   const std::string global = member.global_name(peer);
   C10_THROW_ERROR(DistBackendError,
-                  member.text() + ": " + rondo_status_name(status) + ": " + rondo_last_error(comm) +
+                  member.text() + " failed with " + rondo_status_name(status) + " in " +
+                      rondo_last_error(comm) +
                       (global.empty() ? "" : "; rank " + std::to_string(peer) + global));
 }
 

@@ -35,6 +35,15 @@ for dtype in ("int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "u
     assert comm.allreduce(x) is x
     require(x, numpy.full((2, 3), sum(r + 1 for r in everybody), dtype))
 
+given = numpy.array([rank + 1])
+for op, fold in (("band", numpy.bitwise_and), ("bor", numpy.bitwise_or),
+                 ("bxor", numpy.bitwise_xor)):
+    require(comm.allreduce(given.copy(), op=op),
+            [fold.reduce([r + 1 for r in everybody])])
+require(comm.allreduce(given % 2, op="land"), [size == 1])
+require(comm.allreduce(given % 2, op="lor"), [1])
+require(comm.allreduce(given % 2, op="lxor"), [(size + 1) // 2 % 2])
+
 for root in everybody:
     x = numpy.arange(4.0) + 10 * rank
     require(comm.broadcast(x.copy(), root), numpy.arange(4.0) + 10 * root)

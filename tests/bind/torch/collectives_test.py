@@ -315,6 +315,18 @@ def check_scaled(c):
         require_same(tensor, expected, "all_reduce, PREMUL_SUM")
 
 
+def check_sparse(c):
+    def entries():
+        rows = torch.tensor([[c.rank, 5, 5], [0, 1, 1]])  # one place twice
+        tensor = torch.sparse_coo_tensor(rows, torch.arange(3.0) + c.rank, (8, 2))
+        return [tensor], [tensor]
+    arguments, (expected,) = entries()
+    c.call(c.gloo, False, dist.all_reduce, *arguments)
+    arguments, (found,) = entries()
+    c.call(c.rondo, True, dist.all_reduce, *arguments)
+    require_same(found.to_dense(), expected.to_dense(), "all_reduce of sparse tensors")
+
+
 def check_messages(c):
     """Tags in another order than they were sent in, and from whoever comes."""
     if c.size < 2:
@@ -352,7 +364,7 @@ def compare(store_path, rank, size):
         if rank not in members:
             continue
         for check in (check_reductions, check_movements, check_uneven, check_coalesced,
-                      check_scaled, check_messages):
+                      check_scaled, check_sparse, check_messages):
             check(c)
         dist.barrier(c.rondo)
         if c.rank == 0:

@@ -3,14 +3,22 @@
 
 usage: distributed_tests.py [--all] [unittest's options and names]
 
-Without --all and names: the selection below. BACKEND=gloo and RONDO_TORCH_REPLACE=gloo take the tests
-that are written for gloo alone through rondo; WORLD_SIZE says how many ranks (2).
+Without --all, those whose outcome depends on how busy the machine is are left out. BACKEND=gloo
+with RONDO_TORCH_REPLACE=gloo takes those that are written for gloo alone through rondo. WORLD_SIZE
+says how many ranks (2).
 """
 
+import importlib.util
 import os
 import sys
 import tempfile
 import unittest
+
+SKIPPED = 77  # what Meson takes as "skipped"
+for _needed in ("expecttest", "numpy", "torch"):
+    if importlib.util.find_spec(_needed) is None:
+        print(f"{sys.executable} has no {_needed}, which PyTorch's tests need")
+        sys.exit(SKIPPED)
 
 os.environ.setdefault("BACKEND", "rondo")
 os.environ.setdefault("WORLD_SIZE", "2")
@@ -42,5 +50,23 @@ class RondoTest(distributed_test.TestDistBackend, distributed_test.DistributedTe
         self._start_processes(torch.multiprocessing.get_context("fork").Process)
 
 
+NOT_OURS = {
+    "test_ddp_logging_data_cpu": "PyTorch logs 'custom' for every backend that is not its own",
+}
+TIMED = {name: "expects ranks to come within 2 s or less" for name in (
+    "test_monitored_barrier_gloo", "test_monitored_barrier_failure_order",
+    "test_barrier_timeout_full_group", "test_barrier_timeout_global", "test_barrier_timeout_group")}
+
+
+def leave_out(tests):
+    for name, reason in tests.items():
+        setattr(RondoTest, name, unittest.skip(reason)(getattr(RondoTest, name)))
+
+
 if __name__ == "__main__":
-    unittest.main(verbosity=2)
+    leave_out(NOT_OURS)
+    if "--all" in sys.argv:
+        sys.argv.remove("--all")
+    else:
+        leave_out(TIMED)
+    unittest.main(defaultTest="RondoTest")

@@ -152,7 +152,8 @@ class Communicator:
     # Collectives. Each blocking one has a nonblocking form, which returns a Work.
 
     def allreduce(self, x: Any, out: Any = None, op: str = "sum") -> Any:
-        """Reduces element by element over all ranks: "sum", "prod", "min", "max" or "avg".
+        """Reduces element by element over all ranks: "sum", "prod", "min", "max" or "avg", and for
+        integers bitwise "band", "bor", "bxor" or logical "land", "lor", "lxor".
         x and out: any shape, as many elements; everybody gets the result. Returns out, or x."""
         return self._run("allreduce", *self._reduction(x, out, op))
 

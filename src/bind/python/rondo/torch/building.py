@@ -22,7 +22,7 @@ FOLDER = pathlib.Path(__file__).resolve().parent
 MODULE = "_rondo_torch"
 LIBRARY = "librondo.so.0"
 SOURCES = ("world.cpp", "queue.cpp", "work.cpp", "reduction.cpp", "messages.cpp", "backend.cpp",
-           "group.cpp", "module.cpp")
+           "sparse.cpp", "group.cpp", "module.cpp")
 
 
 def file_name() -> str:
@@ -43,7 +43,8 @@ def compile_backend(out: pathlib.Path, includes: Sequence[pathlib.Path], library
     unit.write_text("".join(f'#include "bind/torch/{name}"\n' for name in reversed(SOURCES)))
     partial = out.with_suffix(f".{os.getpid()}")
     command = [
-        *compiler, "-std=c++20", "-O2", "-fPIC", "-shared", "-fvisibility=hidden", "-Wall", "-Wextra",
+        *compiler, "-std=c++20", "-O2", "-fPIC", "-shared", "-fvisibility=hidden",
+        "-Wall", "-Wextra",
         f"-DTORCH_EXTENSION_NAME={MODULE}",
         f"-D_GLIBCXX_USE_CXX11_ABI={int(torch.compiled_with_cxx11_abi())}",
         *(f"-I{folder}" for folder in includes),
