@@ -68,7 +68,8 @@ build() {
   [ -f "$folder/build.ninja" ] || meson setup "$folder" --buildtype release -Dcuda=enabled \
     -Dmpi=disabled -Dbench=disabled -Dexamples=disabled || return 1
   ninja -C "$folder" cuda/librondo-cuda.so.0.1.0 tests/device/device_conformance_test \
-    tests/device/device_kernels_test tests/device/measure_device
+    tests/device/device_kernels_test tests/device/device_collectives_test \
+    tests/device/measure_device
 }
 
 say "devices: $devices; $(date -u +%Y-%m-%dT%H:%MZ); $(uname -srm)"
@@ -86,9 +87,12 @@ programs=$folder/tests/device
 
 step conformance 120 "$programs/device_conformance_test" "$devices"
 step kernels 120 "$programs/device_kernels_test" "$devices"
+# Communicators load what they find there.
+[ "$devices" = cuda ] || RONDO_PLUGIN_PATH=$programs/plugin
+step collectives 120 "$programs/device_collectives_test" cuda
 if [ "$devices" = cuda ]; then
   # Errors of calls are what some tests ask for.
-  for program in kernels conformance; do
+  for program in kernels conformance collectives; do
     optional compute-sanitizer "$program-memcheck" 240 compute-sanitizer --tool memcheck \
       --report-api-errors no --error-exitcode 1 "$programs/device_${program}_test" cuda
   done

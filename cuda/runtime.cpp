@@ -101,6 +101,20 @@ Result<> CudaRuntime::synchronize(DeviceStream stream) {
   return checked("cudaStreamSynchronize", cudaStreamSynchronize(native(stream)));
 }
 
+Result<bool> CudaRuntime::is_captured(DeviceStream stream) {
+  const ChosenDevice here(stream.device);
+  if (!here.chosen()) return here.chosen().error();
+  cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
+  const cudaError_t error = cudaStreamIsCapturing(native(stream), &status);
+  // The default stream while another one is captured.
+  if (error == cudaErrorStreamCaptureImplicit) {
+    static_cast<void>(cudaGetLastError());
+    return true;
+  }
+  if (error != cudaSuccess) return cuda_error("cudaStreamIsCapturing", error);
+  return status != cudaStreamCaptureStatusNone;
+}
+
 Result<DeviceEvent> CudaRuntime::create_event(int device, bool shared) {
   const ChosenDevice here(device);
   if (!here.chosen()) return here.chosen().error();

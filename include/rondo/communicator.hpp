@@ -34,6 +34,7 @@
 #include <utility>
 #include <vector>
 
+#include "rondo/cuda.hpp"
 #include "rondo/erased_call.hpp"
 #include "rondo/error.hpp"
 #include "rondo/export.hpp"
@@ -81,7 +82,8 @@ struct Options {
   std::function<void()> progress = {};
 };
 
-class RONDO_API Communicator : public PersistentCollectives<Communicator> {
+class RONDO_API Communicator : public PersistentCollectives<Communicator>,
+                               public DeviceCollectives<Communicator> {
  public:
   /// The world that the launcher made: `rondo run`, torchrun, mpirun, srun or RONDO_RANK,
   /// RONDO_SIZE and RONDO_ROOT; a world of one without any of them. All ranks call it.
@@ -115,6 +117,13 @@ class RONDO_API Communicator : public PersistentCollectives<Communicator> {
   /// What its links cost, alike on all ranks. All ranks make the first call, as they do with a
   /// collective: what no file and no earlier run tells is then measured, in about 200 ms.
   const CostTable& costs();
+
+  using DeviceCollectives::allgather;
+  using DeviceCollectives::allreduce;
+  using DeviceCollectives::alltoall;
+  using DeviceCollectives::broadcast;
+  using DeviceCollectives::reduce;
+  using DeviceCollectives::reduce_scatter;
 
   /// Element-wise reduction over all ranks; everybody gets the result.
   /// From `send` to `receive` of the same size, or in place with one buffer.
@@ -432,6 +441,8 @@ class RONDO_API Communicator : public PersistentCollectives<Communicator> {
   /// root are those of the call.
   void run(const ErasedCall& call, Plan plan, std::size_t tile_bytes);
   Work start(const ErasedCall& call);
+  /// Of device memory, in the order of a stream: see rondo/cuda.hpp, which has these collectives.
+  Work start(const ErasedCall& call, CUstream_st* stream);
   /// allreduce_init() and the others of rondo/persistent.hpp.
   Persistent init(const ErasedCall& call);
   Persistent init(const ErasedCall& call, Plan plan, std::size_t tile_bytes);
@@ -464,6 +475,7 @@ class RONDO_API Communicator : public PersistentCollectives<Communicator> {
  private:
   struct State;
   friend PersistentCollectives<Communicator>;
+  friend DeviceCollectives<Communicator>;
   explicit Communicator(std::unique_ptr<State> state);
 
   State& state() const;

@@ -3,6 +3,7 @@
 // rondo: collective communication. This header includes the C++ API and declares nothing.
 
 #include "rondo/communicator.hpp"
+#include "rondo/cuda.hpp"
 #include "rondo/error.hpp"
 #include "rondo/memory.hpp"
 #include "rondo/out_of_band.hpp"

@@ -129,6 +129,10 @@ Work Communicator::start(const ErasedCall& call) {
   return Work(state().engine.start(state().prepare(call)));
 }
 
+Work Communicator::start(const ErasedCall& call, CUstream_st* stream) {
+  return Work(state().start(call, stream));
+}
+
 void Communicator::exchange(const std::vector<Message>& messages) {
   const Result<> result = state().messenger.run(state().prepare(messages));
   if (!result) throw result.error();

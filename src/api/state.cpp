@@ -15,6 +15,8 @@
 #include "api/world_topology.hpp"
 #include "base/hash.hpp"
 #include "base/text.hpp"
+#include "bootstrap/device_library.hpp"
+#include "bootstrap/environment.hpp"
 #include "plan/default_costs.hpp"
 #include "plan/uneven.hpp"
 #include "transport/inproc.hpp"
@@ -211,6 +213,20 @@ Operation Communicator::State::make_operation(const ErasedCall& call, Plan plan,
   operation.out = static_cast<std::byte*>(call.receive);
   operation.timeout = settings.timeout;
   return operation;
+}
+
+std::shared_ptr<PendingOperation> Communicator::State::start(const ErasedCall& call, void* stream) {
+  const BuffersInUse used = check_arguments(call, rank(), size());
+  if (devices_ == nullptr) {
+    const Result<DeviceRuntime*> opened = open_device_runtime(process_environment);
+    if (!opened) throw opened.error();
+    devices_ = opened.value();
+  }
+  const int device = device_of(*devices_, call, used);
+  std::unique_ptr<DeviceStaging>& staging = stagings_[device];
+  if (!staging) staging = std::make_unique<DeviceStaging>(*devices_, device);
+  return staging->start(engine, call, used, stream,
+                        [this](const ErasedCall& staged) { return prepare(staged); });
 }
 
 Persistent Communicator::State::persistent(Operation operation) const {

@@ -4,9 +4,11 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 
 #include "api/call_cache.hpp"
+#include "api/device_staging.hpp"
 #include "api/exchange.hpp"
 #include "execute/engine.hpp"
 #include "plan/cache.hpp"
@@ -61,6 +63,8 @@ struct RONDO_LOCAL Communicator::State {
   /// Error{invalid_argument, unsupported}.
   const Operation& prepare(const ErasedCall& call);
   Operation prepare(const std::vector<Message>& messages);
+  /// Of device memory. Throws Error, also unsupported and resource.
+  std::shared_ptr<PendingOperation> start(const ErasedCall& call, void* stream);
 
   /// The same with a plan of the caller's choice, for the call's collective and root.
   Operation prepare(const ErasedCall& call, const Plan& plan, std::size_t tile_bytes);
@@ -108,7 +112,9 @@ struct RONDO_LOCAL Communicator::State {
   std::optional<Planner> planner_;
   const std::shared_ptr<Engine*> engine_while_here_ = std::make_shared<Engine*>(&engine);
   CallCache prepared_;
-  Operation uneven_;  // the last one
+  Operation uneven_;                                        // the last one
+  DeviceRuntime* devices_ = nullptr;                        // once a call has asked for it
+  std::map<int, std::unique_ptr<DeviceStaging>> stagings_;  // of each device that was met
 };
 
 /// Whether `local_ranks` ranks of this host have a core each. The affinity mask tells, unless the

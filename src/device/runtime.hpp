@@ -138,6 +138,8 @@ class DeviceRuntime {
   /// Whether all that was given to it is done.
   virtual Result<bool> is_done(DeviceStream stream) = 0;
   virtual Result<> synchronize(DeviceStream stream) = 0;
+  /// Whether what is given to it goes into a graph instead of being carried out.
+  virtual Result<bool> is_captured(DeviceStream stream) = 0;
 
   /// `shared` events can be exported. An event that was never recorded counts as done.
   virtual Result<DeviceEvent> create_event(int device, bool shared) = 0;

@@ -26,6 +26,9 @@ constexpr microseconds longest_sleep(20'000);
 constexpr microseconds longest_sleep_with_progress(100);
 // Letting them move on may take as long as many polls.
 constexpr unsigned polls_between_progress = 32;
+// No event says that buffers were handed over.
+constexpr unsigned looks_before_sleep = 100;
+constexpr microseconds sleep_between_looks(20);
 
 }  // namespace
 
@@ -231,6 +234,7 @@ void Engine::serve() noexcept {
       const Result<> result = carry_out(pending->operation(), pending.get());
       if (!result) error = result.error();
     }
+    if (pending->operation().handover) pending->operation().handover->take_back();
     lock.unlock();
     pending->complete(error);
     lock.lock();
@@ -268,7 +272,26 @@ Error Engine::bug_error(const char* text) const noexcept {
   }
 }
 
+// Nothing moves meanwhile, as between operations: other ranks may be in this one already.
+Result<> Engine::await_buffers(Handover& handover) {
+  for (unsigned look = 0;; ++look) {
+    if (abort_requested_.load(std::memory_order_acquire)) return abort_error();
+    const Result<bool> given = handover.is_given();
+    if (!given) return given.error();
+    if (given.value()) return {};
+    if (look < looks_before_sleep) {
+      std::this_thread::yield();
+    } else {
+      std::this_thread::sleep_for(sleep_between_looks);
+    }
+  }
+}
+
 Result<> Engine::drive(const Operation& operation, const PendingOperation* pending) {
+  if (operation.handover) {
+    const Result<> given = await_buffers(*operation.handover);
+    if (!given) return poison(operation, given.error());
+  }
   if (Result<> begun = begin(operation); !begun) return poison(operation, begun.error());
   Pace pace;
   if (!postings_.empty()) pace.deadline = postings_.front().deadline;

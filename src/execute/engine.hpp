@@ -138,6 +138,7 @@ class Engine {
   template <class Body>
   Result<> guarded(const Operation& operation, Body body) noexcept;
   Result<> drive(const Operation& operation, const PendingOperation* pending);
+  Result<> await_buffers(Handover& handover);
   Result<> begin(const Operation& operation);
   bool has_ended(const Operation& operation);
   Result<> go_on(Pace& pace, const Operation& operation, bool is_awaited);

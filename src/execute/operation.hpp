@@ -14,9 +14,21 @@
 #include "execute/sized_program.hpp"
 #include "plan/cache.hpp"
 #include "rondo/erased_call.hpp"
+#include "rondo/error.hpp"
 #include "rondo/transport.hpp"
 
 namespace rondo {
+
+/// Hands the buffers of an operation over when its turn has come, and takes them back: for
+/// somebody else, such as a device, who has them before and after. The engine's thread calls it.
+class Handover {
+ public:
+  virtual ~Handover() = default;
+  /// Whether the buffers may be used by now. Errors: what keeps them from ever being.
+  virtual Result<bool> is_given() = 0;
+  /// The operation has ended, in whatever way, or never began.
+  virtual void take_back() noexcept = 0;
+};
 
 /// A collective is prepared once for all calls that differ in their buffers only.
 struct Operation {
@@ -26,6 +38,8 @@ struct Operation {
   const std::byte* in = nullptr;                             ///< null where the rank has none
   std::byte* out = nullptr;
   std::vector<Message> messages = {};  ///< of an exchange
+  /// Of a collective that is started; most have none.
+  std::shared_ptr<Handover> handover = nullptr;
   std::chrono::milliseconds timeout{0};
 
   void set_program(std::shared_ptr<const PreparedProgram> prepared, Amount amount);

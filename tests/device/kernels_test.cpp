@@ -305,6 +305,12 @@ TEST(Kernels, RefuseWhatTheyCannotDo) {
   sources.pop_back();
   EXPECT_EQ(outcome(runtime().reduce(stream, {.sources = sources, .count = 1})),
             failed_with(ErrorCode::invalid_argument));
+  EXPECT_EQ(outcome(runtime().reduce(stream, {.dtype = DType::f32,
+                                              .op = Op::bxor,
+                                              .sources = sources,
+                                              .destinations = destinations,
+                                              .count = 1})),
+            failed_with(ErrorCode::unsupported));
   must(runtime().synchronize(stream));
 }
 

@@ -2,18 +2,11 @@
 #include <cstdint>
 
 #include "base/text.hpp"
-#include "device/kernels/table.hpp"
 #include "device/kernels/walk.hpp"
 
 namespace rondo {
 
 namespace {
-
-template <class T, Op op>
-struct Exists {
-  static constexpr bool function = true;
-};
-constexpr auto reductions = element::make_table<bool, Exists>();
 
 std::uintptr_t address(const void* pointer) {
   return reinterpret_cast<std::uintptr_t>(pointer);
@@ -48,7 +41,7 @@ Result<ReduceArguments> arguments_of(const DeviceReduction& reduction) {
   }
   const Result<> fine = check("destinations", destinations, DeviceReduction::most_destinations);
   if (!fine) return fine.error();
-  if (!element::find(reductions, reduction.dtype, reduction.op)) {
+  if (!is_defined(reduction.op, reduction.dtype)) {
     return Error(ErrorCode::unsupported, concat("a reduction on a device: there is no ",
                                                 name(reduction.op), " of ", name(reduction.dtype)));
   }

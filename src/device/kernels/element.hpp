@@ -71,11 +71,11 @@ constexpr A greatest(A a, A b) {
   }
 }
 
-#define RONDO_FOLD(operation, Condition, result)                              \
-  template <>                                                                 \
-  struct Fold<operation> {                                                    \
-    template <class A>                                                        \
-    requires(Condition<A>) static constexpr A of(A a, A b) { return result; } \
+#define RONDO_FOLD(operation, Condition, result)                                              \
+  template <>                                                                                 \
+  struct Fold<operation> {                                                                    \
+    template <class A>                                                                        \
+    requires(Condition<A>) static constexpr A of(A a, A b) { return static_cast<A>(result); } \
   }
 
 template <class A>
@@ -88,17 +88,17 @@ RONDO_FOLD(Op::prod, any_type, multiply(a, b));
 RONDO_FOLD(Op::min, any_type, least(a, b));
 RONDO_FOLD(Op::max, any_type, greatest(a, b));
 RONDO_FOLD(Op::avg, any_type, add(a, b));
-RONDO_FOLD(Op::band, std::is_integral_v, static_cast<A>(a& b));
-RONDO_FOLD(Op::bor, std::is_integral_v, static_cast<A>(a | b));
-RONDO_FOLD(Op::bxor, std::is_integral_v, static_cast<A>(a ^ b));
+RONDO_FOLD(Op::band, std::integral, (a & b));
+RONDO_FOLD(Op::bor, std::integral, a | b);
+RONDO_FOLD(Op::bxor, std::integral, a ^ b);
 // All but 0 is true, and the result 0 or 1.
-RONDO_FOLD(Op::land, std::is_integral_v, static_cast<A>(a != 0 && b != 0));
-RONDO_FOLD(Op::lor, std::is_integral_v, static_cast<A>(a != 0 || b != 0));
-RONDO_FOLD(Op::lxor, std::is_integral_v, static_cast<A>((a != 0) != (b != 0)));
+RONDO_FOLD(Op::land, std::integral, a != 0 && b != 0);
+RONDO_FOLD(Op::lor, std::integral, a != 0 || b != 0);
+RONDO_FOLD(Op::lxor, std::integral, (a != 0) != (b != 0));
 
 #undef RONDO_FOLD
 
-/// Whether elements of type T can be folded by `op`.
+/// Whether there is a rule for elements of type T and `op`.
 template <class T, Op op>
 inline constexpr bool is_foldable = requires(Wide<T> wide) {
   Fold<op>::of(wide, wide);

@@ -24,10 +24,13 @@ template <class Function, template <class, Op> class Entry, std::size_t type, st
 constexpr Function entry() {
   using T = std::tuple_element_t<type, Types>;
   static_assert(static_cast<std::size_t>(dtype_of<T>::value) == type);
+  static_assert(
+      is_foldable<T, static_cast<Op>(op)> == is_defined(static_cast<Op>(op), dtype_of<T>::value),
+      "device/kernels/element.hpp needs a Fold for this operation");
   if constexpr (is_foldable<T, static_cast<Op>(op)>) {
     return Entry<T, static_cast<Op>(op)>::function;
   } else {
-    return Function{};
+    return nullptr;
   }
 }
 
@@ -41,7 +44,7 @@ constexpr Table<Function> make_rows(std::index_sequence<types...>) {
   return {make_row<Function, Entry, types>(std::make_index_sequence<op_count>())...};
 }
 
-/// Entry<T, op>::function for all T and op; null or false where T cannot be folded by op.
+/// Entry<T, op>::function for all T and op; null where is_defined() is false.
 template <class Function, template <class, Op> class Entry>
 constexpr Table<Function> make_table() {
   return make_rows<Function, Entry>(std::make_index_sequence<dtype_count>());

@@ -39,6 +39,7 @@ class EmulatedRuntime final : public DeviceRuntime {
   Result<> destroy_stream(DeviceStream stream) override;
   Result<bool> is_done(DeviceStream stream) override;
   Result<> synchronize(DeviceStream stream) override;
+  Result<bool> is_captured(DeviceStream stream) override;
   Result<DeviceEvent> create_event(int device, bool shared) override;
   Result<> destroy_event(DeviceEvent event) override;
   Result<> record(DeviceStream stream, DeviceEvent event) override;

@@ -117,6 +117,12 @@ Result<> EmulatedRuntime::synchronize(DeviceStream stream) {
   return {};
 }
 
+Result<bool> EmulatedRuntime::is_captured(DeviceStream stream) {
+  const Result<EmulatedStream*> found = find("is_captured", stream);
+  if (!found) return found.error();
+  return false;  // there are no graphs
+}
+
 Result<> EmulatedRuntime::enqueue(const char* call, DeviceStream stream, EmulatedStream::Job job) {
   const Result<EmulatedStream*> found = find(call, stream);
   if (!found) return found.error();

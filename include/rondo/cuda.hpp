@@ -1,0 +1,126 @@
+#pragma once
+
+// Collectives of device memory, in the order of a CUDA stream. This header needs none of CUDA's:
+// a cudaStream_t is a CUstream_st*.
+//
+//   rondo::DeviceSpan<float> gradient(device_pointer, n);
+//   rondo::Work work = comm.allreduce(gradient, rondo::Op::sum, stream);
+//   // what follows in `stream` finds the sum
+//
+// Rules, besides those of all collectives:
+//   * A call returns at once. It begins when the stream has come to it, and what is given to the
+//     stream later waits for its end. Other ranks may make the same call with device memory or
+//     without.
+//   * Collectives of a communicator are carried out in the order of the calls, whatever streams
+//     they are in; a blocking one without a stream waits for all before it.
+//   * The buffers are device, managed or pinned memory of one process. They belong to the library
+//     until the stream is through with the call.
+//   * Work is done when the ranks have exchanged what they had to; it has the error, if there was
+//     one. The stream goes on after an error, too, and the result is unspecified then. Its
+//     destructor waits, as that of every Work: keep it until the stream has come so far.
+//   * A stream that fails, with whatever the program has given to it, ends the communicator with
+//     Error{io}, which names the cause.
+//
+//   * To free device or pinned memory is to wait for all streams of the device, also for those of
+//     other ranks in this process, and so for what they wait for: not between collectives, then.
+//     A communicator frees what it has when it ends.
+//
+// What is sent and received goes through pinned host memory, as much of it as the largest call has
+// bytes, and from there as all else. Error{unsupported} without librondo-cuda or a driver, and
+// while the stream is captured into a graph.
+
+#include <cstddef>
+#include <span>
+#include <type_traits>
+
+#include "rondo/erased_call.hpp"
+#include "rondo/types.hpp"
+#include "rondo/work.hpp"
+
+struct CUstream_st;
+
+namespace rondo {
+
+/// Elements that the host may not touch.
+template <Element T>
+class DeviceSpan {
+ public:
+  DeviceSpan(T* data, std::size_t size) : data_(data), size_(size) {}
+  template <class U>
+  requires(std::is_same_v<const U, T>) DeviceSpan(DeviceSpan<U> other)
+      : data_(other.data()), size_(other.size()) {}
+
+  T* data() const { return data_; }
+  std::size_t size() const { return size_; }
+
+ private:
+  T* data_;
+  std::size_t size_;
+};
+
+/// The collectives of Communicator, which says what the buffers hold, on a stream; null is the
+/// default stream of the buffers' device. Errors: invalid_argument, unsupported, resource.
+template <class Comm>
+class DeviceCollectives {
+ public:
+  using Stream = CUstream_st*;
+
+  template <Element T>
+  Work allreduce(DeviceSpan<std::type_identity_t<const T>> send, DeviceSpan<T> receive, Op op,
+                 Stream stream) {
+    auto out = host(receive);
+    return start(erase::alike(Collective::allreduce, host(send), out, op), stream);
+  }
+  template <Element T>
+  Work allreduce(DeviceSpan<T> buffer, Op op, Stream stream) {
+    return allreduce(DeviceSpan<const T>(buffer), buffer, op, stream);
+  }
+  template <Element T>
+  Work broadcast(DeviceSpan<T> buffer, int root, Stream stream) {
+    auto out = host(buffer);
+    return start(erase::alike(Collective::broadcast, out, out, Op::sum, root), stream);
+  }
+  /// In place at the root.
+  template <Element T>
+  Work reduce(DeviceSpan<T> buffer, Op op, int root, Stream stream) {
+    auto out = host(buffer);
+    return start(erase::reduce(caller(), out, out, op, root), stream);
+  }
+  template <Element T>
+  Work allgather(DeviceSpan<std::type_identity_t<const T>> send, DeviceSpan<T> receive,
+                 Stream stream) {
+    auto out = host(receive);
+    return start(erase::allgather(caller(), host(send), out), stream);
+  }
+  template <Element T>
+  Work reduce_scatter(DeviceSpan<std::type_identity_t<const T>> send, DeviceSpan<T> receive, Op op,
+                      Stream stream) {
+    auto out = host(receive);
+    return start(erase::reduce_scatter(caller(), host(send), out, op), stream);
+  }
+  template <Element T>
+  Work alltoall(DeviceSpan<std::type_identity_t<const T>> send, DeviceSpan<T> receive,
+                Stream stream) {
+    auto out = host(receive);
+    return start(erase::alltoall(caller(), host(send), out), stream);
+  }
+
+ protected:
+  DeviceCollectives() = default;
+  DeviceCollectives(DeviceCollectives&&) noexcept = default;
+  DeviceCollectives& operator=(DeviceCollectives&&) noexcept = default;
+  ~DeviceCollectives() = default;
+
+ private:
+  // Only its address and length are used.
+  template <class T>
+  static std::span<T> host(DeviceSpan<T> span) {
+    return {span.data(), span.size()};
+  }
+  erase::Caller caller() const { return static_cast<const Comm*>(this)->caller(); }
+  Work start(const ErasedCall& call, Stream stream) {
+    return static_cast<Comm*>(this)->start(call, stream);
+  }
+};
+
+}  // namespace rondo

@@ -1,0 +1,189 @@
+#include "api/device_staging.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <mutex>
+#include <optional>
+#include <thread>
+
+#include "api/refuse.hpp"
+#include "base/text.hpp"
+
+namespace rondo {
+
+namespace {
+
+constexpr std::size_t line = 64;
+constexpr std::size_t words_bytes = 2 * line;
+// Beginnings of pages are copied fastest.
+constexpr std::size_t page = 4096;
+// A stream that failed says so when it is asked, which takes longer than a look at a word.
+constexpr unsigned looks_between_questions = 64;
+
+std::size_t whole_pages(std::size_t bytes) {
+  return (bytes + page - 1) / page * page;
+}
+
+template <class T>
+T require(Result<T> result) {
+  if (!result) throw result.error();
+  return std::move(result).value();
+}
+
+// The word counts turns, on a circle.
+bool has_come(std::uint32_t word, std::uint32_t turn) {
+  return static_cast<std::int32_t>(word - turn) >= 0;
+}
+
+// The stream writes `given` when it has come to the call, and waits for `taken`.
+class StreamHandover final : public Handover {
+ public:
+  StreamHandover(DeviceRuntime& runtime, DeviceStream stream, std::uint32_t* given,
+                 std::uint32_t* taken, std::uint32_t turn)
+      : runtime_(runtime), stream_(stream), given_(given), taken_(taken), turn_(turn) {}
+
+  Result<bool> is_given() override {
+    if (has_come(std::atomic_ref(*given_).load(std::memory_order_acquire), turn_)) return true;
+    if (++looks_ % looks_between_questions != 0) return false;
+    {
+      const std::lock_guard lock(mutex_);
+      if (failure_) return *failure_;
+    }
+    const Result<bool> asked = runtime_.is_done(stream_);
+    if (!asked) return asked.error();
+    return false;
+  }
+  void take_back() noexcept override {
+    std::atomic_ref(*taken_).store(turn_, std::memory_order_release);
+  }
+  /// The stream will never come to it.
+  void fail(const Error& error) {
+    const std::lock_guard lock(mutex_);
+    failure_ = error;
+  }
+
+ private:
+  DeviceRuntime& runtime_;
+  const DeviceStream stream_;
+  std::uint32_t* const given_;
+  std::uint32_t* const taken_;
+  const std::uint32_t turn_;
+  unsigned looks_ = 0;
+  std::mutex mutex_;
+  std::optional<Error> failure_;
+};
+
+}  // namespace
+
+/// One call, and where its bytes are meanwhile.
+struct DeviceStaging::Turn {
+  const ErasedCall& call;
+  const BuffersInUse& used;
+  DeviceStream stream;
+  std::byte* send;
+  std::byte* receive;
+  std::uint32_t* given;
+  std::uint32_t* taken;
+  std::uint32_t number;
+};
+
+DeviceStaging::~DeviceStaging() {
+  if (last_.native == nullptr) return;
+  // Until no stream uses the memory any more; one that failed uses nothing.
+  while (true) {
+    const Result<bool> done = runtime_.is_done(last_);
+    if (!done || done.value()) break;
+    std::this_thread::sleep_for(std::chrono::microseconds(50));
+  }
+  static_cast<void>(runtime_.destroy_event(last_).ok());
+  for (void* const memory : all_) {
+    static_cast<void>(runtime_.deallocate(Allocation::pinned, memory).ok());
+  }
+}
+
+// What is too small is kept until the end: to free it would be to wait for the whole device, on
+// which another rank's stream may be waiting for this one. Together they are less than three times
+// as large as the largest.
+void DeviceStaging::reserve(std::size_t bytes) {
+  if (last_.native == nullptr) last_ = require(runtime_.create_event(device_, false));
+  if (!all_.empty() && bytes <= bytes_) return;
+  const std::size_t wanted = whole_pages(std::max(bytes, bytes_ + bytes_ / 2));
+  all_.reserve(all_.size() + 1);
+  all_.push_back(require(runtime_.allocate(Allocation::pinned, device_, page + wanted)));
+  bytes_ = wanted;
+  std::fill_n(static_cast<std::uint32_t*>(all_.back()), words_bytes / sizeof(std::uint32_t),
+              turns_);
+}
+
+std::shared_ptr<PendingOperation> DeviceStaging::start(
+    Engine& engine, const ErasedCall& call, const BuffersInUse& used, void* stream,
+    const std::function<Operation(const ErasedCall&)>& prepare) {
+  const DeviceStream here{stream, device_};
+  if (require(runtime_.is_captured(here))) {
+    throw Error(ErrorCode::unsupported,
+                concat(name(call.collective), ": calls cannot be captured into a graph"));
+  }
+  reserve(whole_pages(used.send_bytes) + used.receive_bytes);
+  auto* const begin = static_cast<std::byte*>(all_.back());
+  const Turn turn{.call = call,
+                  .used = used,
+                  .stream = here,
+                  .send = begin + page,
+                  .receive = begin + page + whole_pages(used.send_bytes),
+                  .given = reinterpret_cast<std::uint32_t*>(begin),
+                  .taken = reinterpret_cast<std::uint32_t*>(begin + line),
+                  .number = turns_ + 1};
+  ErasedCall in_host_memory = call;
+  in_host_memory.send = turn.send;
+  in_host_memory.receive = turn.receive;
+  Operation operation = prepare(in_host_memory);
+  const auto handover =
+      std::make_shared<StreamHandover>(runtime_, here, turn.given, turn.taken, turn.number);
+  operation.handover = handover;
+  // First the engine: a stream that waits for an operation that was refused would wait for ever.
+  std::shared_ptr<PendingOperation> pending = engine.start(std::move(operation));
+  turns_ = turn.number;
+  if (const Result<> given = give_to_stream(turn); !given) {
+    handover->fail(given.error());
+    throw given.error();
+  }
+  return pending;
+}
+
+// The memory is that of all calls, which may be in different streams.
+Result<> DeviceStaging::give_to_stream(const Turn& turn) {
+  const BuffersInUse& used = turn.used;
+  Result<> done = runtime_.wait(turn.stream, last_);
+  const auto copy = [&](void* to, const void* from, std::size_t bytes) {
+    if (done && bytes > 0) done = runtime_.copy(turn.stream, to, from, bytes);
+  };
+  copy(turn.send, turn.call.send, used.send_bytes);
+  // What lies between blocks stays as it is.
+  if (turn.call.uneven) copy(turn.receive, turn.call.receive, used.receive_bytes);
+  if (done) done = runtime_.write_value(turn.stream, turn.given, turn.number);
+  if (done) done = runtime_.wait_value(turn.stream, turn.taken, turn.number);
+  copy(turn.call.receive, turn.receive, used.receive_bytes);
+  // Also after an error, for what it has been given until then.
+  const Result<> recorded = runtime_.record(turn.stream, last_);
+  return done ? recorded : done;
+}
+
+int device_of(DeviceRuntime& runtime, const ErasedCall& call, const BuffersInUse& used) {
+  int device = -1;
+  const auto look = [&](const char* what, const void* buffer, std::size_t bytes) {
+    if (bytes == 0) return;
+    const MemoryInfo info = require(runtime.describe(buffer));
+    if (info.kind == MemoryKind::host) {
+      refuse(concat(name(call.collective), " on a stream: the ", what,
+                    " buffer is host memory that ",
+                    "is not pinned; give device memory, or make the call without a stream"));
+    }
+    if (device < 0 || info.kind == MemoryKind::device) device = info.device;
+  };
+  look("send", call.send, used.send_bytes);
+  look("receive", call.receive, used.receive_bytes);
+  return std::max(device, 0);
+}
+
+}  // namespace rondo

@@ -1,0 +1,21 @@
+// An emulated machine in the place of librondo-cuda, for programs that load it. All ranks of a
+// process are one process to it.
+
+#include "device/emulated/machine.hpp"
+#include "rondo/export.hpp"
+
+/// The type is OpenDeviceRuntime.
+extern "C" RONDO_API void rondo_open_device_runtime(std::uint32_t version,
+                                                    rondo::Result<rondo::DeviceRuntime*>* opened);
+
+extern "C" void rondo_open_device_runtime(std::uint32_t version,
+                                          rondo::Result<rondo::DeviceRuntime*>* opened) {
+  using namespace rondo;
+  static test::Machine machine;
+  static const std::unique_ptr<DeviceRuntime> process = machine.process();
+  if (version == device_runtime_version) {
+    *opened = process.get();
+  } else {
+    *opened = Error(ErrorCode::unsupported, "the emulated devices are of another version");
+  }
+}
