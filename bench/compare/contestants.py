@@ -90,10 +90,11 @@ class Gloo(Contestant):
 @dataclasses.dataclass
 class Mpi(Contestant):
     launcher: str = ""
+    before: tuple = ()
 
     def commands(self, place, ranks, directory, flags):
         # A launcher takes a command for each rank, so that each gets its own core.
-        words = [self.launcher, *self.flags]
+        words = [*self.before, self.launcher, *self.flags]
         for rank in range(ranks):
             words += [] if rank == 0 else [":"]
             words += ["-n", "1", *place.words(rank), self.program, *flags]
@@ -140,6 +141,17 @@ OPENMPI_TCP = {"OMPI_MCA_pml": "ob1", "OMPI_MCA_btl": "self,tcp",
                "OMPI_MCA_btl_tcp_if_include": "lo"}
 
 
+def find_drop_in(build, openmpi):
+    """The same program as Open MPI's, which does not know of it."""
+    rondo = build / "src" / "cli" / "rondo"
+    component = build / "src" / "bind" / "drop_in" / "mca_coll_rondo.so"
+    found = find_mpi("drop-in", *openmpi, OPENMPI_FLAGS, OPENMPI_AS_ROOT)
+    found.before = (str(rondo), "mpi", "-q", "--mode", "always", "--")
+    if found.missing is None and not (rondo.exists() and component.exists()):
+        found.missing = f"{component.name} was not built"
+    return found
+
+
 def find_contestants(build):
     """All, in the order of the table. The first one is what the others are compared with."""
     folder = build / "bench" / "compare"
@@ -154,6 +166,7 @@ def find_contestants(build):
         Rondo("rondo::allocate", str(rondo), no_rondo, ("--transport", "shm", "-R", "1")),
         Rondo("rondo tcp", str(rondo), no_rondo, ("--transport", "tcp")),
         find_mpi("Open MPI", *openmpi, OPENMPI_FLAGS, OPENMPI_AS_ROOT),
+        find_drop_in(build, openmpi),
         find_mpi("Open MPI tcp", *openmpi, OPENMPI_FLAGS, OPENMPI_AS_ROOT | OPENMPI_TCP),
         find_mpi("MPICH", *mpich),
         Gloo("gloo", str(gloo), no_gloo),

@@ -193,6 +193,17 @@ class Starting(unittest.TestCase):
         self.assertEqual(" ".join(words), "mpirun --flag -n 1 taskset -c 3 nice mpi-perf allreduce "
                          ": -n 1 taskset -c 5 nice mpi-perf allreduce")
 
+    def test_the_drop_in_stands_around_the_launcher(self):
+        with tempfile.TemporaryDirectory() as directory:
+            found = contestants.find_contestants(pathlib.Path(directory))
+            drop_in = next(each for each in found if each.name == "drop-in")
+            openmpi = next(each for each in found if each.name == "Open MPI")
+            (words, environment), = drop_in.commands(self.place, 2, directory, ["allreduce"])
+            (plain, as_plain), = openmpi.commands(self.place, 2, directory, ["allreduce"])
+        self.assertEqual(words[1:6], ["mpi", "-q", "--mode", "always", "--"])
+        self.assertEqual(words[6:], plain)
+        self.assertEqual(environment, as_plain)
+
     def test_gloo_ranks_meet_in_a_folder_of_their_own(self):
         with tempfile.TemporaryDirectory() as directory:
             gloo = contestants.Gloo("gloo", "gloo-perf")
@@ -216,7 +227,7 @@ class Starting(unittest.TestCase):
         with tempfile.TemporaryDirectory() as directory:
             found = contestants.find_contestants(pathlib.Path(directory))
         self.assertEqual(found[0].name, "rondo")
-        self.assertEqual(len({each.name for each in found}), 7)
+        self.assertEqual(len({each.name for each in found}), 8)
         for each in found:
             self.assertRegex(each.missing, "was not built|is a launcher of")
 

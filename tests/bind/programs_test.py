@@ -103,7 +103,7 @@ class Programs(unittest.TestCase):
     def test_calls_of_all_ranks_are_counted(self):
         """Those that make none do not hold up the others."""
         for form in FORMS:
-            for ranks in (2, 3):
+            for ranks in RANKS:
                 _, stats = self.run_with_rondo(ranks, "counted", form, "always")
                 with self.subTest(form=form, ranks=ranks):
                     self.assertEqual(stats["counted_ranks"], ranks)

@@ -54,6 +54,8 @@ TEST(Trial, WhatTakesTheRanksLessTimeTogetherIsFaster) {
   EXPECT_EQ(faster(slower), Way::below);
   const std::vector<Times> alike = {{20, 20}};
   EXPECT_EQ(faster(alike), Way::below);
+  const std::vector<Times> nearly_alike = {{19, 20}, {18.5, 20}};
+  EXPECT_EQ(faster(nearly_alike), Way::below);
 }
 
 TEST(Slot, TellsApartWhatIsMeasuredApart) {

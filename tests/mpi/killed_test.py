@@ -10,8 +10,9 @@ import subprocess
 import sys
 
 PROGRAM = sys.argv[1]
-# As it is, mpirun ends all other ranks milliseconds after one was killed; whether they are told
-# before is a race that most of them win. With recovery it leaves them alone.
+# As it is, mpirun ends all other ranks about a millisecond after one was killed. They are told in a
+# fifth of that, once they have a core: a race that those win who do not share theirs. With recovery
+# it leaves them alone.
 LEAVE_SURVIVORS = ["--enable-recovery"]
 
 

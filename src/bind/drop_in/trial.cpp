@@ -4,6 +4,13 @@
 
 namespace rondo::bind {
 
+namespace {
+
+// What so few calls tell is not surer than this.
+constexpr double worthwhile = 0.9;
+
+}  // namespace
+
 void Trial::add(double nanoseconds) {
   auto& times = next() == Way::rondo ? rondo_ : below_;
   const int round = calls_++ / 2 - warm_ups;
@@ -26,7 +33,7 @@ Way faster(std::span<const Times> of_all_ranks) {
     sum.rondo += times.rondo;
     sum.below += times.below;
   }
-  return sum.rondo < sum.below ? Way::rondo : Way::below;
+  return sum.rondo < worthwhile * sum.below ? Way::rondo : Way::below;
 }
 
 }  // namespace rondo::bind

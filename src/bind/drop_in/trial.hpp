@@ -41,8 +41,8 @@ class Trial {
   std::array<double, measured> below_{};
 };
 
-/// The way that takes the ranks less time together; the MPI below where that makes no difference.
-/// What went wrong on a rank counts as endless there.
+/// The way that takes the ranks less time together; the MPI below where rondo does not save a
+/// tenth. What went wrong on a rank counts as endless there.
 Way faster(std::span<const Times> of_all_ranks);
 
 }  // namespace rondo::bind
