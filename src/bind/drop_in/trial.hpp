@@ -23,7 +23,9 @@ class Trial {
   static constexpr int warm_ups = 1;
   static constexpr int measured = 7;
 
-  /// The way of the next call, by the number of those before: alike on all ranks.
+  /// The way of the next call, by the number of those before: alike on all ranks. In turn, though
+  /// each way finds the caches as the other one left them: in rows, rondo would be judged by rings
+  /// that have not been written yet.
   Way next() const { return calls_ % 2 == 0 ? Way::rondo : Way::below; }
   /// Of the call that went the way that next() said.
   void add(double nanoseconds);
