@@ -1,9 +1,6 @@
 #include "execute/reduction.hpp"
 
-#include <cstring>
-
 #include "base/invariant.hpp"
-#include "base/past_cache.hpp"
 #include "execute/isa.hpp"
 
 namespace rondo {
@@ -31,15 +28,6 @@ void reduce(DType dtype, Op op, void* destination, std::span<const void* const> 
   RONDO_INVARIANT(sources.size(), >=, 1u);
   RONDO_INVARIANT(is_defined(op, dtype), ==, true);
   Reduction(dtype, op).into(destination, sources, count, divisor, store);
-}
-
-void copy_bytes(void* destination, const void* source, std::size_t bytes, Store store) {
-  if (store == Store::streaming) {
-    copy_past_cache(static_cast<std::byte*>(destination), static_cast<const std::byte*>(source),
-                    bytes);
-  } else if (bytes > 0) {
-    std::memcpy(destination, source, bytes);
-  }
 }
 
 }  // namespace rondo

@@ -1,21 +1,15 @@
 #pragma once
 
-// Reduction of contiguous elements, by kernels for the instruction set in use (execute/isa.hpp),
-// and copies of them.
+// Reduction of contiguous elements, by kernels for the instruction set in use (execute/isa.hpp).
 
 #include <cstddef>
 #include <span>
 
+#include "base/past_cache.hpp"
 #include "execute/kernels/kernels.hpp"
 #include "rondo/types.hpp"
 
 namespace rondo {
-
-/// How a result is stored. `streaming` asks for non-temporal stores, past the caches: for results
-/// that do not fit them. It is a wish: where elements are not aligned, or too few, or where there
-/// is no such instruction, stores are plain. Either way the result can be published to other
-/// threads as usual, with a release.
-enum class Store : std::uint8_t { cached, streaming };
 
 /// destination[i] = sources[0][i] ⊕ sources[1][i] ⊕ …, for i < count, in this order.
 ///
@@ -26,9 +20,6 @@ enum class Store : std::uint8_t { cached, streaming };
 /// any of the sources, or must not overlap them; pointers need no alignment. At least one source.
 void reduce(DType dtype, Op op, void* destination, std::span<const void* const> sources,
             std::size_t count, int divisor = 1, Store store = Store::cached);
-
-/// Of memory that does not overlap.
-void copy_bytes(void* destination, const void* source, std::size_t bytes, Store store);
 
 /// The same with kernels that are looked up once, for those who reduce again and again. The
 /// instruction set is the one in use when they are.

@@ -305,17 +305,11 @@ bool Mailbox::receive(Traffic& traffic, const Operation& operation) {
 
 void Mailbox::copy_in(std::byte* target, const Transfer& transfer, std::size_t bytes,
                       const Operation& operation) {
-  const std::byte* const source = transfer.data + sent_;
-  if (transfer.size < StoreChoice::least_measured) {
-    if (bytes > 0) std::memcpy(target, source, bytes);
-    return;
-  }
-  if (stores_.is_past_cache(operation.frame.sequence, transfer.size, bytes,
-                            StoreChoice::Clock::now())) {
-    copy_past_cache(target, source, bytes);
-  } else {
-    std::memcpy(target, source, bytes);
-  }
+  const bool is_past_cache = transfer.size >= StoreChoice::least_measured &&
+                             stores_.is_past_cache(operation.frame.sequence, transfer.size, bytes,
+                                                   StoreChoice::Clock::now());
+  copy_bytes(target, transfer.data + sent_, bytes,
+             is_past_cache ? Store::streaming : Store::cached);
   count_time(transfer, operation);
 }
 
@@ -327,11 +321,8 @@ void Mailbox::count_time(const Transfer& transfer, const Operation& operation) {
 
 void Mailbox::copy_out(const Transfer& transfer, std::size_t offset, const std::byte* bytes,
                        std::size_t count) {
-  if (transfer.past_cache) {
-    copy_past_cache(transfer.data + offset, bytes, count);
-  } else if (count > 0) {
-    std::memcpy(transfer.data + offset, bytes, count);
-  }
+  copy_bytes(transfer.data + offset, bytes, count,
+             transfer.past_cache ? Store::streaming : Store::cached);
 }
 
 void Mailbox::lend(Transfer& transfer, const std::byte* bytes, std::size_t offset,
