@@ -38,6 +38,10 @@ void require_bytes(const Elements& to, std::uint64_t given, int from, const Memb
 
 Messages::~Messages() {
   this->abort("the process group was destroyed");
+  // Their jobs look at all channels, which are still there now.
+  for (Channels* channels : {&outgoing_, &incoming_}) {
+    for (const auto& [peer, channel] : *channels) channel->queue.end();
+  }
 }
 
 Messages::Channel& Messages::channel(Channels& channels, int peer, const char* name) {

@@ -6,7 +6,7 @@
 
 namespace rondo_torch {
 
-Queue::~Queue() {
+void Queue::end() {
   State& state = *state_;
   std::unique_lock lock(state.mutex);
   state.is_ending = true;

@@ -18,10 +18,14 @@ class Queue {
   using Job = std::function<void()>;
 
   explicit Queue(std::string thread_name) : thread_name_(std::move(thread_name)) {}
-  /// Carries out what is left. To be short of that, let the jobs fail first.
-  ~Queue();
+  /// As end() does it.
+  ~Queue() { end(); }
   Queue(const Queue&) = delete;
   Queue& operator=(const Queue&) = delete;
+
+  /// Carries out what is left. To be short of that, let the jobs fail first. Nothing may be posted
+  /// afterwards.
+  void end();
 
   void post(Job job);
   /// In this thread if nothing is pending, and posted otherwise: for callers who wait anyway.

@@ -159,8 +159,10 @@ def left_with_work(store_path, rank, size, how):
     dist.all_reduce(torch.ones(1))
     store = dist.distributed_c10d._get_default_store()
     if rank == 1:
+        store.set("is there", "yes")  # or rank 0 could end the call above
         store.wait(["is over"], world.LONG)
         return
+    store.wait(["is there"], world.LONG)
     works = work_without_end(rank)
     if how == "destroy":
         dist.destroy_process_group()
