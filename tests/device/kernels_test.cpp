@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -126,7 +127,7 @@ class Bench {
     std::vector<std::byte> result(arena.bytes());
     reduce(dtype_of<T>::value, op, result.data(), arena.sources(host.data()), c.count, c.divisor);
     for (void* const destination : arena.destinations(host.data())) {
-      std::memcpy(destination, result.data(), result.size());
+      std::copy(result.begin(), result.end(), static_cast<std::byte*>(destination));
     }
     return difference<T>(arena, host, got);
   }
@@ -145,7 +146,7 @@ class Bench {
       for (std::size_t at = 0; at < arena.bytes(); at += sizeof(T)) {
         if (!same<T>(left + at, right + at)) return concat("element ", at / sizeof(T), " differs");
       }
-      std::memcpy(right, left, arena.bytes());  // the rest has to be the same to the bit
+      std::copy_n(left, arena.bytes(), right);  // the rest has to be the same to the bit
     }
     return expected == got ? "" : "bytes around the destinations were written";
   }
@@ -282,7 +283,7 @@ TEST(Kernels, CopySeveralAtOnce) {
     const std::size_t written = i * room + i % 21;
     const std::size_t bytes = i * 16 % 4900 + i % 5;
     copies.push_back({to.bytes() + written, from.bytes() + read, bytes});
-    std::memcpy(expected.data() + written, host.data() + read, bytes);
+    std::copy_n(host.data() + read, bytes, expected.data() + written);
   }
   must(runtime().copy_all(stream, copies));
   std::vector<std::byte> got(host.size());

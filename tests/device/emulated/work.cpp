@@ -258,7 +258,7 @@ Result<> EmulatedRuntime::copy(DeviceStream stream, void* to, const void* from, 
     if (!target) return target.error();
     const Result<std::byte*> source = snapshot ? snapshot->data() : resolve(from, bytes, true);
     if (!source) return source.error();
-    std::memmove(target.value(), source.value(), bytes);
+    if (bytes > 0) std::memmove(target.value(), source.value(), bytes);
     return {};
   });
   return is_host(to) ? synchronize(stream) : Result<>();
