@@ -9,13 +9,14 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cstring>
 #include <iostream>
+#include <span>
 
 #include "base/text.hpp"
 #include "bootstrap/device_library.hpp"
 #include "bootstrap/environment.hpp"
 #include "device/emulated/machine.hpp"
+#include "transport/shm/passing.hpp"
 
 extern char** environ;
 
@@ -90,36 +91,15 @@ void Channel::receive_bytes(void* bytes, std::size_t count) {
 }
 
 void Channel::send_descriptor(int descriptor) {
-  char byte = 0;
-  iovec part = {&byte, 1};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-  msghdr message = {};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  message.msg_control = control;
-  message.msg_controllen = sizeof(control);
-  cmsghdr* const header = CMSG_FIRSTHDR(&message);
-  header->cmsg_level = SOL_SOCKET;
-  header->cmsg_type = SCM_RIGHTS;
-  header->cmsg_len = CMSG_LEN(sizeof(int));
-  std::memcpy(CMSG_DATA(header), &descriptor, sizeof(descriptor));
-  EXPECT_EQ(::sendmsg(socket_.fd(), &message, MSG_NOSIGNAL), 1);
+  const std::byte byte{0};
+  EXPECT_EQ(process::pass(socket_, std::span(&byte, 1), std::span(&descriptor, 1)), 0);
 }
 
 Descriptor Channel::receive_descriptor() {
-  char byte = 0;
-  iovec part = {&byte, 1};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-  msghdr message = {};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  message.msg_control = control;
-  message.msg_controllen = sizeof(control);
-  EXPECT_EQ(::recvmsg(socket_.fd(), &message, 0), 1);
-  int descriptor = -1;
-  const cmsghdr* const header = CMSG_FIRSTHDR(&message);
-  if (header != nullptr) std::memcpy(&descriptor, CMSG_DATA(header), sizeof(descriptor));
-  return Descriptor(descriptor);
+  std::byte byte{0};
+  Descriptor descriptor;
+  EXPECT_EQ(process::take_passed(socket_, std::span(&byte, 1), std::span(&descriptor, 1)), 1);
+  return descriptor;
 }
 
 Peer::Peer(Role* role) {

@@ -223,18 +223,18 @@ std::size_t Mailbox::part_of(const Transfer& transfer) const {
 }
 
 bool Mailbox::has_line() {
-  if (written_ - freed_ == lines) note_taken();
-  return written_ - freed_ < lines;
+  if (!has_free_line()) note_taken();
+  return has_free_line();
 }
 
 // A part lies in one piece, so that the rest of the ring may stay empty before it.
 bool Mailbox::has_room(const Transfer& transfer) const {
-  if (written_ - freed_ == lines) return false;
+  if (!has_free_line()) return false;
   return is_inline(transfer.size) || piece_ != nullptr || has_room(part_of(transfer));
 }
 
 bool Mailbox::has_room(std::size_t bytes) const {
-  return written_ - freed_ < lines && ring_.has_room(bytes);
+  return has_free_line() && ring_.has_room(bytes);
 }
 
 void Mailbox::publish() {

@@ -139,7 +139,8 @@ class Mailbox final : public Carrier {
   void join_publication(const Transfer& transfer, const Operation& operation);
   void send_inline(const Transfer& transfer, const Operation& operation);
   void send_part(const Transfer& transfer, const Operation& operation);
-  bool has_line();
+  bool has_free_line() const { return written_ - freed_ < lines; }
+  bool has_line();  // after a look at what the peer has taken
   bool receive_in_place(Traffic& traffic, const Line::Place& place, const Operation& operation);
   bool is_taken_back() const;
   bool end_reading();
