@@ -28,23 +28,13 @@ def main():
     args = parser.parse_args()
 
     dist.init_process_group(args.backend)
-    rank, ranks = dist.get_rank(), dist.get_world_size()
+    rank = dist.get_rank()
     (images, classes), held_out = digits.load()
     model = DistributedDataParallel(digits.make_model())
     if args.hook == "16bit":
         model.register_comm_hook(None, in_16_bits)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
-    for epoch in range(args.epochs):
-        loss_sum = torch.zeros(2)
-        for mine in digits.batches(len(images), args.batch, rank, ranks, epoch):
-            optimizer.zero_grad()
-            loss = torch.nn.functional.cross_entropy(model(images[mine]), classes[mine])
-            loss.backward()
-            optimizer.step()
-            loss_sum += torch.tensor([loss.item(), 1.0])
-        dist.all_reduce(loss_sum)
-        if rank == 0:
-            print(f"epoch {epoch} loss {loss_sum[0] / loss_sum[1]:.6f}")
+    digits.train(model, optimizer, images, classes, args.epochs, args.batch)
     if rank == 0:
         print(f"accuracy {digits.accuracy(model.module, held_out):.4f}")
     dist.destroy_process_group()

@@ -34,17 +34,7 @@ def main():
             fully_shard(layer, mesh=mesh)
     fully_shard(model, mesh=mesh)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
-    for epoch in range(args.epochs):
-        loss_sum = torch.zeros(2)
-        for mine in digits.batches(len(images), args.batch, rank, ranks, epoch):
-            optimizer.zero_grad()
-            loss = torch.nn.functional.cross_entropy(model(images[mine]), classes[mine])
-            loss.backward()
-            optimizer.step()
-            loss_sum += torch.tensor([loss.item(), 1.0])
-        dist.all_reduce(loss_sum)
-        if rank == 0:
-            print(f"epoch {epoch} loss {loss_sum[0] / loss_sum[1]:.6f}")
+    digits.train(model, optimizer, images, classes, args.epochs, args.batch)
     read_right = digits.accuracy(model, held_out)  # all ranks gather the parameters
     if rank == 0:
         print(f"accuracy {read_right:.4f}")

@@ -7,6 +7,7 @@ Communicates once in `--every` steps instead of in each.
 """
 
 import argparse
+import itertools
 import pathlib
 import sys
 
@@ -26,25 +27,17 @@ def main():
     args = parser.parse_args()
 
     dist.init_process_group(args.backend)
-    rank, ranks = dist.get_rank(), dist.get_world_size()
+    rank = dist.get_rank()
     (images, classes), held_out = digits.load()
     model = digits.make_model()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    step = 0
-    for epoch in range(args.epochs):
-        loss_sum = torch.zeros(2)
-        for mine in digits.batches(len(images), args.batch, rank, ranks, epoch):
-            optimizer.zero_grad()
-            loss = torch.nn.functional.cross_entropy(model(images[mine]), classes[mine])
-            loss.backward()
-            optimizer.step()
-            step += 1
-            if step % args.every == 0:
-                take_mean(model)
-            loss_sum += torch.tensor([loss.item(), 1.0])
-        dist.all_reduce(loss_sum)
-        if rank == 0:
-            print(f"epoch {epoch} loss {loss_sum[0] / loss_sum[1]:.6f}")
+    steps = itertools.count(1)
+
+    def agree_now_and_then():
+        if next(steps) % args.every == 0:
+            take_mean(model)
+
+    digits.train(model, optimizer, images, classes, args.epochs, args.batch, agree_now_and_then)
     take_mean(model)
     if rank == 0:
         print(f"accuracy {digits.accuracy(model, held_out):.4f}")

@@ -3,6 +3,7 @@
 import pathlib
 
 import torch
+import torch.distributed as dist
 
 DATA = pathlib.Path(__file__).resolve().parent.parent / "train_digits" / "digits.csv"
 
@@ -31,6 +32,23 @@ def batches(count, size, rank, ranks, epoch):
     order = torch.randperm(count, generator=generator)
     for at in range(0, count - size + 1, size):
         yield order[at:at + size][rank::ranks]
+
+
+def train(model, optimizer, images, classes, epochs, batch, after_step=lambda: None):
+    """Each rank takes its share of every batch; rank 0 prints the mean loss of each epoch."""
+    rank, ranks = dist.get_rank(), dist.get_world_size()
+    for epoch in range(epochs):
+        loss_sum = torch.zeros(2)
+        for mine in batches(len(images), batch, rank, ranks, epoch):
+            optimizer.zero_grad()
+            loss = torch.nn.functional.cross_entropy(model(images[mine]), classes[mine])
+            loss.backward()
+            optimizer.step()
+            after_step()
+            loss_sum += torch.tensor([loss.item(), 1.0])
+        dist.all_reduce(loss_sum)
+        if rank == 0:
+            print(f"epoch {epoch} loss {loss_sum[0] / loss_sum[1]:.6f}")
 
 
 def accuracy(model, held_out):
