@@ -130,7 +130,7 @@ def overlap(compute, alone, step):
 
 
 def steps_of(measured):
-    """A line for each model and place of computing, in seconds: what a step takes, and its parts."""
+    """For each model and place of computing, what a step takes and its parts, in seconds."""
     lines = []
     for model, of_model in measured["models"].items():
         alone = {name: statistics.median(times) for name, times in of_model["alone_s"].items()}

@@ -1,4 +1,4 @@
-"""Shapes of a model's parameters, and the buckets in which DistributedDataParallel sends gradients."""
+"""Shapes of a model's parameters, and the buckets in which DDP sends their gradients."""
 
 import pathlib
 
