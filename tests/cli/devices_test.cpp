@@ -73,6 +73,8 @@ TEST(Devices, AreThoseOfTheLibraryThatWasFound) {
   if (kind == "emulated") {
     expect("topo", 0, "  0: emulated device, PCI 0000:00:00.0, 2 multiprocessors, 64 MiB, GPU-01");
     expect("topo --json", 0, "\"devices\":[{\"name\":\"emulated device\",\"uuid\":\"GPU-01");
+    const testing::Variable none("EMULATED_DEVICES", "0");
+    expect("topo", 0, "devices: none: the driver says that there is no device\n");
   } else if (kind == "no" && !find_devices()) {
     expect("topo", 0, "devices: none: device memory needs librondo-cuda.so.0, which is built");
     expect("topo --json", 0, "\"devices\":[],\"no_devices_because\":\"device memory needs");
