@@ -69,7 +69,8 @@ build() {
     -Dmpi=disabled || return 1
   ninja -C "$folder" cuda/librondo-cuda.so.0.1.0 tests/device/device_conformance_test \
     tests/device/device_kernels_test tests/device/device_collectives_test \
-    tests/device/measure_device src/cli/rondo bench/rondo-perf
+    tests/device/measure_device src/cli/rondo bench/rondo-perf examples/gpu_stream \
+    examples/train_digits/train_digits_gpu
 }
 
 say "devices: $devices; $(date -u +%Y-%m-%dT%H:%MZ); $(uname -srm)"
@@ -118,4 +119,13 @@ for collective in broadcast reduce allgather reduce_scatter alltoall; do
 done
 step perf-latency 120 "$folder/src/cli/rondo" run -n 2 --no-prefix -- \
   "$folder/bench/rondo-perf" allreduce --device -b 4 -e 4K -f 4 -z 1
+# They are made for CUDA's devices only.
+if [ "$devices" = cuda ]; then
+  for ranks in 1 2 4; do
+    step "example-stream-$ranks" 60 "$folder/src/cli/rondo" run -n "$ranks" --no-prefix -- \
+      "$folder/examples/gpu_stream"
+  done
+  step example-digits 300 "$source_folder/examples/train_digits/check_training.py" \
+    "$folder/src/cli/rondo" "$folder/examples/train_digits/train_digits_gpu"
+fi
 exit "$failed"
