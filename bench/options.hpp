@@ -46,6 +46,7 @@ struct Options {
   Sides sides = Sides::both;
   std::string json_file;
   bool shares_memory = false;  ///< buffers of rondo::allocate()
+  bool device = false;         ///< buffers in device memory, and calls in the order of a stream
   std::string transport;       ///< empty: the library's choice
   int ranks = 0;               ///< threads of one process, with the transport "inproc"
   std::optional<Algorithm> algorithm;
