@@ -2,8 +2,8 @@
 
 build_packages="g++ meson ninja-build pkg-config python3 libhwloc-dev"
 test_packages="$build_packages ccache libgtest-dev libbenchmark-dev iproute2 cmake clang-format-14
-  clang-tidy-14 libopenmpi-dev openmpi-bin libmpich-dev mpich gfortran python3-mpi4py python3-pip
-  python3-venv python3-dev"
+  clang-tidy-14 g++-aarch64-linux-gnu libopenmpi-dev openmpi-bin libmpich-dev mpich gfortran
+  python3-mpi4py python3-pip python3-venv python3-dev"
 
 # What the tests of the PyTorch backend need, in a virtual environment of this user.
 torch_version=2.13.0
@@ -68,11 +68,9 @@ find_torch() {
 choose_compilers() {
   if command -v ccache >/dev/null; then
     : "${CC:=ccache gcc}" "${CXX:=ccache g++}"
-    # With precompiled headers it keeps nothing without these.
-    : "${CCACHE_SLOPPINESS:=pch_defines,time_macros,include_file_mtime,include_file_ctime}"
     # Another clone finds what this one has compiled.
     : "${CCACHE_BASEDIR:=$PWD}" "${CCACHE_NOHASHDIR:=true}"
-    export CC CXX CCACHE_SLOPPINESS CCACHE_BASEDIR CCACHE_NOHASHDIR
+    export CC CXX CCACHE_BASEDIR CCACHE_NOHASHDIR
   fi
 }
 
