@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """PyTorch's own tests of a backend, which it ships: DistributedTest with BACKEND=rondo.
 
-usage: distributed_tests.py [--all] [unittest's options and names]
+usage: distributed_tests.py [--all | --part I/N] [unittest's options and names]
 
-Without --all, those whose outcome depends on how busy the machine is are left out. BACKEND=gloo
+Without --all, those whose outcome depends on how busy the machine is are left out; with --part,
+also all but each Nth, beginning with the Ith. BACKEND=gloo
 with RONDO_TORCH_REPLACE=gloo takes those that are written for gloo alone through rondo. WORLD_SIZE
 says how many ranks (2).
 """
@@ -63,8 +64,20 @@ def leave_out(tests):
         setattr(RondoTest, name, unittest.skip(reason)(getattr(RondoTest, name)))
 
 
+def leave_out_others(part):
+    """All but those of a part, given as I/N with I from 1 to N."""
+    index, count = map(int, part.split("/"))
+    names = unittest.defaultTestLoader.getTestCaseNames(RondoTest)
+    leave_out({name: f"not in part {part}" for number, name in enumerate(names)
+               if number % count != index - 1})
+
+
 if __name__ == "__main__":
     leave_out(NOT_OURS)
+    if "--part" in sys.argv:
+        position = sys.argv.index("--part")
+        leave_out_others(sys.argv[position + 1])
+        del sys.argv[position:position + 2]
     if "--all" in sys.argv:
         sys.argv.remove("--all")
     else:
