@@ -186,7 +186,8 @@ Result<> CudaRuntime::reduce(DeviceStream stream, const DeviceReduction& reducti
                                          blocks.value(), native(stream)));
 }
 
-Result<> CudaRuntime::copy_all(DeviceStream stream, std::span<const DeviceCopy> copies) {
+Result<> CudaRuntime::copy_all(DeviceStream stream, std::span<const DeviceCopy> copies,
+                               const std::uint32_t* stop) {
   const ChosenDevice here(stream.device);
   if (!here.chosen()) return here.chosen();
   while (!copies.empty()) {
@@ -196,9 +197,9 @@ Result<> CudaRuntime::copy_all(DeviceStream stream, std::span<const DeviceCopy> 
     for (const DeviceCopy& copy : now) longest = std::max(longest, copy.bytes);
     const Result<unsigned> blocks = blocks_for(longest / vector_bytes, stream.device, 0);
     if (!blocks) return blocks.error();
-    const Result<> launched =
-        checked("copy_all", launch_copies(arguments_of(now), static_cast<unsigned>(now.size()),
-                                          blocks.value(), native(stream)));
+    const Result<> launched = checked(
+        "copy_all", launch_copies(arguments_of(now, stop), static_cast<unsigned>(now.size()),
+                                  blocks.value(), native(stream)));
     if (!launched) return launched;
     copies = copies.subspan(now.size());
   }

@@ -21,13 +21,24 @@
 //   * A stream that fails, with whatever the program has given to it, ends the communicator with
 //     Error{io}, which names the cause.
 //
+//   * connect_devices(device): all ranks call it, and it blocks. True where they are on one host
+//   and
+//     every device reaches the memory of all others, which is tried out: then what is in device
+//     memory goes from device to device, in calls of all ranks with such memory. Else rank 0 says
+//     on standard error what is in the way, and everything stays as it is. Calls in which some rank
+//     has other memory go by way of the host's; that takes longer than without connect_devices().
+//   * share(span): the same, for memory that calls are to use in place. Other memory is copied
+//     through some that the communicator has (up to 32 MiB). False where it cannot be. What the
+//     span's allocation holds beside it can be used alike. Before it is freed, all ranks call
+//     unshare(): peers that have it open would fail, for good.
+//   * Both may wait for all streams of the device, and so for what those wait for.
 //   * To free device or pinned memory is to wait for all streams of the device, also for those of
 //     other ranks in this process, and so for what they wait for: not between collectives, then.
 //     A communicator frees what it has when it ends.
 //
-// What is sent and received goes through pinned host memory, as much of it as the largest call has
-// bytes, and from there as all else. Error{unsupported} without librondo-cuda or a driver, and
-// while the stream is captured into a graph.
+// Without connect_devices() what is sent and received goes through pinned host memory, as much of
+// it as the largest call has bytes, and from there as all else. Error{unsupported} without
+// librondo-cuda or a driver, and while the stream is captured into a graph.
 
 #include <cstddef>
 #include <span>
@@ -64,6 +75,15 @@ template <class Comm>
 class DeviceCollectives {
  public:
   using Stream = CUstream_st*;
+
+  template <Element T>
+  bool share(DeviceSpan<T> memory) {
+    return static_cast<Comm*>(this)->share_memory(memory.data());
+  }
+  template <Element T>
+  void unshare(DeviceSpan<T> memory) {
+    static_cast<Comm*>(this)->unshare_memory(memory.data());
+  }
 
   template <Element T>
   Work allreduce(DeviceSpan<std::type_identity_t<const T>> send, DeviceSpan<T> receive, Op op,

@@ -18,7 +18,7 @@ constexpr std::size_t nobody = static_cast<std::size_t>(-1);
 
 // A segment of a buffer, and where it lies. In place, `in` and `out` have the same cells.
 struct Located {
-  Place place;
+  Operand place;
   std::size_t cell = 0;
   std::size_t count = 0;
   bool is_scratch() const { return place.buffer == Buffer::scratch; }
@@ -365,8 +365,8 @@ std::vector<StreamProgram> Arranging::run(std::vector<Found> found) {
 
 std::size_t scratch_bytes_of(const std::vector<StreamProgram>& programs, std::size_t element) {
   std::size_t bytes = 0;
-  const auto look = [&](const std::vector<Place>& places, std::size_t count) {
-    for (const Place& place : places) {
+  const auto look = [&](const std::vector<Operand>& places, std::size_t count) {
+    for (const Operand& place : places) {
       if (place.buffer != Buffer::scratch) continue;
       bytes = std::max(bytes, place.offset + count * element);
     }

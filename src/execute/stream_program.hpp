@@ -28,18 +28,18 @@
 namespace rondo {
 
 /// Somewhere in the memory of a rank.
-struct Place {
+struct Operand {
   int rank = 0;
   Buffer buffer = Buffer::in;
   std::size_t offset = 0;  ///< bytes
-  friend bool operator==(const Place&, const Place&) = default;
+  friend bool operator==(const Operand&, const Operand&) = default;
 };
 
 /// destinations[d] = sources[0] ⊕ sources[1] ⊕ …, of one source a copy. A destination is one of the
 /// sources, or overlaps none.
 struct Move {
-  std::vector<Place> sources = {};
-  std::vector<Place> destinations = {};
+  std::vector<Operand> sources = {};
+  std::vector<Operand> destinations = {};
   std::size_t count = 0;  ///< elements
   int divisor = 1;
   bool is_copy() const { return sources.size() == 1; }

@@ -138,7 +138,7 @@ class World {
     Numbers& longer = rank.in.size() > rank.out.size() ? rank.in : rank.out;
     return longer.data() + offset(rank, buffer) + element;
   }
-  std::uint32_t* at(const Place& place) {
+  std::uint32_t* at(const Operand& place) {
     return at(static_cast<std::size_t>(place.rank), place.buffer, place.offset / 4);
   }
 
@@ -151,10 +151,10 @@ class World {
     }
     for (const Move& move : step.moves) {
       std::vector<const void*> sources;
-      for (const Place& source : move.sources) sources.push_back(at(source));
+      for (const Operand& source : move.sources) sources.push_back(at(source));
       Numbers made(move.count);
       reduce(DType::u32, Op::sum, made.data(), sources, move.count, move.divisor);
-      for (const Place& destination : move.destinations) {
+      for (const Operand& destination : move.destinations) {
         std::copy(made.begin(), made.end(), at(destination));
       }
     }

@@ -1,5 +1,7 @@
 // An emulated machine in the place of librondo-cuda, for programs that load it. All ranks of a
-// process are one process to it.
+// process are one process to it; with RONDO_EMULATED_PROCESSES set, each thread that asks is one.
+
+#include <cstdlib>
 
 #include "device/emulated/machine.hpp"
 #include "rondo/export.hpp"
@@ -12,9 +14,13 @@ extern "C" void rondo_open_device_runtime(std::uint32_t version,
                                           rondo::Result<rondo::DeviceRuntime*>* opened) {
   using namespace rondo;
   static test::Machine machine;
-  static const std::unique_ptr<DeviceRuntime> process = machine.process();
+  static const std::unique_ptr<DeviceRuntime> whole = machine.process();
+  static thread_local std::unique_ptr<DeviceRuntime> own;
+  const bool has_many = std::getenv("RONDO_EMULATED_PROCESSES") != nullptr;
+  if (has_many && !own) own = machine.process();
+  DeviceRuntime* const process = has_many ? own.get() : whole.get();
   if (version == device_runtime_version) {
-    *opened = process.get();
+    *opened = process;
   } else {
     *opened = Error(ErrorCode::unsupported, "the emulated devices are of another version");
   }
