@@ -76,6 +76,24 @@ Result<std::vector<DeviceInfo>> CudaRuntime::devices() {
   return all;
 }
 
+Result<> CudaRuntime::reach_device(int device, int other) {
+  const ChosenDevice here(device);
+  if (!here.chosen()) return here.chosen();
+  int is_possible = 0;
+  const cudaError_t asked = cudaDeviceCanAccessPeer(&is_possible, device, other);
+  if (asked != cudaSuccess) return cuda_error("cudaDeviceCanAccessPeer", asked);
+  if (is_possible == 0) {
+    return Error(ErrorCode::unsupported,
+                 concat("device ", device, " does not reach the memory of device ", other));
+  }
+  const cudaError_t enabled = cudaDeviceEnablePeerAccess(other, 0);
+  if (enabled == cudaErrorPeerAccessAlreadyEnabled) {
+    static_cast<void>(cudaGetLastError());
+    return {};
+  }
+  return checked("cudaDeviceEnablePeerAccess", enabled);
+}
+
 Result<DeviceStream> CudaRuntime::create_stream(int device) {
   const ChosenDevice here(device);
   if (!here.chosen()) return here.chosen().error();

@@ -21,16 +21,15 @@
 //   * A stream that fails, with whatever the program has given to it, ends the communicator with
 //     Error{io}, which names the cause.
 //
-//   * connect_devices(device): all ranks call it, and it blocks. True where they are on one host
-//   and
-//     every device reaches the memory of all others, which is tried out: then what is in device
-//     memory goes from device to device, in calls of all ranks with such memory. Else rank 0 says
-//     on standard error what is in the way, and everything stays as it is. Calls in which some rank
-//     has other memory go by way of the host's; that takes longer than without connect_devices().
-//   * share(span): the same, for memory that calls are to use in place. Other memory is copied
-//     through some that the communicator has (up to 32 MiB). False where it cannot be. What the
-//     span's allocation holds beside it can be used alike. Before it is freed, all ranks call
-//     unshare(): peers that have it open would fail, for good.
+//   * connect_devices(device): all ranks call it, and it blocks. True where one host has them all
+//     and each one's device reaches the memory of all others, which is tried out. From then device
+//     memory goes from device to device, in calls of ranks that all have some. Calls in which a
+//     rank has other memory go by way of the host's, and take longer than without it. Where it is
+//     false, rank 0 says on standard error what is in the way, and all stays as it is.
+//   * share(span): all ranks call it, too. What the span's allocations hold is used in place from
+//     then on; other memory is copied through some of the communicator's, 32 MiB at most. False
+//     where that cannot be. Before one of them is freed, all ranks call unshare(): the devices of
+//     peers that still have it open fail for good.
 //   * Both may wait for all streams of the device, and so for what those wait for.
 //   * To free device or pinned memory is to wait for all streams of the device, also for those of
 //     other ranks in this process, and so for what they wait for: not between collectives, then.

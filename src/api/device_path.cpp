@@ -61,6 +61,7 @@ std::uint32_t probe_word(int from, int to) {
 /// An allocation, and where its owner's words are. What is not said is zero.
 struct DevicePath::Offer {
   PeerMemory memory;
+  std::int64_t device = 0;  // as its process numbers it
   DeviceFlags::Origin flags;
 };
 
@@ -165,6 +166,7 @@ Result<DevicePath::Offer> DevicePath::offer(const void* memory) const {
                         .size = info.value().size,
                         .id = info.value().id,
                         .handle = {}},
+             .device = device_,
              .flags = {}};
   const Result<MemoryHandle> handle = runtime_->export_memory(memory);
   if (handle) made.memory.handle = handle.value();
@@ -175,10 +177,14 @@ Result<DevicePath::Offer> DevicePath::offer(const void* memory) const {
 Result<> DevicePath::open(const std::vector<Offer>& offers, Share& share) {
   const ProcessName own = own_process_name(*runtime_);
   for (const Offer& each : offers) {
-    const bool is_elsewhere = each.memory.owner != own;
-    if (is_elsewhere && each.memory.handle == MemoryHandle()) {
+    const bool is_same_place = each.memory.owner == own && each.device == device_;
+    if (!is_same_place && each.memory.handle == MemoryHandle()) {
       return Error(ErrorCode::unsupported,
                    concat("the memory of rank ", share.places.size(), " has no handle"));
+    }
+    if (!is_same_place && each.memory.owner == own) {
+      const Result<> reached = runtime_->reach_device(device_, static_cast<int>(each.device));
+      if (!reached) return reached;
     }
     const Result<void*> place = cache_->acquire(each.memory);
     if (!place)

@@ -29,12 +29,13 @@ std::size_t aligned(std::size_t bytes) {
 DeviceRoute::DeviceRoute(DevicePath& path) : path_(path) {}
 
 DeviceRoute::DeviceRoute(DevicePath& path, const ErasedCall& call, const BuffersInUse& used,
-                         int device)
+                         Plan plan, int device)
     : path_(path),
       is_of_device_(true),
       is_connected_(device == path.device()),
       call_(call),
-      used_(used) {}
+      used_(used),
+      plan_(std::move(plan)) {}
 
 bool DeviceRoute::serves(const ErasedCall& call) {
   const bool is_reduction = call.collective == Collective::allreduce ||
@@ -58,7 +59,7 @@ std::shared_ptr<PendingOperation> DeviceRoute::start(DevicePath& path, Engine& e
   std::uint32_t* const taken = path.flags().taken(path.rank());
   const auto handover = std::make_shared<StreamHandover>(runtime, stream, given, taken, turn);
   operation.handover = handover;
-  operation.route = std::make_shared<DeviceRoute>(path, call, used, stream.device);
+  operation.route = std::make_shared<DeviceRoute>(path, call, used, std::move(plan), stream.device);
   // First the engine: a stream that waits for an operation that was refused would wait for ever.
   std::shared_ptr<PendingOperation> pending = engine.start(std::move(operation));
   path.stream_turns = turn;
@@ -137,7 +138,10 @@ bool DeviceRoute::have_all_devices() const {
 }
 
 Route::State DeviceRoute::advance() {
-  const auto token = [](DeviceRoute& route, int peer) -> void* {
+  const auto own = [](DeviceRoute& route, int) -> void* {
+    return &route.tokens_[static_cast<std::size_t>(route.path_.rank())];
+  };
+  const auto theirs = [](DeviceRoute& route, int peer) -> void* {
     return &route.tokens_[static_cast<std::size_t>(peer)];
   };
   if (stage_ == Stage::telling) {
@@ -146,7 +150,7 @@ Route::State DeviceRoute::advance() {
       stage_ = Stage::over;
       return State::by_messages;
     }
-    tell(arrivals_, Message::Kind::recv, token, 1);
+    tell(arrivals_, Message::Kind::recv, theirs, 1);
     give_to_stream();
     stage_ = Stage::streams;
   }
@@ -155,7 +159,9 @@ Route::State DeviceRoute::advance() {
       check_stream();
       return State::under_way;
     }
-    tell(departures_, Message::Kind::send, token, 1);
+    // Something may have been left out: whoever stopped it tells why.
+    if (DeviceFlags::read(path_.flags().stop()) != 0) return State::under_way;
+    tell(departures_, Message::Kind::send, own, 1);
     stage_ = Stage::parting;
   }
   if (!arrivals_.is_done() || !departures_.is_done()) return State::under_way;
@@ -190,10 +196,7 @@ void DeviceRoute::give_to_stream() {
 }
 
 const StreamProgram& DeviceRoute::program(std::size_t count, bool in_place) {
-  const std::size_t bytes = call_.count * blocks() * size_of(call_.dtype);
-  const Plan plan =
-      device_plan(call_.collective, path_.size(), call_.root, bytes, path_.shares_device());
-  return path_.program(plan, {.count = count, .dtype = call_.dtype, .op = call_.op}, in_place);
+  return path_.program(plan_, {.count = count, .dtype = call_.dtype, .op = call_.op}, in_place);
 }
 
 // Where all buffers are shared. Alike on all ranks.

@@ -30,15 +30,17 @@ class DeviceRoute final : public Route {
  public:
   /// Of buffers in host memory, which are the operation's.
   explicit DeviceRoute(DevicePath& path);
-  /// Of memory that `device` reaches.
-  DeviceRoute(DevicePath& path, const ErasedCall& call, const BuffersInUse& used, int device);
+  /// Of memory that `device` reaches. The plan is alike on all ranks.
+  DeviceRoute(DevicePath& path, const ErasedCall& call, const BuffersInUse& used, Plan plan,
+              int device);
 
   /// Whether a call goes such a way at all: alike on all ranks.
   static bool serves(const ErasedCall& call);
   /// Gives a call to the user's stream. Throws Error.
   static std::shared_ptr<PendingOperation> start(DevicePath& path, Engine& engine,
                                                  Operation operation, const ErasedCall& call,
-                                                 const BuffersInUse& used, DeviceStream stream);
+                                                 const BuffersInUse& used, Plan plan,
+                                                 DeviceStream stream);
 
   std::span<const Link> links(std::span<const Link> of_program) override;
   void start(const Operation& operation, Transport& transport) override;
@@ -83,6 +85,7 @@ class DeviceRoute final : public Route {
   const bool is_connected_ = false;  // of the one that others reach
   const ErasedCall call_ = {};
   const BuffersInUse used_ = {};
+  const Plan plan_ = {};
   const Operation* operation_ = nullptr;
   Transport* transport_ = nullptr;
   std::vector<Link> links_;

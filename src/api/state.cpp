@@ -234,12 +234,27 @@ std::shared_ptr<PendingOperation> Communicator::State::start(const ErasedCall& c
   if (!opened) throw opened.error();
   const int device = device_of(*devices_, call, used);
   if (device_path_ && DeviceRoute::serves(call)) {
-    return DeviceRoute::start(*device_path_, engine, prepare(call), call, used, {stream, device});
+    return DeviceRoute::start(*device_path_, engine, prepare(call), call, used, plan_of(call),
+                              {stream, device});
   }
   std::unique_ptr<DeviceStaging>& staging = stagings_[device];
   if (!staging) staging = std::make_unique<DeviceStaging>(*devices_, device);
   return staging->start(engine, call, used, stream,
                         [this](const ErasedCall& staged) { return prepare(staged); });
+}
+
+// From device to device: the algorithm that was asked for, else what suits devices.
+Plan Communicator::State::plan_of(const ErasedCall& call) {
+  const std::size_t bytes = elements_of(call, size()) * size_of(call.dtype);
+  const Result<const Choice*> choice = planner().choose(call.collective, bytes);
+  if (!choice) throw choice.error();
+  const int root = is_rooted(call.collective) ? call.root : 0;
+  if (choice.value()->cause != Cause::wish) {
+    return device_plan(call.collective, size(), root, bytes, device_path_->shares_device());
+  }
+  Plan plan = choice.value()->plan;
+  plan.root = root;
+  return plan;
 }
 
 Result<DeviceRuntime*> Communicator::State::devices() {

@@ -112,6 +112,7 @@ struct RONDO_LOCAL Communicator::State {
   Operation choose_and_prepare(const ErasedCall& call);
   void set_route(Operation& operation, const ErasedCall& call) const;
   Result<DeviceRuntime*> devices();
+  Plan plan_of(const ErasedCall& call);
   Operation make_operation(const ErasedCall& call, Plan plan, std::size_t tile_bytes,
                            std::uint64_t hash);
   void tell_notes();

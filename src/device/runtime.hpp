@@ -112,6 +112,10 @@ class DeviceRuntime {
   /// driver, or one that is too old.
   virtual Result<std::vector<DeviceInfo>> devices() = 0;
 
+  /// From now on work on `device` may touch all memory that this process has on `other`. Errors:
+  /// unsupported.
+  virtual Result<> reach_device(int device, int other) = 0;
+
   // Memory.
 
   virtual Result<MemoryInfo> describe(const void* pointer) = 0;

@@ -1,5 +1,6 @@
-// Collectives from device to device, on emulated devices: among ranks that are threads, each of
-// them a process of its own to the devices where the environment says so.
+// Collectives from device to device, among ranks that are threads. To emulated devices each of them
+// is a process of its own where the environment says so; on real ones the ranks can be processes of
+// `rondo run`.
 
 #include <gtest/gtest.h>
 
@@ -22,8 +23,26 @@ bool are_processes() {
   return std::getenv("RONDO_EMULATED_PROCESSES") != nullptr;
 }
 
-EmulatedRuntime& own_runtime() {
-  return static_cast<EmulatedRuntime&>(*must(open_device_runtime(process_environment)));
+DeviceRuntime& own_runtime() {
+  return *must(open_device_runtime(process_environment));
+}
+
+// Null where devices are real.
+EmulatedRuntime* emulated(DeviceRuntime& runtime) {
+  const bool is_emulated = must(runtime.devices())[0].name == "emulated device";
+  return is_emulated ? static_cast<EmulatedRuntime*>(&runtime) : nullptr;
+}
+
+bool are_emulated() {
+  return emulated(own_runtime()) != nullptr;
+}
+
+// Of this process, where a launcher has started several.
+Communicator* launched() {
+  static Communicator world;
+  if (std::getenv("RONDO_SIZE") == nullptr) return nullptr;
+  if (world.size() == 0) world = Communicator::from_env();
+  return &world;
 }
 
 // What one rank has. Device memory is freed when all ranks are through.
@@ -32,14 +51,22 @@ class Rank {
   explicit Rank(Communicator& communicator) : comm(communicator) {}
 
   Communicator& comm;
-  EmulatedRuntime& runtime = own_runtime();
+  DeviceRuntime& runtime = own_runtime();
   const Stream stream{runtime};
   Gate gate{runtime};
 
   CUstream_st* native() const { return static_cast<CUstream_st*>(DeviceStream(stream).native); }
   int number() const { return comm.rank(); }
   void synchronize() const { must(runtime.synchronize(stream)); }
-  Machine& machine() const { return runtime.machine(); }
+  /// Of an emulated one.
+  Machine& machine() const { return emulated(runtime)->machine(); }
+  /// Alike on all ranks at this moment; 0 of real ones.
+  int count(std::atomic<int> Machine::*what) const {
+    comm.barrier();
+    const int now = emulated(runtime) == nullptr ? 0 : (machine().*what).load();
+    comm.barrier();
+    return now;
+  }
 
   DeviceSpan<int> place(std::size_t count) {
     memory_.push_back(std::make_unique<Memory>(runtime, Allocation::device,
@@ -71,6 +98,16 @@ using Body = std::function<void(Rank&)>;
 
 // Each rank in a thread, which is its process: the communicator ends there, before the process.
 void run_ranks(int ranks, const Body& body, const Options& options = {}) {
+  if (Communicator* const world = launched()) {
+    Communicator own = world->split(0);
+    if (options.timeout) own.set_timeout(*options.timeout);
+    Rank rank(own);
+    body(rank);
+    world->barrier();
+    own = Communicator();
+    world->barrier();
+    return;
+  }
   std::vector<Communicator> world = Communicator::local(ranks, options);
   std::barrier<> end(ranks);
   std::vector<std::thread> threads;
@@ -123,9 +160,7 @@ void check_all(Rank& rank, std::size_t count, bool shared) {
   if (shared) {
     for (const DeviceSpan<int>& each : {one, other, many, all}) EXPECT_TRUE(rank.comm.share(each));
   }
-  rank.comm.barrier();
-  const int waiting = rank.machine().waiting_calls;
-  rank.comm.barrier();
+  const int waiting = rank.count(&Machine::waiting_calls);
   const auto sum = [&](std::size_t i) { return size * static_cast<int>(i) + tens; };
   CUstream_st* const stream = rank.native();
   const auto expect = [&](const char* what, DeviceSpan<int> span, auto value) {
@@ -159,9 +194,7 @@ void check_all(Rank& rank, std::size_t count, bool shared) {
   works.push_back(rank.comm.broadcast(one, size - 1, stream));
   expect("broadcast", one, [&](std::size_t i) { return static_cast<int>(i) + 100 * (size - 1); });
   for (Work& work : works) work.wait();
-  rank.comm.barrier();
-  EXPECT_EQ(rank.machine().waiting_calls, waiting) << "something waited for the device";
-  rank.comm.barrier();
+  EXPECT_EQ(rank.count(&Machine::waiting_calls), waiting) << "something waited for the device";
 }
 
 TEST(DeviceToDevice, AllCollectives) {
@@ -175,6 +208,57 @@ TEST(DeviceToDevice, AllCollectives) {
   }
 }
 
+// As schedules that have several steps, and wait for each other.
+TEST(DeviceToDevice, AllAlgorithmsOnWish) {
+  if (launched() != nullptr) GTEST_SKIP() << "the world has been made";
+  for (int algorithm = 1; algorithm < algorithm_count; ++algorithm) {
+    Options options;
+    options.algorithm = static_cast<Algorithm>(algorithm);
+    SCOPED_TRACE(name(*options.algorithm));
+    run_connected(
+        4,
+        [](Rank& rank) {
+          for (const bool shared : {false, true}) check_all(rank, 1001, shared);
+        },
+        options);
+  }
+}
+
+// Ranks on two devices by turns, with what they have on their own.
+TEST(DeviceToDevice, AmongSeveralDevices) {
+  if (!are_emulated()) GTEST_SKIP() << "on emulated devices only";
+  run_ranks(3, [](Rank& rank) {
+    const int device = rank.number() % 2;
+    EXPECT_TRUE(rank.comm.connect_devices(device));
+    const DeviceStream stream = must(rank.runtime.create_stream(device));
+    void* const memory = must(rank.runtime.allocate(Allocation::device, device, 4000));
+    const DeviceSpan<int> numbers(static_cast<int*>(memory), 1000);
+    EXPECT_TRUE(rank.comm.share(numbers));
+    rank.write(numbers, counting(1000, rank.number()));
+    CUstream_st* const native = static_cast<CUstream_st*>(stream.native);
+    Work sum = rank.comm.allreduce(numbers, Op::sum, native);
+    Work told = rank.comm.broadcast(numbers, 1, native);
+    must(rank.runtime.synchronize(stream));
+    EXPECT_EQ(rank.get(numbers)[10], 33);
+    sum.wait();
+    told.wait();
+    rank.comm.unshare(numbers);
+    must(rank.runtime.destroy_stream(stream));
+    must(rank.runtime.deallocate(Allocation::device, memory));
+  });
+}
+
+TEST(DeviceToDevice, IsLeftWhereDevicesOfAProcessDoNotReachEachOther) {
+  if (!are_emulated() || are_processes()) GTEST_SKIP() << "of emulated devices of one process";
+  Machine& machine = emulated(own_runtime())->machine();
+  machine.refuses_peers = true;
+  testing::internal::CaptureStderr();
+  run_ranks(2, [](Rank& rank) { EXPECT_FALSE(rank.comm.connect_devices(rank.number())); });
+  const std::string said = testing::internal::GetCapturedStderr();
+  EXPECT_NE(said.find("not from this device"), std::string::npos) << said;
+  machine.refuses_peers = false;
+}
+
 // The workspace has 1 MiB here.
 TEST(DeviceToDevice, MoreThanTheWorkspaceHolds) {
   run_connected(3, [](Rank& rank) { check_all(rank, 150'000, false); });
@@ -185,14 +269,12 @@ TEST(DeviceToDevice, SharedMemoryIsUsedWhereItIs) {
   run_connected(3, [](Rank& rank) {
     const DeviceSpan<int> numbers = rank.put(counting(999, 0));
     EXPECT_TRUE(rank.comm.share(numbers));
-    rank.comm.barrier();
-    const int before = rank.machine().kernels;
-    rank.comm.barrier();
+    const int before = rank.count(&Machine::kernels);
     Work work = rank.comm.allreduce(numbers, Op::sum, rank.native());
     work.wait();
-    rank.comm.barrier();
-    EXPECT_EQ(rank.machine().kernels, before + 3);
-    EXPECT_EQ(rank.get(numbers)[998], 3 * 998);
+    const int launches = rank.count(&Machine::kernels) - before;
+    EXPECT_EQ(launches, are_emulated() ? rank.comm.size() : 0);
+    EXPECT_EQ(rank.get(numbers)[998], rank.comm.size() * 998);
   });
 }
 
@@ -208,7 +290,8 @@ TEST(DeviceToDevice, BeginsAndEndsInTheOrderOfTheStream) {
     EXPECT_FALSE(work.done());
     rank.gate.open();
     rank.synchronize();
-    EXPECT_EQ(rank.get(copy), (std::vector<int>{10, 12}));
+    const int size = rank.comm.size();
+    EXPECT_EQ(rank.get(copy), (std::vector<int>{5 * size, 6 * size}));
     work.wait();
   });
 }
@@ -218,12 +301,12 @@ TEST(DeviceToDevice, ManyCallsBetweenThoseOfTheHost) {
     const DeviceSpan<int> numbers = rank.put({1});
     std::vector<Work> works;
     int expected = 1;
-    for (int i = 0; i < 12; ++i) {
+    for (int i = 0; i < 9; ++i) {
       works.push_back(rank.comm.allreduce(numbers, Op::sum, rank.native()));
-      expected *= 3;
-      std::vector<float> host = {1, 2};
+      expected *= rank.comm.size();
+      std::vector<int> host = {1, 2};
       rank.comm.allreduce(host);
-      EXPECT_EQ(host, (std::vector<float>{3, 6}));
+      EXPECT_EQ(host, (std::vector<int>{rank.comm.size(), 2 * rank.comm.size()}));
     }
     EXPECT_EQ(rank.get(numbers), std::vector<int>{expected});
     for (Work& work : works) work.wait();
@@ -232,15 +315,16 @@ TEST(DeviceToDevice, ManyCallsBetweenThoseOfTheHost) {
 
 TEST(DeviceToDevice, GoesByMessagesWithRanksThatHaveHostMemory) {
   run_connected(3, [](Rank& rank) {
-    for (int turn = 0; turn < 3; ++turn) {
+    const int size = rank.comm.size();
+    for (int turn = 0; turn < size; ++turn) {
       if (rank.number() == turn) {
         std::vector<int> numbers = {1, 2};
         rank.comm.allreduce(numbers);
-        EXPECT_EQ(numbers, (std::vector<int>{3, 6}));
+        EXPECT_EQ(numbers, (std::vector<int>{size, 2 * size}));
       } else {
         const DeviceSpan<int> numbers = rank.put({1, 2});
         Work work = rank.comm.allreduce(numbers, Op::sum, rank.native());
-        EXPECT_EQ(rank.get(numbers), (std::vector<int>{3, 6}));
+        EXPECT_EQ(rank.get(numbers), (std::vector<int>{size, 2 * size}));
         work.wait();
       }
     }
@@ -251,11 +335,12 @@ TEST(DeviceToDevice, PersistentCollectivesOfTheHostMeetOthers) {
   run_connected(2, [](Rank& rank) {
     std::vector<int> numbers = {1, 2};
     Persistent sum = rank.comm.allreduce_init(numbers);
-    for (int i = 0; i < 3; ++i) {
+    for (int i = 0; i < 2; ++i) {
       sum.start();
       sum.wait();
     }
-    EXPECT_EQ(numbers, (std::vector<int>{8, 16}));
+    const int size = rank.comm.size();
+    EXPECT_EQ(numbers, (std::vector<int>{size * size, 2 * size * size}));
   });
 }
 
@@ -268,7 +353,7 @@ TEST(DeviceToDevice, SharedMemoryIsFreedAfterAll) {
       EXPECT_TRUE(rank.comm.share(numbers));
       Work work = rank.comm.allreduce(numbers, Op::sum, rank.native());
       std::vector<int> expected;
-      for (const int value : counting(100, i)) expected.push_back(2 * value);
+      for (const int value : counting(100, i)) expected.push_back(rank.comm.size() * value);
       EXPECT_EQ(rank.get(numbers), expected);
       work.wait();
       rank.comm.unshare(numbers);
@@ -282,6 +367,7 @@ TEST(DeviceToDevice, SharedMemoryIsFreedAfterAll) {
 
 // What the ranks do, and what they are told, where the path cannot be made.
 void check_refused(std::atomic<bool> Machine::*refusal, const std::string& reason) {
+  if (!are_emulated()) GTEST_SKIP() << "on emulated devices only";
   testing::internal::CaptureStderr();
   run_ranks(2, [&](Rank& rank) {
     rank.machine().*refusal = true;
@@ -305,14 +391,17 @@ TEST(DeviceToDevice, IsLeftWhereMemoryCannotBePinned) {
 }
 
 TEST(DeviceToDevice, IsLeftWhereMemoryCannotBeExported) {
-  if (are_processes()) check_refused(&Machine::refuses_exports, "has no handle");
+  if (!are_processes()) GTEST_SKIP() << "within a process no handles are needed";
+  check_refused(&Machine::refuses_exports, "has no handle");
 }
 
 TEST(DeviceToDevice, IsLeftWhereMemoryCannotBeOpened) {
-  if (are_processes()) check_refused(&Machine::refuses_opens, "not supported");
+  if (!are_processes()) GTEST_SKIP() << "within a process nothing is opened";
+  check_refused(&Machine::refuses_opens, "not supported");
 }
 
 TEST(DeviceToDevice, IsLeftWhereMemoryRunsOut) {
+  if (!are_emulated()) GTEST_SKIP() << "on emulated devices only";
   testing::internal::CaptureStderr();
   run_ranks(2, [](Rank& rank) {
     if (rank.number() == 1) {
@@ -327,10 +416,11 @@ TEST(DeviceToDevice, IsLeftWhereMemoryRunsOut) {
 }
 
 TEST(DeviceToDevice, IsLeftWhereThereIsNoSuchDevice) {
+  if (launched() != nullptr) GTEST_SKIP() << "several say so";
   testing::internal::CaptureStderr();
-  run_ranks(2, [](Rank& rank) { EXPECT_FALSE(rank.comm.connect_devices(rank.number())); });
+  run_ranks(2, [](Rank& rank) { EXPECT_FALSE(rank.comm.connect_devices(1000 * rank.number())); });
   const std::string said = testing::internal::GetCapturedStderr();
-  EXPECT_NE(said.find("rank 1: there is no device 1"), std::string::npos) << said;
+  EXPECT_NE(said.find("rank 1: there is no device 1000"), std::string::npos) << said;
 }
 
 Error error_of(Work& work) {
@@ -377,10 +467,10 @@ TEST(DeviceToDevice, NamesTheRankThatIsLate) {
 // Rank 1's process dies when all have begun, with its memory open everywhere: the streams of others
 // wait for it, and nothing that comes after touches what it had.
 TEST(DeviceToDevice, NamesTheRankThatDiesAmongThem) {
-  if (!are_processes()) return;
+  if (!are_processes()) GTEST_SKIP() << "all ranks are one process";
   run_connected(3, [](Rank& rank) {
     const DeviceSpan<int> numbers = rank.put(counting(1000, 0));
-    if (rank.number() == 1) rank.runtime.die_in_next_copy();
+    if (rank.number() == 1) emulated(rank.runtime)->die_in_next_copy();
     Work work = rank.comm.allreduce(numbers, Op::sum, rank.native());
     const Error error = error_of(work);
     EXPECT_NE(error.text().find("rank 1"), std::string::npos) << error.text();

@@ -70,6 +70,7 @@ class Machine {
   std::atomic<bool> refuses_exports = false;
   std::atomic<bool> refuses_opens = false;
   std::atomic<bool> refuses_pinning = false;
+  std::atomic<bool> refuses_peers = false;
   /// Calls so far that may wait for a whole device.
   std::atomic<int> waiting_calls = 0;
   /// Launched so far.

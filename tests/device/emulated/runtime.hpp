@@ -28,6 +28,7 @@ class EmulatedRuntime final : public DeviceRuntime {
   void die_in_next_copy() { is_to_die_ = true; }
 
   Result<std::vector<DeviceInfo>> devices() override;
+  Result<> reach_device(int device, int other) override;
 
   Result<MemoryInfo> describe(const void* pointer) override;
   Result<void*> allocate(Allocation kind, int device, std::size_t bytes) override;

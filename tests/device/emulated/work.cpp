@@ -48,6 +48,14 @@ Result<std::vector<DeviceInfo>> EmulatedRuntime::devices() {
   return all;
 }
 
+Result<> EmulatedRuntime::reach_device(int device, int other) {
+  for (const int each : {device, other}) {
+    if (Result<> fine = check("reach_device", each); !fine) return fine;
+  }
+  if (!machine_.refuses_peers) return {};
+  return Error(ErrorCode::unsupported, "reach_device: not from this device");
+}
+
 Result<EmulatedStream*> EmulatedRuntime::find(const char* call, DeviceStream stream) {
   if (Result<> fine = check(call, stream.device); !fine) return fine.error();
   const std::lock_guard lock(mutex_);

@@ -13,7 +13,7 @@ extern "C" RONDO_API void rondo_open_device_runtime(std::uint32_t version,
 extern "C" void rondo_open_device_runtime(std::uint32_t version,
                                           rondo::Result<rondo::DeviceRuntime*>* opened) {
   using namespace rondo;
-  static test::Machine machine;
+  static test::Machine machine(2);
   static const std::unique_ptr<DeviceRuntime> whole = machine.process();
   static thread_local std::unique_ptr<DeviceRuntime> own;
   const bool has_many = std::getenv("RONDO_EMULATED_PROCESSES") != nullptr;
