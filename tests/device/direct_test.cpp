@@ -20,7 +20,7 @@ namespace rondo::test {
 namespace {
 
 bool are_processes() {
-  return std::getenv("RONDO_EMULATED_PROCESSES") != nullptr;
+  return std::getenv("EMULATED_PROCESSES") != nullptr;
 }
 
 DeviceRuntime& own_runtime() {
@@ -35,6 +35,10 @@ EmulatedRuntime* emulated(DeviceRuntime& runtime) {
 
 bool are_emulated() {
   return emulated(own_runtime()) != nullptr;
+}
+
+bool has_two_devices() {
+  return are_emulated() && must(own_runtime().devices()).size() > 1;
 }
 
 // Of this process, where a launcher has started several.
@@ -226,7 +230,7 @@ TEST(DeviceToDevice, AllAlgorithmsOnWish) {
 
 // Ranks on two devices by turns, with what they have on their own.
 TEST(DeviceToDevice, AmongSeveralDevices) {
-  if (!are_emulated()) GTEST_SKIP() << "on emulated devices only";
+  if (!has_two_devices()) GTEST_SKIP() << "of two emulated devices";
   run_ranks(3, [](Rank& rank) {
     const int device = rank.number() % 2;
     EXPECT_TRUE(rank.comm.connect_devices(device));
@@ -249,7 +253,7 @@ TEST(DeviceToDevice, AmongSeveralDevices) {
 }
 
 TEST(DeviceToDevice, IsLeftWhereDevicesOfAProcessDoNotReachEachOther) {
-  if (!are_emulated() || are_processes()) GTEST_SKIP() << "of emulated devices of one process";
+  if (!has_two_devices() || are_processes()) GTEST_SKIP() << "of two devices of one process";
   Machine& machine = emulated(own_runtime())->machine();
   machine.refuses_peers = true;
   testing::internal::CaptureStderr();
