@@ -103,7 +103,7 @@ using Body = std::function<void(Rank&)>;
 // Each rank in a thread, which is its process: the communicator ends there, before the process.
 void run_ranks(int ranks, const Body& body, const Options& options = {}) {
   if (Communicator* const world = launched()) {
-    Communicator own = world->split(0);
+    Communicator own = world->split(0, world->rank());
     if (options.timeout) own.set_timeout(*options.timeout);
     Rank rank(own);
     body(rank);
