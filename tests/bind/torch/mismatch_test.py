@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Ranks that call different things: each gets an exception that says who called what, in that
-call or, where it had nothing to wait for, in the next one. So do calls that nobody can carry out."""
+call or, if that had nothing to wait for, in the next. So do calls that nobody can carry out."""
 
 import torch
 import torch.distributed as dist
