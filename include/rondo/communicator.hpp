@@ -446,6 +446,9 @@ class RONDO_API Communicator : public PersistentCollectives<Communicator>,
   Work start(const ErasedCall& call);
   /// Of device memory, in the order of a stream: see rondo/cuda.hpp, which has these collectives.
   Work start(const ErasedCall& call, CUstream_st* stream);
+  bool connect_devices(int device);       ///< see cuda.hpp
+  bool share_memory(const void* memory);  ///< the same
+  void unshare_memory(const void* memory);
   /// allreduce_init() and the others of rondo/persistent.hpp.
   Persistent init(const ErasedCall& call);
   Persistent init(const ErasedCall& call, Plan plan, std::size_t tile_bytes);
