@@ -2,15 +2,11 @@
 
 #include <algorithm>
 #include <cstring>
-#include <new>
-
-#include "rondo/memory.hpp"
 
 namespace rondo::bench {
 
 namespace {
 
-constexpr std::align_val_t page{4096};
 constexpr auto guard_value = static_cast<int>(0xdb);
 constexpr std::size_t line_bytes = 64;
 constexpr std::size_t rotation_bytes = std::size_t{64} << 20;
@@ -27,22 +23,35 @@ std::size_t count_changed(const std::byte* guard) {
 
 }  // namespace
 
-void Arena::Free::operator()(std::byte* memory) const {
-  if (is_shared) return rondo::deallocate(memory);
-  ::operator delete[](memory, page);
+Arena::Area::Area(BufferMemory& memory, std::size_t bytes)
+    : memory_(memory), calls_(memory.allocate(bytes)), host_(calls_) {
+  if (memory_.is_hosts()) return;
+  try {
+    host_ = host_memory().allocate(bytes);
+  } catch (...) {
+    memory_.deallocate(calls_);
+    throw;
+  }
 }
 
-Arena::Area Arena::allocate(std::size_t bytes, bool is_shared) {
-  bytes += 2 * guard_bytes;
-  void* const memory = is_shared ? rondo::allocate(bytes) : ::operator new[](bytes, page);
-  return {static_cast<std::byte*>(memory), Free{is_shared}};
+Arena::Area::~Area() {
+  if (host_ != calls_) host_memory().deallocate(host_);
+  memory_.deallocate(calls_);
 }
 
-Arena::Arena(std::size_t largest, std::size_t calls, bool is_shared)
+void Arena::Area::give(std::size_t bytes) {
+  if (host_ != calls_) memory_.copy(calls_, host_, bytes);
+}
+
+void Arena::Area::take(std::size_t bytes) {
+  if (host_ != calls_) memory_.copy(host_, calls_, bytes);
+}
+
+Arena::Arena(std::size_t largest, std::size_t calls, BufferMemory& memory)
     : capacity_(
           std::max(whole_lines(largest), std::min(rotation_bytes, whole_lines(largest) * calls))),
-      send_(allocate(capacity_, is_shared)),
-      receive_(allocate(capacity_, is_shared)) {}
+      send_(memory, capacity_ + 2 * guard_bytes),
+      receive_(memory, capacity_ + 2 * guard_bytes) {}
 
 std::size_t Arena::stride(const Case& c) {
   return whole_lines(c.bytes());
@@ -50,8 +59,14 @@ std::size_t Arena::stride(const Case& c) {
 
 Place Arena::at(const Case& c, int rank, std::size_t i) const {
   const std::size_t offset = guard_bytes + i % (capacity_ / stride(c)) * stride(c);
-  std::byte* const send = send_.get() + offset;
-  std::byte* const receive = receive_.get() + offset;
+  return place(c, rank, send_.calls() + offset, receive_.calls() + offset);
+}
+
+Place Arena::on_host(const Case& c, int rank) const {
+  return place(c, rank, send_.host() + guard_bytes, receive_.host() + guard_bytes);
+}
+
+Place Arena::place(const Case& c, int rank, std::byte* send, std::byte* receive) {
   if (!c.in_place) return {send, receive};
   const std::size_t own_block = static_cast<std::size_t>(rank) * c.count * size_of(c.dtype);
   if (gives_own_block(*c.collective)) return {receive + own_block, receive};
@@ -59,18 +74,32 @@ Place Arena::at(const Case& c, int rank, std::size_t i) const {
   return {receive, receive};
 }
 
+void Arena::give(const Case& c) {
+  const std::size_t used = stride(c) + 2 * guard_bytes;
+  send_.give(used);
+  receive_.give(used);
+}
+
+void Arena::take(const Case& c) {
+  const std::size_t used = stride(c) + 2 * guard_bytes;
+  send_.take(used);
+  receive_.take(used);
+}
+
 void Arena::clear(const Case& c, std::size_t calls) {
   const std::size_t used = std::min(capacity_, stride(c) * calls) + 2 * guard_bytes;
-  std::memset(send_.get(), 0, used);
-  std::memset(receive_.get(), 0, used);
+  for (Area* const area : {&send_, &receive_}) {
+    std::memset(area->host(), 0, used);
+    area->give(used);
+  }
 }
 
 std::array<std::byte*, 4> Arena::guards(const Case& c) const {
   // In place, the longer side lies in the receive area, and the send area is not used.
   const std::size_t sent = c.in_place ? c.bytes() : c.send_elements() * size_of(c.dtype);
   const std::size_t received = c.in_place ? c.bytes() : c.receive_elements() * size_of(c.dtype);
-  return {send_.get(), send_.get() + guard_bytes + sent, receive_.get(),
-          receive_.get() + guard_bytes + received};
+  return {send_.host(), send_.host() + guard_bytes + sent, receive_.host(),
+          receive_.host() + guard_bytes + received};
 }
 
 void Arena::set_guards(const Case& c) {

@@ -5,8 +5,8 @@
 
 #include <array>
 #include <cstddef>
-#include <memory>
 
+#include "bench/memory.hpp"
 #include "bench/sizes.hpp"
 
 namespace rondo::bench {
@@ -22,29 +22,46 @@ class Arena {
   static constexpr std::size_t guard_bytes = 64;
 
   /// Room for one call of `largest` bytes a side, and for `calls` of them up to 64 MiB.
-  /// `is_shared`: in memory that ranks of this host can read in place.
-  Arena(std::size_t largest, std::size_t calls, bool is_shared = false);
+  Arena(std::size_t largest, std::size_t calls, BufferMemory& memory = host_memory());
 
-  /// The buffers of the i-th call. In place, send and receive are the same memory, or one is a
-  /// block of the other; sendrecv is never in place.
+  /// The buffers of the i-th call, which the host may not touch where they are not in its memory.
+  /// In place, send and receive are the same memory, or one is a block of the other; sendrecv is
+  /// never in place.
   Place at(const Case& c, int rank, std::size_t i) const;
+  /// Where the host writes and reads those of call 0; and copies them to and from there.
+  Place on_host(const Case& c, int rank) const;
+  void give(const Case& c);
+  void take(const Case& c);
 
   /// Zeroes what the first `calls` calls will use, so that it is mapped.
   void clear(const Case& c, std::size_t calls);
 
-  /// The guard bytes around the buffers of call 0.
+  /// The guard bytes around the buffers of call 0, on the host.
   void set_guards(const Case& c);
   std::size_t broken_guards(const Case& c) const;
 
  private:
-  struct Free {
-    bool is_shared = false;
-    void operator()(std::byte* memory) const;
-  };
-  using Area = std::unique_ptr<std::byte[], Free>;
+  /// One side of all calls, and the same in memory of the host.
+  class Area {
+   public:
+    Area(BufferMemory& memory, std::size_t bytes);
+    Area(const Area&) = delete;
+    Area& operator=(const Area&) = delete;
+    ~Area();
 
-  static Area allocate(std::size_t bytes, bool is_shared);
+    std::byte* calls() const { return calls_; }
+    std::byte* host() const { return host_; }
+    void give(std::size_t bytes);
+    void take(std::size_t bytes);
+
+   private:
+    BufferMemory& memory_;
+    std::byte* const calls_;
+    std::byte* host_;
+  };
+
   static std::size_t stride(const Case& c);
+  static Place place(const Case& c, int rank, std::byte* send, std::byte* receive);
   std::array<std::byte*, 4> guards(const Case& c) const;
 
   std::size_t capacity_;  // of one area, without guards

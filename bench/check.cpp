@@ -89,6 +89,14 @@ Findings inspect_input(const Pattern& pattern, const Case& c, int rank, const st
   return found;
 }
 
+/// Call 0, with what the host has prepared, and its results back to the host.
+void carry_out_first(Library& library, Arena& arena, const Case& c) {
+  arena.give(c);
+  carry_out(library, c, arena.at(c, library.rank(), 0));
+  library.finish();
+  arena.take(c);
+}
+
 /// The same bits on all ranks, where all ranks get the same.
 bool ranks_agree(Library& library, const Case& c, std::uint64_t bits) {
   const bool same_everywhere = c.collective == Collective::allreduce ||
@@ -102,7 +110,7 @@ bool ranks_agree(Library& library, const Case& c, std::uint64_t bits) {
 }  // namespace
 
 void prepare(const Pattern& pattern, const Case& c, int rank, Arena& arena) {
-  const Place place = arena.at(c, rank, 0);
+  const Place place = arena.on_host(c, rank);
   const std::size_t element = size_of(c.dtype);
   std::memset(place.receive, untouched, c.receive_elements() * element);
   if (!c.in_place || gets_own_block(*c.collective)) {
@@ -113,7 +121,7 @@ void prepare(const Pattern& pattern, const Case& c, int rank, Arena& arena) {
 }
 
 Findings inspect(const Pattern& pattern, const Case& c, int rank, const Arena& arena) {
-  const Place place = arena.at(c, rank, 0);
+  const Place place = arena.on_host(c, rank);
   Findings found;
   if (receives(c, rank)) {
     found += inspect_result(pattern, c, rank, place.receive);
@@ -128,7 +136,7 @@ Findings inspect(const Pattern& pattern, const Case& c, int rank, const Arena& a
 
 void carry_out(Library& library, const Case& c, const Place& place) {
   if (c.collective) {
-    library.run({*c.collective, place.send, place.receive, c.count, c.dtype, c.op, c.root});
+    library.begin({*c.collective, place.send, place.receive, c.count, c.dtype, c.op, c.root});
     return;
   }
   const int rank = library.rank();
@@ -140,16 +148,16 @@ Findings check_call(Library& library, Arena& arena, const Case& c, Check check,
                     std::uint64_t seed) {
   const int rank = library.rank();
   const Pattern pattern = {c.dtype, c.op, c.reduces(), check == Check::reference, c.ranks, seed, 0};
-  const Place place = arena.at(c, rank, 0);
+  const Place place = arena.on_host(c, rank);
   const std::size_t received = receives(c, rank) ? c.receive_elements() * size_of(c.dtype) : 0;
 
   prepare(pattern, c, rank, arena);
-  carry_out(library, c, place);
+  carry_out_first(library, arena, c);
   Findings found = inspect(pattern, c, rank, arena);
   if (check == Check::reference) {
     const std::uint64_t bits = fingerprint(place.receive, received);
     prepare(pattern, c, rank, arena);
-    carry_out(library, c, place);
+    carry_out_first(library, arena, c);
     found.wrong += fingerprint(place.receive, received) != bits;
     found.wrong += !ranks_agree(library, c, bits);
   }

@@ -12,7 +12,7 @@
 
 namespace rondo::bench {
 
-/// Makes the call of this rank.
+/// Makes the call of this rank, which is through with it after Library::finish().
 void carry_out(Library& library, const Case& c, const Place& place);
 
 /// Runs the call once (reference: twice) and compares: results, inputs that must not change,
@@ -20,10 +20,11 @@ void carry_out(Library& library, const Case& c, const Place& place);
 /// `wrong` is summed over the ranks, and is never less than what this rank saw itself.
 Findings check_call(Library& library, Arena& arena, const Case& c, Check check, std::uint64_t seed);
 
-/// Fills the buffers of call 0 with this rank's inputs and everything else with other bytes.
+/// Fills the buffers of call 0 on the host with this rank's inputs and everything else with other
+/// bytes.
 void prepare(const Pattern& pattern, const Case& c, int rank, Arena& arena);
 
-/// What is wrong in the buffers of call 0 after the call.
+/// What is wrong in the buffers of call 0 on the host after the call.
 Findings inspect(const Pattern& pattern, const Case& c, int rank, const Arena& arena);
 
 }  // namespace rondo::bench

@@ -130,7 +130,7 @@ int run_duel(const std::array<Library*, 2>& libraries, const Options& options, s
   const std::vector<Case> cases = cases_of(options, ranks);
   std::size_t largest = 0;
   for (const Case& c : cases) largest = std::max(largest, c.bytes());
-  Arena arena(largest, most_places, options.shares_memory);
+  Arena arena(largest, most_places, memory_for(*libraries[0], options));
   if (prints) out << header(libraries, options) << std::flush;
   std::uint64_t wrong = 0;
   for (const Case& c : cases) {

@@ -28,6 +28,22 @@ void combine(Library& library, std::span<std::uint64_t> values, Op op) {
   combine_as(library, values, op);
 }
 
+BufferMemory& memory_for(Library& library, const Options& options) {
+  if (BufferMemory* const memory = library.memory()) return *memory;
+  if (options.device) {
+    throw Error(ErrorCode::invalid_argument,
+                concat("--device: ", library.name(), " is measured in host memory only"));
+  }
+  switch (options.reading) {
+    case InPlaceReading::allocated:
+      return shared_memory();
+    case InPlaceReading::registered:
+      return registered_memory();
+    default:
+      return host_memory();
+  }
+}
+
 std::vector<std::string> gather_lines(Library& library, const std::string& line) {
   constexpr std::size_t width = 128;
   const auto ranks = static_cast<std::size_t>(library.size());

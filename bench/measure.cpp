@@ -4,6 +4,7 @@
 #include <array>
 #include <chrono>
 #include <cmath>
+#include <limits>
 #include <vector>
 
 #include "bench/check.hpp"
@@ -67,23 +68,33 @@ double over_ranks(Library& library, double value, Over over) {
   return value;
 }
 
-/// Times of the single operations of this rank; the sum is the time of all.
-std::vector<double> time_operations(Library& library, Caller& caller, bool blocking,
-                                    std::size_t first, int iterations) {
-  std::vector<double> times_us(static_cast<std::size_t>(iterations));
+struct Times {
+  double total_us = 0;
+  std::vector<double> single_us;  ///< each until finish(), where that is called for each
+};
+
+/// Of this rank. `each`: finish() comes after each operation, else after the last one.
+Times time_operations(Library& library, Caller& caller, bool blocking, bool each, std::size_t first,
+                      int iterations) {
+  Times times;
+  times.single_us.resize(static_cast<std::size_t>(iterations));
   library.barrier();
   Clock::time_point before = Clock::now();
-  for (std::size_t i = 0; i < times_us.size(); ++i) {
+  for (std::size_t i = 0; i < times.single_us.size(); ++i) {
     if (blocking) {
       library.barrier();
       before = Clock::now();
     }
     caller.call(first + i);
+    if (each) library.finish();
     const Clock::time_point after = Clock::now();
-    times_us[i] = microseconds(after - before);
+    times.single_us[i] = microseconds(after - before);
     before = after;
   }
-  return times_us;
+  library.finish();
+  for (const double single_us : times.single_us) times.total_us += single_us;
+  times.total_us += each ? 0 : microseconds(Clock::now() - before);
+  return times;
 }
 
 Timing time_case(Library& library, Arena& arena, const Case& c, const Options& options) {
@@ -93,17 +104,19 @@ Timing time_case(Library& library, Arena& arena, const Case& c, const Options& o
 
   Timing timing;
   timing.iterations = choose_iterations(
-      library, options, time_operations(library, caller, options.blocking, 0, options.warmup));
-  std::vector<double> times_us =
-      time_operations(library, caller, options.blocking, warmup, timing.iterations);
-  double total_us = 0;
-  for (const double time_us : times_us) total_us += time_us;
-  timing.time_us = over_ranks(library, total_us / timing.iterations, options.over);
-
-  combine(library, times_us, Op::max);
-  std::sort(times_us.begin(), times_us.end());
-  timing.median_us = quantile(times_us, 0.5);
-  timing.p99_us = quantile(times_us, 0.99);
+      library, options,
+      time_operations(library, caller, options.blocking, true, 0, options.warmup).single_us);
+  const bool each = options.blocking || !library.is_ordered_by_stream();
+  Times times = time_operations(library, caller, options.blocking, each, warmup, timing.iterations);
+  timing.time_us = over_ranks(library, times.total_us / timing.iterations, options.over);
+  if (!each) {
+    timing.median_us = timing.p99_us = std::numeric_limits<double>::quiet_NaN();
+    return timing;
+  }
+  combine(library, times.single_us, Op::max);
+  std::sort(times.single_us.begin(), times.single_us.end());
+  timing.median_us = quantile(times.single_us, 0.5);
+  timing.p99_us = quantile(times.single_us, 0.99);
   return timing;
 }
 

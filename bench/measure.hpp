@@ -25,7 +25,8 @@ struct Timing {
   int iterations = 0;
   double time_us = 0;  ///< of one operation, over the ranks as Options::over says
   /// Of single operations, each as long as it took the slowest rank. With operations back to back
-  /// they show how even the flow was; with a barrier before each they are latencies.
+  /// they show how even the flow was; with a barrier before each they are latencies. Not a number
+  /// where calls back to back return before they are done.
   double median_us = 0;
   double p99_us = 0;
 };

@@ -42,7 +42,7 @@ std::vector<Enum> all_of() {
   return values;
 }
 
-/// A flag takes one value; `set` says whether the value was accepted.
+/// A flag takes one value, or none where none is allowed; `set` says whether it was accepted.
 struct Flag {
   std::string_view letter;
   std::string_view word;
@@ -128,8 +128,15 @@ bool set_blocking(Options& options, std::string_view text) {
 }
 
 bool set_local_register(Options& options, std::string_view text) {
-  options.shares_memory = text == "1";
-  return text == "0" || text == "1";
+  const auto number = parse_int(text, 0);
+  if (!number || *number > 2) return false;
+  options.reading = static_cast<InPlaceReading>(*number);
+  return true;
+}
+
+bool set_device(Options& options, std::string_view) {
+  options.device = true;
+  return true;
 }
 
 bool set_over(Options& options, std::string_view text) {
@@ -186,7 +193,8 @@ const std::vector<Flag>& flags() {
       {"-z", "--blocking", "0 or 1", set_blocking},
       {"-a", "--average", "0 (rank 0), 1 (average), 2 (minimum) or 3 (maximum)", set_over},
       {"", "--side", "both, out (of place) or in (place)", set_sides},
-      {"-R", "--local_register", "0 or 1", set_local_register},
+      {"-R", "--local_register", "0, 1 or 2", set_local_register},
+      {"", "--device", "", set_device},
       {"-g", "--ngpus", "1: a rank is one process here", set_one},
       {"-t", "--nthreads", "1: a rank is one process here", set_one},
       {"-J", "--json", "a file name", word(&Options::json_file)},
@@ -244,6 +252,14 @@ Result<void> check_together(const Options& options, bool factor_given) {
     return Error(ErrorCode::invalid_argument,
                  "sendrecv has no schedule: leave --algorithm and --tile out");
   }
+  if (options.device && (!options.collective || options.collective == Collective::barrier)) {
+    return Error(ErrorCode::invalid_argument,
+                 concat("--device: ", name_of(options.collective), " has no buffers in device ",
+                        "memory here: leave --device out"));
+  }
+  if (options.device && options.reading != InPlaceReading::none) {
+    return Error(ErrorCode::invalid_argument, "--device and -R 1 exclude each other");
+  }
   if ((options.ranks != 0) != (options.transport == "inproc")) {
     return Error(ErrorCode::invalid_argument,
                  "--transport inproc and --ranks N belong together: N threads of one process; "
@@ -278,11 +294,16 @@ Result<Options> parse_options(std::span<const char* const> arguments) {
     if (flag == nullptr) {
       return Error(ErrorCode::invalid_argument, concat("unknown flag ", argument, "; see --help"));
     }
-    if (equals == argument.npos && ++i == arguments.size()) {
+    const bool takes_value = !flag->allowed.empty();
+    if (!takes_value && equals != argument.npos) {
+      return refusal(argument.substr(0, equals), argument.substr(equals + 1), "no value");
+    }
+    if (takes_value && equals == argument.npos && ++i == arguments.size()) {
       return refusal(argument, "(nothing)", flag->allowed);
     }
-    const std::string_view value =
-        equals == argument.npos ? arguments[i] : argument.substr(equals + 1);
+    const std::string_view value = !takes_value              ? std::string_view()
+                                   : equals == argument.npos ? arguments[i]
+                                                             : argument.substr(equals + 1);
     if (!flag->set(options, value))
       return refusal(argument.substr(0, equals), value, flag->allowed);
     factor_given = factor_given || flag->letter == "-f";
@@ -333,7 +354,12 @@ Output
   -g 1, -t 1               as nccl-tests has them; a rank is one process here
 
 Which library path
-  -R, --local_register 0|1 1: buffers of rondo::allocate(), which ranks of a host read in place (0)
+  -R, --local_register 0..2 buffers that ranks of a host read in place: 1 those of
+                           rondo::allocate(), 2 usual ones, registered (0)
+  --device                 buffers in device memory, and calls in the order of a stream of each
+                           rank's; the devices of a host are dealt out to its ranks in turns.
+                           -z 0: from the first call to the end of the stream, / n; no p50, p99
+                           -z 1: each call, and a wait for the stream
   --transport NAME         auto, shm, tcp, mpi; inproc runs --ranks N threads in this process
   --ranks N                number of threads for inproc
   --algorithm NAME         )",

@@ -10,7 +10,7 @@
 
 namespace rondo::bench {
 
-class Rondo final : public Library {
+class Rondo : public Library {
  public:
   explicit Rondo(Communicator& communicator) : communicator_(communicator) {}
 

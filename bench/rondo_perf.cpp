@@ -3,12 +3,14 @@
 #include <algorithm>
 #include <exception>
 #include <iostream>
+#include <memory>
 #include <span>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "base/text.hpp"
+#include "bench/device.hpp"
 #include "bench/options.hpp"
 #include "bench/rondo_library.hpp"
 #include "bench/suite.hpp"
@@ -24,12 +26,17 @@ int exit_code_of(const std::exception& thrown) {
   return refused ? bench::exit_usage : bench::exit_wrong;
 }
 
+std::unique_ptr<bench::Library> library_of(Communicator& communicator,
+                                           const bench::Options& options) {
+  if (!options.device) return std::make_unique<bench::Rondo>(communicator);
+  return std::make_unique<bench::RondoOnDevice>(communicator, bench::Devices());
+}
+
 /// Never throws: an error of one rank must not take the others' messages with it.
 int run_rank(Communicator& communicator, const bench::Options& options) {
   const int rank = communicator.rank();
   try {
-    bench::Rondo library(communicator);
-    return bench::run_suite(library, options, std::cout);
+    return bench::run_suite(*library_of(communicator, options), options, std::cout);
   } catch (const std::exception& error) {
     std::cerr << rondo::concat("rondo-perf: rank ", rank, ": ", error.what(), "\n");
     return exit_code_of(error);
@@ -58,6 +65,7 @@ int run(const bench::Options& options) {
   rondo::Options settings;
   settings.algorithm = options.algorithm;
   settings.tile_bytes = options.tile_bytes;
+  if (options.device) bench::Devices();  // before any rank waits for this one
   if (options.transport == "inproc") return run_inproc(options, settings);
   if (!options.transport.empty()) settings.transport = options.transport;
   Communicator communicator = Communicator::from_env(settings);

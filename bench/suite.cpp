@@ -18,10 +18,11 @@ namespace rondo::bench {
 
 namespace {
 
-std::string who_am_i(int rank) {
+std::string who_am_i(const Library& library) {
   std::array<char, 64> host = {};
   gethostname(host.data(), host.size() - 1);
-  return concat("Rank ", rank, " Group 0 Pid ", getpid(), " on ", host.data());
+  return concat("Rank ", library.rank(), " Group 0 Pid ", getpid(), " on ", host.data(), " device ",
+                library.place());
 }
 
 void print_header(std::ostream& out, const Report& report, const Options& options) {
@@ -41,7 +42,7 @@ void print_header(std::ostream& out, const Report& report, const Options& option
   }
   out << " validation: " << static_cast<int>(options.check)
       << " blocking: " << (options.blocking ? 1 : 0) << "\n#\n# Using devices\n";
-  for (const std::string& rank : report.ranks) out << "#  " << rank << " device cpu\n";
+  for (const std::string& rank : report.ranks) out << "#  " << rank << "\n";
   out << table_header() << std::flush;
 }
 
@@ -132,15 +133,16 @@ int run_suite(Library& library, const Options& options, std::ostream& out) {
         ErrorCode::invalid_argument,
         concat("-r ", options.root, ": the ranks of this world go from 0 to ", library.size() - 1));
   }
+  BufferMemory& memory = memory_for(library, options);
   if (prints) require_writable(options.json_file);
   std::size_t largest = 0;
   for (const Case& c : cases) largest = std::max(largest, c.bytes());
 
   Report report;
   report.library = library.name();
-  report.ranks = gather_lines(library, who_am_i(library.rank()));
+  report.ranks = gather_lines(library, who_am_i(library));
   if (prints) print_header(out, report, options);
-  Arena arena(largest, most_places, options.shares_memory);
+  Arena arena(largest, most_places, memory);
   std::uint64_t seed = 1;
   for (const Case& c : cases) {
     report.lines.push_back(measure_line(library, arena, c, options, seed));

@@ -1,6 +1,7 @@
 #include "bench/table.hpp"
 
 #include <array>
+#include <cmath>
 #include <iomanip>
 #include <sstream>
 
@@ -63,6 +64,7 @@ std::string centered(std::string_view text, std::size_t width) {
 }  // namespace
 
 std::string fit(double value, int width) {
+  if (std::isnan(value)) return "N/A";
   for (int decimals = 2; decimals >= 0; --decimals) {
     std::ostringstream out;
     out << std::fixed << std::setprecision(decimals) << std::setw(width) << value;

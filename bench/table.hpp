@@ -22,7 +22,7 @@ std::string table_line(const Line& line);
 std::string table_footer(const Summary& summary, const Options& options);
 
 /// A number right-aligned in `width` columns: two decimals, fewer where it is too long, then
-/// exponential.
+/// exponential; "N/A" for none.
 std::string fit(double value, int width);
 
 }  // namespace rondo::bench

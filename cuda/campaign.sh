@@ -66,10 +66,11 @@ optional() {
 
 build() {
   [ -f "$folder/build.ninja" ] || meson setup "$folder" --buildtype release -Dcuda=enabled \
-    -Dmpi=disabled -Dbench=disabled -Dexamples=disabled || return 1
+    -Dmpi=disabled || return 1
   ninja -C "$folder" cuda/librondo-cuda.so.0.1.0 tests/device/device_conformance_test \
     tests/device/device_kernels_test tests/device/device_collectives_test \
-    tests/device/measure_device
+    tests/device/measure_device src/cli/rondo bench/rondo-perf examples/gpu_stream \
+    examples/train_digits/train_digits_gpu
 }
 
 say "devices: $devices; $(date -u +%Y-%m-%dT%H:%MZ); $(uname -srm)"
@@ -101,7 +102,30 @@ if [ "$devices" = cuda ]; then
       --error-exitcode 1 "$programs/device_kernels_test" cuda
   done
   step measure 120 "$programs/measure_device" cuda
+  largest=256M
 else
   step measure 120 "$programs/measure_device" emulated 16
+  largest=4K
+fi
+step devices 60 "$folder/src/cli/rondo" topo
+# All ranks have the devices of this host, in turns.
+for ranks in 1 2 4 8; do
+  step "perf-allreduce-$ranks" 300 "$folder/src/cli/rondo" run -n "$ranks" --no-prefix -- \
+    "$folder/bench/rondo-perf" allreduce --device -b 4 -e "$largest" -f 8
+done
+for collective in broadcast reduce allgather reduce_scatter alltoall; do
+  step "perf-$collective" 300 "$folder/src/cli/rondo" run -n 2 --no-prefix -- \
+    "$folder/bench/rondo-perf" "$collective" --device -b 4 -e "$largest" -f 64
+done
+step perf-latency 120 "$folder/src/cli/rondo" run -n 2 --no-prefix -- \
+  "$folder/bench/rondo-perf" allreduce --device -b 4 -e 4K -f 4 -z 1
+# They are made for CUDA's devices only.
+if [ "$devices" = cuda ]; then
+  for ranks in 1 2 4; do
+    step "example-stream-$ranks" 60 "$folder/src/cli/rondo" run -n "$ranks" --no-prefix -- \
+      "$folder/examples/gpu_stream"
+  done
+  step example-digits 300 "$source_folder/examples/train_digits/check_training.py" \
+    "$folder/src/cli/rondo" "$folder/examples/train_digits/train_digits_gpu"
 fi
 exit "$failed"

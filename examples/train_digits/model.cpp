@@ -7,9 +7,10 @@
 #include <random>
 #include <stdexcept>
 
+#include "elements.hpp"
+
 namespace {
 
-constexpr float momentum = 0.9f;
 constexpr const char* file_mark = "train_digits-model";
 
 // The activations of some images: a row for each image.
@@ -50,21 +51,12 @@ void forward(const Layer& layer, std::span<const float> input, std::span<float> 
   }
 }
 
-void rectify(std::span<float> values) {
-  for (float& value : values) value = std::max(value, 0.0f);
+void add_score(Score& score, const ImageScore& of_image) {
+  score += {.loss = of_image.loss, .correct = of_image.correct ? 1.0 : 0.0, .images = 1};
 }
 
-// Turns logits into the gradient of the cross entropy, and scores the image.
-void score_logits(std::span<float> logits, int label, Score& score) {
-  const auto best = std::ranges::max_element(logits);
-  const float highest = *best;
-  score.correct += best - logits.begin() == label ? 1 : 0;
-  float sum = 0;
-  for (float& logit : logits) sum += logit = std::exp(logit - highest);
-  for (float& logit : logits) logit /= sum;
-  score.loss -= std::log(std::max(logits[label], 1e-30f));
-  score.images += 1;
-  logits[label] -= 1;
+void rectify(std::span<float> values) {
+  for (float& value : values) value = std::max(value, 0.0f);
 }
 
 // `delta` is the gradient of the loss by the layer's outputs. The layer's gradient is added up, and
@@ -115,7 +107,7 @@ Score Model::evaluate(const Images& images, int first, int last) const {
       if (&layer != &layers_.back()) rectify(output);
       input = std::move(output);
     }
-    score_logits(input, images.labels[image], score);
+    add_score(score, score_logits(input.data(), images.labels[image]));
   }
   return score;
 }
@@ -138,7 +130,7 @@ Score Model::learn(const Images& images, std::span<const int> indices,
 
   Score score;
   for (int i = 0; i < count; ++i) {
-    score_logits(activations.back().row(i), images.labels[indices[i]], score);
+    add_score(score, score_logits(activations.back().row(i).data(), images.labels[indices[i]]));
   }
   for (std::size_t l = layers_.size(); l-- > 0;) {
     Layer& layer = layers_[l];
@@ -153,8 +145,7 @@ Score Model::learn(const Images& images, std::span<const int> indices,
 
 void descend(Layer& layer, float learning_rate, float scale) {
   for (std::size_t i = 0; i < layer.parameters.size(); ++i) {
-    layer.velocity[i] = momentum * layer.velocity[i] + scale * layer.gradient[i];
-    layer.parameters[i] -= learning_rate * layer.velocity[i];
+    descend(layer.parameters[i], layer.velocity[i], layer.gradient[i], learning_rate, scale);
   }
 }
 

@@ -30,6 +30,13 @@ struct Score {
   double loss = 0;  ///< cross entropy
   double correct = 0;
   double images = 0;
+
+  Score& operator+=(const Score& other) {
+    loss += other.loss;
+    correct += other.correct;
+    images += other.images;
+    return *this;
+  }
 };
 
 /// A multi-layer perceptron with two hidden layers of rectified linear units.

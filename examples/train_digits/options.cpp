@@ -9,6 +9,7 @@ const char* const usage =
     "usage: train_digits [options]        alone, or on N ranks: rondo run -n N train_digits …\n"
     "\n"
     "Trains a neural network on handwritten digits, every rank on its share of each batch.\n"
+    "train_digits_gpu, which is built where nvcc is found, does so on GPUs.\n"
     "\n"
     "  --epochs N          passes over the training images (20)\n"
     "  --batch N           images a step, of all ranks together (128)\n"

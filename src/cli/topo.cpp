@@ -4,6 +4,7 @@
 #include "base/text.hpp"
 #include "cli/arguments.hpp"
 #include "cli/costs.hpp"
+#include "cli/devices.hpp"
 #include "cli/planned_world.hpp"
 #include "cli/topologies.hpp"
 #include "cli/verbs.hpp"
@@ -25,7 +26,8 @@ constexpr const char* help =
     "the present host and process, the machine of an hwloc XML file, a made-up world, or a text\n"
     "that --text has written. '-' reads standard input. Under 'rondo run' or another launcher it "
     "is\n"
-    "the present world, which rank 0 shows.\n"
+    "the present world, which rank 0 shows. What is here shows the devices too that rondo can use\n"
+    "here, or why there is none.\n"
     "\n"
     "  --ranks N          so many ranks on this host, as 'rondo run' starts them\n"
     "  --xml FILE         as 'lstopo machine.xml' writes it\n"
@@ -64,9 +66,14 @@ int print_costs(Arguments& arguments) {
   return print_costs(measure_here(transport), json);
 }
 
+struct Shown {
+  Topology topology;
+  bool is_here;  // of this host, or this world
+};
+
 // The one that the command line names, else that of the world, else this host and process, or as
 // many ranks on it as were asked for. Nothing on all ranks of a world but one.
-std::optional<Topology> take_shown(Arguments& arguments) {
+std::optional<Shown> take_shown(Arguments& arguments) {
   const int ranks = arguments.number("--ranks", 0, 1, max_ranks);
   std::optional<Result<Topology>> given = take_topology(arguments);
   arguments.finish();
@@ -76,10 +83,10 @@ std::optional<Topology> take_shown(Arguments& arguments) {
   if (!given && is_launched()) {
     const Communicator world = Communicator::from_env();
     if (world.rank() != 0) return std::nullopt;
-    return world.topology();
+    return Shown{world.topology(), true};
   }
-  if (ranks > 0) return this_host(ranks, true);
-  return value_or_throw(given ? std::move(*given) : discover_topology());
+  if (ranks > 0) return Shown{this_host(ranks, true), true};
+  return Shown{value_or_throw(given ? std::move(*given) : discover_topology()), !given};
 }
 
 }  // namespace
@@ -94,9 +101,16 @@ int topo_verb(std::span<char* const> args) {
   const bool json = arguments.flag("--json");
   const bool text = arguments.flag("--text");
   if (json && text) throw UsageError("give one of --json and --text");
-  const std::optional<Topology> topology = take_shown(arguments);
-  if (!topology) return success;
-  std::cout << (json ? to_json(*topology) : text ? to_text(*topology) : draw_text(*topology));
+  const std::optional<Shown> shown = take_shown(arguments);
+  if (!shown) return success;
+  const Topology& topology = shown->topology;
+  if (text || !shown->is_here) {
+    std::cout << (json ? to_json(topology) : text ? to_text(topology) : draw_text(topology));
+    return success;
+  }
+  const auto devices = find_devices();
+  std::cout << (json ? with_devices(to_json(topology), devices)
+                     : concat(draw_text(topology), "\n", devices_text(devices)));
   return success;
 }
 

@@ -16,11 +16,20 @@ using testing::Fault;
 using testing::on_shared_world;
 using testing::SharedLibrary;
 
+/// As that of a device: what the host writes is not there before it was copied.
+class OtherMemory final : public BufferMemory {
+ public:
+  std::byte* allocate(std::size_t bytes) override { return host_memory().allocate(bytes); }
+  void deallocate(std::byte* memory) noexcept override { host_memory().deallocate(memory); }
+  bool is_hosts() const override { return false; }
+};
+
 /// What each rank found.
-std::vector<Findings> check_on_all(const Case& c, Fault fault, Check check) {
+std::vector<Findings> check_on_all(const Case& c, Fault fault, Check check,
+                                   BufferMemory& memory = host_memory()) {
   std::vector<Findings> found(static_cast<std::size_t>(c.ranks));
   on_shared_world(c.ranks, fault, [&](SharedLibrary& library) {
-    Arena arena(c.bytes(), 4);
+    Arena arena(c.bytes(), 4, memory);
     found[static_cast<std::size_t>(library.rank())] = check_call(library, arena, c, check, 7);
   });
   return found;
@@ -53,6 +62,17 @@ TEST_P(EveryCollective, RightResultsAreFoundRight) {
   }
 }
 
+TEST_P(EveryCollective, RightResultsInOtherMemoryAreFoundRight) {
+  OtherMemory other;
+  for (const Check check : {Check::exact, Check::reference}) {
+    for (const bool in_place : {false, true}) {
+      const Case c = {GetParam(), DType::bf16, Op::sum, 2, 3, 37, in_place};
+      const std::vector<Findings> found = check_on_all(c, Fault::none, check, other);
+      for (const Findings& of_rank : found) ASSERT_EQ(of_rank.wrong, 0u) << words(c);
+    }
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Collectives, EveryCollective,
                          ::testing::Values(Collective::allreduce, Collective::broadcast,
                                            Collective::allgather, Collective::reduce_scatter,
@@ -61,8 +81,11 @@ INSTANTIATE_TEST_SUITE_P(Collectives, EveryCollective,
                                            Collective::scan, Collective::exscan));
 
 void expect_caught(const Case& c, Fault fault, Check check) {
-  for (const Findings& of_rank : check_on_all(c, fault, check)) {
-    EXPECT_GT(of_rank.wrong, 0u) << words(c) << " fault " << static_cast<int>(fault);
+  OtherMemory other;
+  for (BufferMemory* const memory : {&host_memory(), static_cast<BufferMemory*>(&other)}) {
+    for (const Findings& of_rank : check_on_all(c, fault, check, *memory)) {
+      EXPECT_GT(of_rank.wrong, 0u) << words(c) << " fault " << static_cast<int>(fault);
+    }
   }
 }
 

@@ -47,6 +47,24 @@ TEST(ParseOptions, TakesTheFlagsOfNcclTests) {
   EXPECT_EQ(o.json_file, "out.json");
 }
 
+TEST(ParseOptions, BuffersAreUsualAllocatedOrRegistered) {
+  EXPECT_EQ(parse({"allreduce"}).value().reading, InPlaceReading::none);
+  EXPECT_EQ(parse({"allreduce", "-R", "1"}).value().reading, InPlaceReading::allocated);
+  EXPECT_EQ(parse({"allreduce", "-R", "2"}).value().reading, InPlaceReading::registered);
+  EXPECT_THAT(refusal({"allreduce", "-R", "3"}), HasSubstr("0, 1 or 2"));
+}
+
+TEST(ParseOptions, DeviceTakesNoValue) {
+  const Result<Options> options = parse({"--device", "allreduce", "-z", "1"});
+  ASSERT_TRUE(options.ok()) << options.error().text();
+  EXPECT_TRUE(options.value().device);
+  EXPECT_TRUE(options.value().blocking);
+  EXPECT_THAT(refusal({"allreduce", "--device=0"}), HasSubstr("--device 0: expected no value"));
+  EXPECT_THAT(refusal({"barrier", "--device"}), HasSubstr("barrier has no buffers in device"));
+  EXPECT_THAT(refusal({"sendrecv", "--device"}), HasSubstr("sendrecv has no buffers in device"));
+  EXPECT_THAT(refusal({"allreduce", "--device", "-R", "1"}), HasSubstr("exclude each other"));
+}
+
 TEST(ParseOptions, TakesLongFlagsWithAndWithoutEqualsSign) {
   const Result<Options> options =
       parse({"allreduce", "--minbytes=1K", "--stepbytes", "1K", "--transport=inproc", "--ranks=3",

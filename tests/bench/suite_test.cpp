@@ -18,6 +18,7 @@ using testing::Fault;
 using ::testing::HasSubstr;
 using testing::on_shared_world;
 using testing::SharedLibrary;
+using testing::SharedWorld;
 
 struct Outcome {
   std::string text;
@@ -114,6 +115,21 @@ TEST(Suite, WrongValuesShowInTheTableTheFooterAndTheExitCode) {
   for (const std::string& line : lines_without_comment(outcome.text)) {
     EXPECT_NE(words_of(line).at(8), "0") << line;   // #wrong out of place
     EXPECT_NE(words_of(line).at(12), "0") << line;  // and in place
+  }
+}
+
+TEST(Suite, RefusesDeviceMemoryOfALibraryThatHasNone) {
+  SharedWorld world(1, Fault::none);
+  SharedLibrary library(world, 0);
+  Options options = few(Collective::allreduce);
+  options.device = true;
+  std::ostringstream out;
+  try {
+    run_suite(library, options, out);
+    ADD_FAILURE() << "it was not refused";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::invalid_argument);
+    EXPECT_THAT(error.text(), HasSubstr("--device: threads that share memory is measured in host"));
   }
 }
 

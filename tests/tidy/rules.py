@@ -35,7 +35,7 @@ CUDA_HEADERS = re.compile(r"(cuda|cuda_.*|cudaTypedefs|cooperative_groups|nvml)\
 # The files that may look at the machine on behalf of topology/. Only the first includes hwloc.
 DISCOVERY = ("src/topology/discover_hwloc.cpp", "src/topology/discover_linux.cpp")
 
-CPP = (".cpp", ".hpp", ".c", ".h", ".cu")
+CPP = (".cpp", ".hpp", ".c", ".h", ".cu", ".cuh")
 CODE = CPP + (".py", ".sh", ".build", ".in", ".map")
 
 
@@ -123,7 +123,7 @@ def purity(path, text):
 def cuda(path, text):
     """One folder knows CUDA: everything else is built, and tested, without it."""
     parts = pathlib.PurePosixPath(path).parts
-    if not is_cpp(path) or parts[0] == "cuda" or path.endswith(".cu"):
+    if not is_cpp(path) or parts[0] == "cuda" or path.endswith((".cu", ".cuh")):
         return
     for line, _, name in includes(text):
         if CUDA_HEADERS.fullmatch(name):

@@ -65,6 +65,8 @@ class RulesTest(unittest.TestCase):
             self.assertEqual(found("cuda", "tests/device/a.cpp", text), [2])
             self.assertEqual(found("cuda", "cuda/a.cpp", text), [])
             self.assertEqual(found("cuda", "examples/a.cu", text), [])
+            self.assertEqual(found("cuda", "examples/a.cuh", text), [])
+            self.assertEqual(found("cuda", "examples/a.hpp", text), [2])
         self.assertEqual(found("cuda", "src/api/a.cpp", '#include "rondo/cuda.hpp"\n'), [])
         self.assertEqual(found("layering", "cuda/a.cpp", '#include "execute/engine.hpp"\n'), [1])
         for fine in ("cuda/driver.hpp", "device/runtime.hpp", "base/text.hpp", "rondo/error.hpp"):

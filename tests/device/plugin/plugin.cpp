@@ -1,5 +1,7 @@
 // An emulated machine in the place of librondo-cuda, for programs that load it. All ranks of a
-// process are one process to it.
+// process are one process to it. EMULATED_DEVICES says how many devices there are, if not one.
+
+#include <cstdlib>
 
 #include "device/emulated/machine.hpp"
 #include "rondo/export.hpp"
@@ -11,7 +13,8 @@ extern "C" RONDO_API void rondo_open_device_runtime(std::uint32_t version,
 extern "C" void rondo_open_device_runtime(std::uint32_t version,
                                           rondo::Result<rondo::DeviceRuntime*>* opened) {
   using namespace rondo;
-  static test::Machine machine;
+  const char* const devices = std::getenv("EMULATED_DEVICES");
+  static test::Machine machine(devices == nullptr ? 1 : std::atoi(devices));
   static const std::unique_ptr<DeviceRuntime> process = machine.process();
   if (version == device_runtime_version) {
     *opened = process.get();

@@ -1,0 +1,84 @@
+#include "bench/device.hpp"
+
+#include "api/value_or_throw.hpp"
+#include "bootstrap/device_library.hpp"
+#include "bootstrap/environment.hpp"
+#include "rondo/topology.hpp"
+
+namespace rondo::bench {
+
+namespace {
+
+Error no_device(const std::string& reason) {
+  return Error(ErrorCode::unsupported, concat("--device: there is no device: ", reason));
+}
+
+DeviceRuntime& open() {
+  const Result<DeviceRuntime*> opened = open_device_runtime(process_environment);
+  if (!opened) throw no_device(opened.error().text());
+  return *opened.value();
+}
+
+int device_of_rank(const Communicator& communicator, const Devices& devices) {
+  const std::vector<Rank>& ranks = communicator.topology().ranks;
+  const auto own = static_cast<std::size_t>(communicator.rank());
+  std::size_t before = 0;
+  for (std::size_t rank = 0; rank < own; ++rank) before += ranks[rank].host == ranks[own].host;
+  return static_cast<int>(before % devices.all.size());
+}
+
+}  // namespace
+
+Devices::Devices() : runtime(open()) {
+  Result<std::vector<DeviceInfo>> found = runtime.devices();
+  if (!found) throw no_device(found.error().text());
+  all = std::move(found).value();
+  if (all.empty()) throw no_device("the driver says so");
+}
+
+std::byte* StreamMemory::allocate(std::size_t bytes) {
+  return static_cast<std::byte*>(
+      value_or_throw(runtime_.allocate(Allocation::device, stream_.device, bytes)));
+}
+
+void StreamMemory::deallocate(std::byte* memory) noexcept {
+  static_cast<void>(runtime_.deallocate(Allocation::device, memory).ok());
+}
+
+void StreamMemory::copy(std::byte* to, const std::byte* from, std::size_t bytes) {
+  value_or_throw(runtime_.copy(stream_, to, from, bytes));
+  value_or_throw(runtime_.synchronize(stream_));
+}
+
+RondoOnDevice::RondoOnDevice(Communicator& communicator, const Devices& devices)
+    : Rondo(communicator),
+      communicator_(communicator),
+      runtime_(devices.runtime),
+      stream_(value_or_throw(runtime_.create_stream(device_of_rank(communicator, devices)))),
+      place_([&] {
+        const DeviceInfo& info = devices.all[static_cast<std::size_t>(stream_.device)];
+        return concat(stream_.device, " [", info.pci, "] ", info.name);
+      }()),
+      memory_(runtime_, stream_) {}
+
+RondoOnDevice::~RondoOnDevice() {
+  works_.clear();
+  static_cast<void>(runtime_.destroy_stream(stream_).ok());
+}
+
+void RondoOnDevice::begin(const ErasedCall& call) {
+  works_.push_back(communicator_.start(call, static_cast<CUstream_st*>(stream_.native)));
+  while (works_.front().done()) {
+    works_.front().wait();  // throws its error
+    works_.pop_front();
+    if (works_.empty()) return;
+  }
+}
+
+void RondoOnDevice::finish() {
+  for (Work& work : works_) work.wait();
+  works_.clear();
+  value_or_throw(runtime_.synchronize(stream_));
+}
+
+}  // namespace rondo::bench

@@ -1,0 +1,60 @@
+#pragma once
+
+// rondo's collectives of device memory, as a library that is measured: calls in the order of a
+// stream.
+
+#include <deque>
+#include <string>
+
+#include "bench/rondo_library.hpp"
+#include "device/runtime.hpp"
+#include "rondo/cuda.hpp"
+
+namespace rondo::bench {
+
+/// Those of this process. Throws Error{unsupported} that says why there is none.
+struct Devices {
+  Devices();
+  DeviceRuntime& runtime;
+  std::vector<DeviceInfo> all;
+};
+
+/// Device memory, reached by the host through a stream.
+class StreamMemory final : public BufferMemory {
+ public:
+  StreamMemory(DeviceRuntime& runtime, DeviceStream stream) : runtime_(runtime), stream_(stream) {}
+
+  std::byte* allocate(std::size_t bytes) override;
+  void deallocate(std::byte* memory) noexcept override;
+  bool is_hosts() const override { return false; }
+  void copy(std::byte* to, const std::byte* from, std::size_t bytes) override;
+
+ private:
+  DeviceRuntime& runtime_;
+  const DeviceStream stream_;
+};
+
+class RondoOnDevice final : public Rondo {
+ public:
+  /// The devices of a host are dealt out to its ranks in turns.
+  RondoOnDevice(Communicator& communicator, const Devices& devices);
+  RondoOnDevice(const RondoOnDevice&) = delete;
+  RondoOnDevice& operator=(const RondoOnDevice&) = delete;
+  ~RondoOnDevice() override;
+
+  std::string place() const override { return place_; }
+  BufferMemory* memory() override { return &memory_; }
+  bool is_ordered_by_stream() const override { return true; }
+  void begin(const ErasedCall& call) override;
+  void finish() override;
+
+ private:
+  Communicator& communicator_;
+  DeviceRuntime& runtime_;
+  const DeviceStream stream_;
+  const std::string place_;
+  StreamMemory memory_;
+  std::deque<Work> works_;
+};
+
+}  // namespace rondo::bench
