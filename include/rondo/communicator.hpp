@@ -67,7 +67,7 @@ struct Options {
   /// it reaches, else tcp. "auto".
   std::optional<std::string> transport = {};
   /// What this rank shares with all others of its host, whatever the number of communicators; each
-  /// link for which that is too little gets 10 KiB all the same. From 64 KiB on. 4 MiB.
+  /// link for which that is too little gets 19 KiB all the same. From 64 KiB on. 4 MiB.
   std::optional<std::size_t> shared_bytes = {};
   /// File of topology text, as `rondo topo --text` writes it: where the ranks of the world live. It
   /// is the same on all ranks. Without it they look for themselves.
