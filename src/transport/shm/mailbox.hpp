@@ -73,7 +73,7 @@ struct alignas(128) Line {
 static_assert(sizeof(Line) == 384);
 
 struct alignas(128) Outbox {
-  static constexpr std::uint32_t lines_at_once = 16;
+  static constexpr std::uint32_t lines_at_once = 32;
 
   std::atomic<std::uint32_t> is_full;    ///< its owner sleeps until the reader has taken something
   std::atomic<std::uint32_t> is_closed;  ///< its owner's memory is its own again
