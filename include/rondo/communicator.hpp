@@ -67,7 +67,7 @@ struct Options {
   /// it reaches, else tcp. "auto".
   std::optional<std::string> transport = {};
   /// What this rank shares with all others of its host, whatever the number of communicators; each
-  /// link for which that is too little gets 10 KiB all the same. From 64 KiB on. 4 MiB.
+  /// link for which that is too little gets 19 KiB all the same. From 64 KiB on. 4 MiB.
   std::optional<std::size_t> shared_bytes = {};
   /// File of topology text, as `rondo topo --text` writes it: where the ranks of the world live. It
   /// is the same on all ranks. Without it they look for themselves.
@@ -446,6 +446,9 @@ class RONDO_API Communicator : public PersistentCollectives<Communicator>,
   Work start(const ErasedCall& call);
   /// Of device memory, in the order of a stream: see rondo/cuda.hpp, which has these collectives.
   Work start(const ErasedCall& call, CUstream_st* stream);
+  bool connect_devices(int device);       ///< see cuda.hpp
+  bool share_memory(const void* memory);  ///< the same
+  void unshare_memory(const void* memory);
   /// allreduce_init() and the others of rondo/persistent.hpp.
   Persistent init(const ErasedCall& call);
   Persistent init(const ErasedCall& call, Plan plan, std::size_t tile_bytes);
