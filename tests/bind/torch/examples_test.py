@@ -3,7 +3,10 @@
 
 The programs are as they are: PyTorch finds the backend by the package's entry points.
 
-usage: examples_test.py EXAMPLES_FOLDER NAME
+usage: examples_test.py EXAMPLES_FOLDER NAME [--all]
+
+Without --all, each example takes some of the numbers of ranks: nearly all of the time goes into
+starting Python.
 """
 
 import configparser
@@ -18,6 +21,8 @@ import rondo
 
 LOWEST_ACCURACY = {"ddp": 0.94, "fsdp": 0.94, "local_sgd": 0.85}
 LARGEST_DIFFERENCE = 1e-3
+ALL_RANKS = (1, 2, 4)
+RANKS = {"ddp": ALL_RANKS, "fsdp": (1, 4), "local_sgd": (2,)}
 OPTIONS = {"ddp": [["--hook", "bf16"]]}
 
 
@@ -43,7 +48,10 @@ def train(program, ranks, backend, more, **variables):
                str(program), "--backend", backend, *more]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False,
                           env=dict(os.environ, **variables))
-    if done.returncode != 0:
+    # On a busy machine a program with gloo ended with an abort, after all its results.
+    is_reference = backend == "gloo" and not variables
+    has_results = "accuracy" in done.stdout
+    if done.returncode != 0 and not (is_reference and has_results):
         sys.exit(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
     losses = list(map(float, re.findall(r"loss ([\d.]+)", done.stdout)))
     return losses, float(re.search(r"accuracy ([\d.]+)", done.stdout)[1])
@@ -56,15 +64,15 @@ def require_near(what, losses, expected):
         sys.exit(f"rondo: {losses}\ngloo: {expected}")
 
 
-def compare(program):
+def compare(program, all_ranks):
     name = program.stem
-    for ranks in (1, 2, 4):
+    for ranks in all_ranks:
         losses, accuracy = train(program, ranks, "rondo", [])
         if accuracy < LOWEST_ACCURACY[name]:
             sys.exit(f"{name}, {ranks} ranks: reads only {accuracy:.2%}")
         expected, _ = train(program, ranks, "gloo", [])
         require_near(f"{name}, {ranks} ranks", losses, expected)
-    replaced, _ = train(program, 4, "gloo", [], RONDO_TORCH_REPLACE="gloo")
+    replaced, _ = train(program, all_ranks[-1], "gloo", [], RONDO_TORCH_REPLACE="gloo")
     require_near(f"{name}, gloo replaced", replaced, expected)
     for option in OPTIONS.get(name, []):
         _, accuracy = train(program, 2, "rondo", option)
@@ -91,7 +99,9 @@ def main():
         describe_package(folder)
         os.environ["PYTHONPATH"] += os.pathsep + folder
         check_replaced()
-        compare(pathlib.Path(sys.argv[1]) / f"{sys.argv[2]}.py")
+        name = sys.argv[2]
+        compare(pathlib.Path(sys.argv[1]) / f"{name}.py",
+                ALL_RANKS if "--all" in sys.argv else RANKS[name])
 
 
 main()

@@ -11,7 +11,7 @@ from rondo.torch import hooks
 
 HOOKS = {hooks.average: torch.float32, hooks.average_bf16: torch.bfloat16,
          hooks.average_fp16: torch.float16}
-STEPS = 4
+STEPS = 3  # PyTorch divides the gradients anew after the first
 MB_OF_BUCKETS = 0.1  # behind a first one of 1 MiB
 
 
@@ -57,8 +57,7 @@ def check_all(store_path, rank, size):
     world.join(store_path, rank, size)
     everybody = list(range(size))
     for hook in HOOKS:
-        check(hook, hooks.State(), None, everybody)
-        check(hook, None, None, everybody)
+        check(hook, None if size == 2 else hooks.State(), None, everybody)
     pair = dist.new_group([0, size - 1])
     if rank in (0, size - 1):
         state = hooks.State(pair)
