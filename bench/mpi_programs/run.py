@@ -172,7 +172,7 @@ def words_of(difference, expected):
 
 
 def exit_table(total):
-    """Calls and seconds of all ranks, as RONDO_STATS_TABLE has them; of the reasons the first two."""
+    """Calls and seconds of all ranks, as RONDO_STATS_TABLE has them; the first two reasons."""
     taken, passed = total["taken"], total["passed"]
     why = sorted(passed["why"].items(), key=lambda reason: -reason[1]["calls"])
     reasons = ", ".join(f"{name} {amounts['calls']}" for name, amounts in why[:2])
@@ -210,7 +210,8 @@ def measure(name, ranks, arguments, environment):
         median = statistics.median(times[mode])
         worst = [numbers_differ(expected, result) for result in results[mode]]
         difference = None if None in worst else max(worst)
-        print(f"| {name} | {ranks} | {mode} | {median:.2f} | {(median / plain - 1) * 100:+.0f} % | "
+        change = (median / plain - 1) * 100
+        print(f"| {name} | {ranks} | {mode} | {median:.2f} | {change:+.0f} % | "
               f"{words_of(difference, expected)} | {exit_table(totals[mode])} |", flush=True)
 
 
@@ -230,7 +231,8 @@ def main():
                        OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1", OMPI_MCA_rmaps_base_oversubscribe="1",
                        OMPI_MCA_mpi_yield_when_idle="1", OMP_NUM_THREADS="1",
                        RONDO_CACHE_DIR=str(arguments.folder / "cache"))
-    print("| program | ranks | rondo | wall s | | output | calls taken | in s | passed, and why | in s |")
+    print("| program | ranks | rondo | wall s | | output | calls taken | in s | passed, and why "
+          "| in s |")
     print("|---|---|---|---|---|---|---|---|---|---|")
     for name in PROGRAMS if arguments.only is None else [arguments.only]:
         for ranks in map(int, arguments.ranks.split(",")):

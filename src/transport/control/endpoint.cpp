@@ -67,7 +67,7 @@ Result<std::shared_ptr<Endpoint>> Endpoint::form(Membership membership,
   Socket epoll(::epoll_create1(EPOLL_CLOEXEC));
   if (!epoll) return system_error("cannot watch connections", errno);
   const std::shared_ptr<Endpoint> endpoint(new Endpoint(std::move(membership), std::move(epoll)));
-  // Which takes milliseconds: here on all ranks at once, and on one after the other when links open.
+  // It takes milliseconds: here on all ranks at once, and in turn when links open.
   if (endpoint->may_share_memory()) (void)has_fences_everywhere();
   if (Result<> joined = endpoint->join(deadline); !joined) {
     // Ranks that have all their own links would go on without the others.
