@@ -119,11 +119,20 @@ class RONDO_API Communicator : public PersistentCollectives<Communicator>,
   const CostTable& costs();
 
   using DeviceCollectives::allgather;
+  using DeviceCollectives::allgatherv;
   using DeviceCollectives::allreduce;
   using DeviceCollectives::alltoall;
+  using DeviceCollectives::alltoallv;
   using DeviceCollectives::broadcast;
+  using DeviceCollectives::exscan;
+  using DeviceCollectives::gather;
+  using DeviceCollectives::gatherv;
   using DeviceCollectives::reduce;
   using DeviceCollectives::reduce_scatter;
+  using DeviceCollectives::reduce_scatterv;
+  using DeviceCollectives::scan;
+  using DeviceCollectives::scatter;
+  using DeviceCollectives::scatterv;
 
   /// Element-wise reduction over all ranks; everybody gets the result.
   /// From `send` to `receive` of the same size, or in place with one buffer.
