@@ -67,7 +67,9 @@ enum {
   RONDO_F16 = 8,  /* IEEE binary16 */
   RONDO_BF16 = 9, /* the upper half of a binary32 */
   RONDO_F32 = 10,
-  RONDO_F64 = 11
+  RONDO_F64 = 11,
+  RONDO_F8E4M3 = 12, /* 8 bits, as rondo::f8e4m3 in rondo/types.hpp; no infinity ("e4m3fn") */
+  RONDO_F8E5M2 = 13  /* 8 bits, as rondo::f8e5m2 */
 };
 
 /* Reduction of one element over all ranks; semantics as rondo::Op in rondo/types.hpp. */
