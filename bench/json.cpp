@@ -40,7 +40,7 @@ std::string config(const Report& report, const Options& options) {
       ", \"average\": ", static_cast<int>(options.over),
       ",\n    \"check\": ", static_cast<int>(options.check),
       ", \"datatypes\": ", names(options.dtypes), ", \"ops\": ", names(options.ops),
-      ", \"root\": ", root, ",\n    \"shares_memory\": ", options.shares_memory ? "true" : "false",
+      ", \"root\": ", root, ",\n    \"local_register\": ", static_cast<int>(options.reading),
       ", \"device\": ", options.device ? "true" : "false",
       ",\n    \"transport\": ", json_text(options.transport), ", \"algorithm\": \"", algorithm,
       "\", \"tile_bytes\": ", options.tile_bytes.value_or(0), "\n  }");

@@ -34,7 +34,14 @@ BufferMemory& memory_for(Library& library, const Options& options) {
     throw Error(ErrorCode::invalid_argument,
                 concat("--device: ", library.name(), " is measured in host memory only"));
   }
-  return options.shares_memory ? shared_memory() : host_memory();
+  switch (options.reading) {
+    case InPlaceReading::allocated:
+      return shared_memory();
+    case InPlaceReading::registered:
+      return registered_memory();
+    default:
+      return host_memory();
+  }
 }
 
 std::vector<std::string> gather_lines(Library& library, const std::string& line) {

@@ -27,6 +27,24 @@ class SharedMemory final : public BufferMemory {
   void deallocate(std::byte* memory) noexcept override { rondo::deallocate(memory); }
 };
 
+class RegisteredMemory final : public BufferMemory {
+ public:
+  std::byte* allocate(std::size_t bytes) override {
+    std::byte* const memory = host_memory().allocate(bytes);
+    try {
+      rondo::register_memory(memory, bytes);
+    } catch (...) {
+      host_memory().deallocate(memory);
+      throw;
+    }
+    return memory;
+  }
+  void deallocate(std::byte* memory) noexcept override {
+    rondo::deregister_memory(memory);
+    host_memory().deallocate(memory);
+  }
+};
+
 }  // namespace
 
 void BufferMemory::copy(std::byte* to, const std::byte* from, std::size_t bytes) {
@@ -40,6 +58,11 @@ BufferMemory& host_memory() {
 
 BufferMemory& shared_memory() {
   static SharedMemory memory;
+  return memory;
+}
+
+BufferMemory& registered_memory() {
+  static RegisteredMemory memory;
   return memory;
 }
 

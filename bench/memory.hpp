@@ -23,5 +23,7 @@ class BufferMemory {
 BufferMemory& host_memory();
 /// Of rondo::allocate(), which ranks of this host can read in place.
 BufferMemory& shared_memory();
+/// Of this process, and registered, so that ranks of this host can read it in place, too.
+BufferMemory& registered_memory();
 
 }  // namespace rondo::bench

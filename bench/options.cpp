@@ -128,8 +128,10 @@ bool set_blocking(Options& options, std::string_view text) {
 }
 
 bool set_local_register(Options& options, std::string_view text) {
-  options.shares_memory = text == "1";
-  return text == "0" || text == "1";
+  const auto number = parse_int(text, 0);
+  if (!number || *number > 2) return false;
+  options.reading = static_cast<InPlaceReading>(*number);
+  return true;
 }
 
 bool set_device(Options& options, std::string_view) {
@@ -191,7 +193,7 @@ const std::vector<Flag>& flags() {
       {"-z", "--blocking", "0 or 1", set_blocking},
       {"-a", "--average", "0 (rank 0), 1 (average), 2 (minimum) or 3 (maximum)", set_over},
       {"", "--side", "both, out (of place) or in (place)", set_sides},
-      {"-R", "--local_register", "0 or 1", set_local_register},
+      {"-R", "--local_register", "0, 1 or 2", set_local_register},
       {"", "--device", "", set_device},
       {"-g", "--ngpus", "1: a rank is one process here", set_one},
       {"-t", "--nthreads", "1: a rank is one process here", set_one},
@@ -255,7 +257,7 @@ Result<void> check_together(const Options& options, bool factor_given) {
                  concat("--device: ", name_of(options.collective), " has no buffers in device ",
                         "memory here: leave --device out"));
   }
-  if (options.device && options.shares_memory) {
+  if (options.device && options.reading != InPlaceReading::none) {
     return Error(ErrorCode::invalid_argument, "--device and -R 1 exclude each other");
   }
   if ((options.ranks != 0) != (options.transport == "inproc")) {
@@ -352,7 +354,8 @@ Output
   -g 1, -t 1               as nccl-tests has them; a rank is one process here
 
 Which library path
-  -R, --local_register 0|1 1: buffers of rondo::allocate(), which ranks of a host read in place (0)
+  -R, --local_register 0..2 buffers that ranks of a host read in place: 1 those of
+                           rondo::allocate(), 2 usual ones, registered (0)
   --device                 buffers in device memory, and calls in the order of a stream of each
                            rank's; the devices of a host are dealt out to its ranks in turns.
                            -z 0: from the first call to the end of the stream, / n; no p50, p99

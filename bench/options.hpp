@@ -3,6 +3,7 @@
 // The command line of rondo-perf: the flags that users know from nccl-tests, and a few for CPUs.
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
@@ -28,6 +29,9 @@ enum class Over { rank0, average, minimum, maximum };
 /// Where the result of a call goes.
 enum class Sides { both, out_of_place, in_place };
 
+/// Which buffers other ranks of the host read in place: those of rondo::allocate(), or others.
+enum class InPlaceReading : std::uint8_t { none, allocated, registered };
+
 struct Options {
   Subject collective = Collective::allreduce;
   std::size_t min_bytes = 4;
@@ -45,10 +49,10 @@ struct Options {
   Over over = Over::average;
   Sides sides = Sides::both;
   std::string json_file;
-  bool shares_memory = false;  ///< buffers of rondo::allocate()
-  bool device = false;         ///< buffers in device memory, and calls in the order of a stream
-  std::string transport;       ///< empty: the library's choice
-  int ranks = 0;               ///< threads of one process, with the transport "inproc"
+  InPlaceReading reading = InPlaceReading::none;
+  bool device = false;    ///< buffers in device memory, and calls in the order of a stream
+  std::string transport;  ///< empty: the library's choice
+  int ranks = 0;          ///< threads of one process, with the transport "inproc"
   std::optional<Algorithm> algorithm;
   std::optional<std::size_t> tile_bytes;
   bool help = false;

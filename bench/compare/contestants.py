@@ -164,6 +164,7 @@ def find_contestants(build):
     return [
         Rondo("rondo", str(rondo), no_rondo, ("--transport", "shm")),
         Rondo("rondo::allocate", str(rondo), no_rondo, ("--transport", "shm", "-R", "1")),
+        Rondo("rondo registered", str(rondo), no_rondo, ("--transport", "shm", "-R", "2")),
         Rondo("rondo tcp", str(rondo), no_rondo, ("--transport", "tcp")),
         find_mpi("Open MPI", *openmpi, OPENMPI_FLAGS, OPENMPI_AS_ROOT),
         find_drop_in(build, openmpi),

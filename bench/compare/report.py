@@ -2,6 +2,7 @@
 
 import html
 import statistics
+import subprocess
 
 # rondo-perf lets consecutive calls rotate through 1000 buffers, or 64 MiB a side: from here on
 # every call finds its buffers in memory, and not in a cache.
@@ -101,15 +102,22 @@ def cell(times, name, size):
     return text
 
 
+def row(cells):
+    return "| " + " | ".join(cells) + " |"
+
+
+def head(names):
+    return [row(names), "|---:" * len(names) + "|"]
+
+
 def markdown(times):
     """A table of one panel, and below it what is to be known about it."""
-    lines = ["| size | " + " | ".join(times.names) + " | memory bound |",
-             "|---:" * (len(times.names) + 2) + "|"]
+    bound_too = ["memory bound"] if times.traffic_gbps else []
+    lines = head(["size", *times.names, *bound_too])
     for size in times.sizes():
         bound = times.bound(size)
-        cells = [cell(times, name, size) for name in times.names]
-        lines.append("| " + " | ".join(
-            [short_size(size), *cells, short_time(bound) if bound else ""]) + " |")
+        cells = [short_size(size), *(cell(times, name, size) for name in times.names)]
+        lines.append(row(cells + ([short_time(bound) if bound else ""] if bound_too else [])))
     for name, (word, reason) in times.absent.items():
         lines.append(f"\n{name} {'is ' if word == 'missing' else ''}{word}: {reason}.")
     lines += efficiencies(times)
@@ -141,6 +149,16 @@ def chart_lines(times, subtitle):
     if bounds:
         lines += ["bound memory bound", *bounds]
     return "\n".join(lines) + "\n"
+
+
+def write_chart(program, times, subtitle, folder):
+    """Drawn by compare-chart, where there is more than one point."""
+    if len(times.sizes()) < 2:
+        return
+    drawn = subprocess.run([str(program)], text=True, input=chart_lines(times, subtitle),
+                           capture_output=True, check=True)
+    name = times.panel.collective.replace(" ", "_")
+    (folder / f"{name}_{times.panel.ranks}.svg").write_text(drawn.stdout)
 
 
 def as_json(times):

@@ -12,12 +12,9 @@ named, counts as failed for that table, and makes the exit code 1.
 Ctrl-C and SIGTERM end it with what the finished rounds say.
 """
 
-import datetime
 import json
 import os
 import pathlib
-import platform
-import shlex
 import subprocess
 import sys
 import tempfile
@@ -28,11 +25,11 @@ import report
 from arguments import ROOT, arguments_of, chosen, make_folder, refuse, try_flags, try_launch
 from contestants import PACKAGES, Panel, Place, find_contestants
 from interruption import Interrupted, end_on_signals, ignore_signals, undisturbed
+from machine import QUIET_LOAD, about, afterwards, below_title, machine_of
 from processes import Failed
 
 COPIED = "64M"  # at once by each process that measures the memory
 MEMORY_S = 60
-QUIET_LOAD = 0.5
 
 
 def say(text):
@@ -157,35 +154,14 @@ class Comparison:
         self.rounds += 1
 
 
-def processor():
-    for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.split(":", 1)[1].strip()
-    return platform.machine()
-
-
-def machine_of(words, place):
-    return {
-        "date": datetime.date.today().isoformat(),
-        "processor": processor(),
-        "cores": len(place.cores),
-        "kernel": platform.release(),
-        "load_before": round(os.getloadavg()[0], 1),
-        "command": shlex.join(["bench/compare/run.py", *words]),
-    }
-
-
 def now_known(comparison, machine):
-    return machine | {"rounds": comparison.rounds, "libraries": comparison.libraries,
-                      "load_after": round(os.getloadavg()[0], 1)}
+    return afterwards(machine) | {"rounds": comparison.rounds,
+                                  "libraries": comparison.libraries}
 
 
 def tables(comparison, machine):
     """As text."""
-    about = (f"{machine['date']}, {machine['processor']}, {machine['cores']} cores, Linux "
-             f"{machine['kernel']}, load {machine['load_before']} before and "
-             f"{machine['load_after']} after")
-    parts = [f"{about}: `{machine['command']}`\n"]
+    parts = [f"{about(machine)}: `{machine['command']}`\n"]
     parts += [f"- {name}: {library}" for name, library in comparison.libraries.items()]
     for times in comparison.times:
         parts.append(f"\n{times.panel.title()}, median microseconds of {comparison.rounds} rounds; "
@@ -223,22 +199,12 @@ def show_results(comparison, machine):
     try:
         (folder / "comparison.md").write_text(text)
         write_json(comparison, machine, folder)
-        subtitle = (f"{machine['cores']} cores of {machine['processor']}, medians of "
-                    f"{comparison.rounds} rounds, load {machine['load_before']}")
+        subtitle = below_title(machine, comparison.rounds)
+        program = program_in(comparison.arguments.build, "compare-chart")
         for times in comparison.times:
-            write_chart(comparison.arguments.build, times, subtitle, folder)
+            report.write_chart(program, times, subtitle, folder)
     except OSError as error:
         refuse(f"{folder}: {error.strerror}: not all results were written")
-
-
-def write_chart(build, times, subtitle, folder):
-    if len(times.sizes()) < 2:
-        return
-    drawn = subprocess.run([str(program_in(build, "compare-chart"))], text=True,
-                           input=report.chart_lines(times, subtitle), capture_output=True,
-                           check=True)
-    path = folder / f"{times.panel.collective}_{times.panel.ranks}.svg"
-    path.write_text(drawn.stdout)
 
 
 def install(build):
@@ -279,7 +245,8 @@ def prepared(words):
     # MPI has broadcast in place only.
     panels = [Panel(collective, ranks, in_place=collective == "broadcast")
               for ranks in arguments.ranks for collective in arguments.collectives]
-    return Comparison(panels, contestants, place, arguments), machine_of(words, place)
+    machine = machine_of(["bench/compare/run.py", *words], place)
+    return Comparison(panels, contestants, place, arguments), machine
 
 
 def compare(words):

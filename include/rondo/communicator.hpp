@@ -64,9 +64,11 @@ struct Options {
   std::optional<std::size_t> tile_bytes = {};
   /// What carries data between processes: "shm", memory shared with ranks of the same host; "tcp";
   /// "mpi", the messages of an MPI library, which then says who the ranks are; or "auto": shm where
-  /// it reaches, else tcp. A rank shares 4 MiB with all the others, whatever its number of
-  /// communicators, and 10 KiB more for each link for which that is too little. "auto".
+  /// it reaches, else tcp. "auto".
   std::optional<std::string> transport = {};
+  /// What this rank shares with all others of its host, whatever the number of communicators; each
+  /// link for which that is too little gets 10 KiB all the same. From 64 KiB on. 4 MiB.
+  std::optional<std::size_t> shared_bytes = {};
   /// File of topology text, as `rondo topo --text` writes it: where the ranks of the world live. It
   /// is the same on all ranks. Without it they look for themselves.
   std::optional<std::string> topology = {};
@@ -109,7 +111,8 @@ class RONDO_API Communicator : public PersistentCollectives<Communicator>,
 
   int rank() const noexcept;
   int size() const noexcept;
-  /// "shm", "tcp", "mpi"; "shm+tcp" or "shm+mpi" where only some ranks share a host; "inproc".
+  /// "shm", "tcp", "mpi"; "shm+tcp" or "shm+mpi" where only some ranks share a host, or memory in
+  /// fact; "inproc".
   std::string_view transport() const noexcept;
   /// Where the ranks of this communicator live, alike on all of them: what its schedules are
   /// chosen by. What could not be found out is `unknown` there, and remarks() says it in words.

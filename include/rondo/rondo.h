@@ -133,7 +133,7 @@ typedef struct rondo_options {
   rondo_algorithm algorithm; /* default RONDO_AUTOMATIC */
   int32_t radix;             /* of k-nomial trees; default automatic */
   uint64_t tile_bytes;       /* bytes of a segment on their way at once; default automatic */
-  const char* transport;     /* texts are read during the call only; default "tcp" */
+  const char* transport;     /* texts are read during the call only; default "auto" */
   const char* topology;      /* file that says where the ranks live; default: they look */
   const char* costs;         /* file that says what links cost; default: they measure */
   const char* plan_file;     /* file of choices by collective and size; default: none */

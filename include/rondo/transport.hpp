@@ -103,7 +103,7 @@ class RONDO_API Transport {
   /// Closes all links. To peers still waiting for this rank it is as if it had left.
   virtual ~Transport() = default;
 
-  std::string_view name() const { return name_; }
+  virtual std::string_view name() const { return name_; }
   int rank() const { return rank_; }
   int size() const { return size_; }
 

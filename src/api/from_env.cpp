@@ -126,6 +126,7 @@ World form(const Launch& launch, const Options& given, const OutOfBand* outside,
   const auto patience = world.own.options.join_timeout.value_or(default_join_timeout);
   process::Membership membership = value_or_throw(meet(agreed, patience));
   membership.medium = medium_of(world.own.options.transport.value_or("auto"));
+  membership.shared_bytes = world.own.options.shared_bytes;
   if (outside != nullptr) membership.fabric = outside->fabric;
   const bool may_choose = membership.medium == process::Medium::automatic && membership.fabric;
   const auto pair = may_choose ? far_pair(membership.members) : std::nullopt;

@@ -29,6 +29,7 @@ constexpr std::array variables = {
     Variable{"RONDO_TILE_BYTES", "bytes of a segment on their way at once, such as 256K"},
     Variable{"RONDO_TRANSPORT",
              "what carries the data: auto (shm where it reaches, else tcp), shm, tcp or mpi"},
+    Variable{"RONDO_SHARED_BYTES", "memory that a rank shares with its host; default 4M"},
     Variable{"RONDO_PLUGIN_PATH",
              "folders of librondo-mpi-bridge and librondo-cuda, with : between"},
     Variable{"RONDO_ISA", "instructions of reductions: baseline, avx2, avx512; default: the last"},

@@ -19,6 +19,8 @@ constexpr milliseconds default_timeout{30'000};
 constexpr milliseconds default_join_timeout{60'000};
 constexpr std::int64_t timeout_most = std::numeric_limits<std::int32_t>::max();  // 24 days
 constexpr std::int64_t tile_bytes_most = std::int64_t{1} << 40;
+constexpr std::int64_t shared_bytes_least = std::int64_t{64} << 10;
+constexpr std::int64_t shared_bytes_most = std::int64_t{1} << 40;
 constexpr std::array<std::string_view, 4> names_of_transports = {"auto", "shm", "tcp", "mpi"};
 
 /// An option that the caller set must obey the same limits as its variable.
@@ -89,11 +91,12 @@ Result<> read_radix(const Lookup& lookup, std::optional<int>& radix) {
   return {};
 }
 
-Result<> read_tile_bytes(const Lookup& lookup, std::optional<std::size_t>& tile_bytes) {
-  if (tile_bytes) return {};
-  const auto number = bytes_of(lookup, "RONDO_TILE_BYTES", 0, tile_bytes_most);
+Result<> read_bytes(const Lookup& lookup, std::string_view variable, std::int64_t least,
+                    std::int64_t most, std::optional<std::size_t>& bytes) {
+  if (bytes) return {};
+  const auto number = bytes_of(lookup, variable, least, most);
   if (!number) return number.error();
-  if (number.value()) tile_bytes = static_cast<std::size_t>(*number.value());
+  if (number.value()) bytes = static_cast<std::size_t>(*number.value());
   return {};
 }
 
@@ -131,6 +134,7 @@ Result<> check_options(const Options& options) {
   require("Options::join_timeout", count(options.join_timeout), 1, timeout_most);
   require("Options::radix", options.radix, 2, max_radix);
   require("Options::tile_bytes", options.tile_bytes, 0, tile_bytes_most);
+  require("Options::shared_bytes", options.shared_bytes, shared_bytes_least, shared_bytes_most);
   for (const auto& [collective, algorithm] : options.algorithms) {
     if (!checked) break;
     checked = check_supported("Options::algorithms", concat(name(collective), ":", name(algorithm)),
@@ -160,7 +164,11 @@ Result<Options> read_options(const Lookup& lookup, Options options) {
   }
   if (read) read = read_algorithms(lookup, options);
   if (read) read = read_radix(lookup, options.radix);
-  if (read) read = read_tile_bytes(lookup, options.tile_bytes);
+  if (read) read = read_bytes(lookup, "RONDO_TILE_BYTES", 0, tile_bytes_most, options.tile_bytes);
+  if (read) {
+    read = read_bytes(lookup, "RONDO_SHARED_BYTES", shared_bytes_least, shared_bytes_most,
+                      options.shared_bytes);
+  }
   if (read) read = read_transport(lookup, options.transport);
   if (!options.topology) options.topology = text_of(lookup, "RONDO_TOPOLOGY");
   if (!options.costs) options.costs = text_of(lookup, "RONDO_COSTS");

@@ -47,6 +47,13 @@ TEST(ParseOptions, TakesTheFlagsOfNcclTests) {
   EXPECT_EQ(o.json_file, "out.json");
 }
 
+TEST(ParseOptions, BuffersAreUsualAllocatedOrRegistered) {
+  EXPECT_EQ(parse({"allreduce"}).value().reading, InPlaceReading::none);
+  EXPECT_EQ(parse({"allreduce", "-R", "1"}).value().reading, InPlaceReading::allocated);
+  EXPECT_EQ(parse({"allreduce", "-R", "2"}).value().reading, InPlaceReading::registered);
+  EXPECT_THAT(refusal({"allreduce", "-R", "3"}), HasSubstr("0, 1 or 2"));
+}
+
 TEST(ParseOptions, DeviceTakesNoValue) {
   const Result<Options> options = parse({"--device", "allreduce", "-z", "1"});
   ASSERT_TRUE(options.ok()) << options.error().text();

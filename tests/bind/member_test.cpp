@@ -5,9 +5,11 @@
 #include <gtest/gtest.h>
 
 #include <bit>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "harness/out_of_band.hpp"
@@ -30,6 +32,7 @@ struct Rank {
         {Kind::allreduce, TypeClass::bits32, sizeof(int), sizeof(int)},
         [&] {
           ++taken;
+          in_take();
           member.run({.collective = Collective::allreduce,
                       .send = is_bad ? nullptr : &result,
                       .receive = is_bad ? nullptr : &result,
@@ -49,6 +52,7 @@ struct Rank {
   Member member;
   int taken = 0;
   int passed = 0;
+  std::function<void()> in_take = [] {};
   std::uint64_t left = 0;  // what it was told last of sizes that go below for good
 };
 
@@ -128,7 +132,7 @@ TEST(Member, LargeCallsCountForMany) {
 TEST(Member, MeasuresBothWaysAndAllRanksKeepTheSame) {
   Settings settings;
   settings.calls_before = 0;
-  constexpr int trial = 2 * (Trial::warm_ups + Trial::measured);
+  constexpr int trial = Trial::calls;
   std::vector<int> taken(3);
   Ranks(3).run(settings, [&](Rank& rank, auto below) {
     for (int call = 0; call < trial; ++call) EXPECT_EQ(rank.sum(below, call), 3 * call);
@@ -141,6 +145,67 @@ TEST(Member, MeasuresBothWaysAndAllRanksKeepTheSame) {
     taken[static_cast<std::size_t>(rank.member.rank())] = rank.taken;
   });
   EXPECT_EQ(taken, std::vector<int>(3, taken[0]));
+}
+
+// Calls of which one way takes much longer than the other one has taken of late.
+class Race {
+ public:
+  Race(Rank& rank, std::function<int(int)> below) : rank_(rank), below_(std::move(below)) {
+    rank_.in_take = [this] { burden(Way::rondo); };
+  }
+
+  void slow_down(Way way) { slow_ = way; }
+  Way call() {
+    const int passed = rank_.passed;
+    const auto start = Clock::now();
+    EXPECT_EQ(rank_.sum(
+                  [this](int value) {
+                    burden(Way::below);
+                    return below_(value);
+                  },
+                  1),
+              2);
+    const Way way = rank_.passed > passed ? Way::below : Way::rondo;
+    // The first ones make things.
+    if (++calls_ > Trial::row && way != slow_) usual_ += (Clock::now() - start - usual_) / 4;
+    return way;
+  }
+  // How many of so many go below.
+  int passed_of(int calls) {
+    int passed = 0;
+    for (int i = 0; i < calls; ++i) passed += call() == Way::below ? 1 : 0;
+    return passed;
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  void burden(Way way) const {
+    if (way == slow_) std::this_thread::sleep_for(4 * usual_ + std::chrono::milliseconds(1));
+  }
+
+  Rank& rank_;
+  const std::function<int(int)> below_;
+  Way slow_ = Way::below;
+  int calls_ = 0;
+  Clock::duration usual_{};
+};
+
+TEST(Member, LooksAgainWhetherRondoIsTheFasterOne) {
+  Settings settings;
+  settings.calls_before = 0;
+  constexpr int patience = 256;
+  for (const Way slow : {Way::below, Way::rondo}) {
+    Ranks(2).run(settings, [&](Rank& rank, auto below) {
+      Race race(rank, below);
+      EXPECT_EQ(race.passed_of(Trial::calls), Trial::calls / 2);
+      EXPECT_EQ(race.passed_of(patience), 0);
+      race.slow_down(slow);
+      EXPECT_EQ(race.passed_of(Trial::calls), Trial::calls / 2);
+      EXPECT_EQ(race.passed_of(20), slow == Way::below ? 0 : 20);
+      EXPECT_EQ(rank.left, slow == Way::below ? 0 : class_of_int);
+    });
+  }
 }
 
 TEST(Member, WhatRondoRefusesGoesBelow) {

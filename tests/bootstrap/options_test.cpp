@@ -28,16 +28,15 @@ TEST(Options, Defaults) {
   EXPECT_EQ(options.plan_file, std::nullopt);
   EXPECT_EQ(options.tile_bytes, std::nullopt);
   EXPECT_EQ(options.transport, "auto");
+  EXPECT_EQ(options.shared_bytes, std::nullopt);
 }
 
-const Variables all = {{"RONDO_TIMEOUT_MS", "1500"},
-                       {"RONDO_JOIN_TIMEOUT_MS", "2500"},
-                       {"RONDO_ALGORITHM", "double_tree"},
-                       {"RONDO_RADIX", "4"},
-                       {"RONDO_TILE_BYTES", "256K"},
-                       {"RONDO_TRANSPORT", "tcp"},
-                       {"RONDO_TOPOLOGY", "/etc/rondo/topology"},
-                       {"RONDO_COSTS", "/etc/rondo/costs"}};
+const Variables all = {
+    {"RONDO_TIMEOUT_MS", "1500"},       {"RONDO_JOIN_TIMEOUT_MS", "2500"},
+    {"RONDO_ALGORITHM", "double_tree"}, {"RONDO_RADIX", "4"},
+    {"RONDO_TILE_BYTES", "256K"},       {"RONDO_TRANSPORT", "tcp"},
+    {"RONDO_SHARED_BYTES", "64M"},      {"RONDO_TOPOLOGY", "/etc/rondo/topology"},
+    {"RONDO_COSTS", "/etc/rondo/costs"}};
 
 TEST(Options, FromTheEnvironment) {
   const Options options = options_of(all);
@@ -46,6 +45,7 @@ TEST(Options, FromTheEnvironment) {
   EXPECT_EQ(options.algorithm, Algorithm::double_tree);
   EXPECT_EQ(options.radix, 4);
   EXPECT_EQ(options.tile_bytes, std::size_t{256} << 10);
+  EXPECT_EQ(options.shared_bytes, std::size_t{64} << 20);
   EXPECT_EQ(options.topology, "/etc/rondo/topology");
   EXPECT_EQ(options.costs, "/etc/rondo/costs");
 }
@@ -57,6 +57,7 @@ TEST(Options, TheCallerWins) {
                                            .radix = 3,
                                            .tile_bytes = 9,
                                            .transport = "tcp",
+                                           .shared_bytes = 1 << 20,
                                            .topology = "mine.topology",
                                            .costs = "mine.costs"});
   EXPECT_EQ(options.timeout, milliseconds(7));
@@ -64,6 +65,7 @@ TEST(Options, TheCallerWins) {
   EXPECT_EQ(options.algorithm, Algorithm::ring);
   EXPECT_EQ(options.radix, 3);
   EXPECT_EQ(options.tile_bytes, std::size_t{9});
+  EXPECT_EQ(options.shared_bytes, std::size_t{1} << 20);
   EXPECT_EQ(options.topology, "mine.topology");
   EXPECT_EQ(options.costs, "mine.costs");
 }
@@ -102,6 +104,7 @@ TEST(Options, MalformedValuesNameVariableValueAndExpectation) {
       {"RONDO_JOIN_TIMEOUT_MS", {"0", "soon"}},
       {"RONDO_ALGORITHM", {"Ring", "tree"}},
       {"RONDO_RADIX", {"1", "0x4", "65", "2000"}},
+      {"RONDO_SHARED_BYTES", {"63K", "0", "-4K", "99999999G"}},
       {"RONDO_TILE_BYTES", {"2T", "K", "12X", "-4K", "99999999G", "4k"}},
       {"RONDO_TRANSPORT", {"udp"}},
   };

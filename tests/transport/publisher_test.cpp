@@ -48,7 +48,7 @@ class PublisherTest : public ::testing::Test {
 
   static constexpr std::size_t large = 32 << 10;
   MemoryBudget budget_;
-  std::unique_ptr<Segment> segment_ = Segment::make(MemoryBudget::whole).value();
+  std::unique_ptr<Segment> segment_ = Segment::make(MemoryBudget::usual).value();
   Publisher publisher_{budget_};
   std::array<Inbox, readers> inboxes_ = {};
   std::array<std::uint32_t, readers> lines_ = {};
@@ -159,7 +159,7 @@ TEST(MemoryBudget, a_quarter_is_only_taken_of_much) {
   MemoryBudget budget;
   EXPECT_EQ(budget.take_quarter(1 << 10, 64 << 10), 64u << 10);
   const std::size_t before = budget.left();
-  EXPECT_EQ(budget.take_quarter(1 << 10, MemoryBudget::whole), before / 4);
+  EXPECT_EQ(budget.take_quarter(1 << 10, MemoryBudget::usual), before / 4);
   EXPECT_EQ(budget.left(), before - before / 4);
   while (budget.left() >= 4 << 10) ASSERT_GT(budget.take_quarter(1 << 10, 1 << 20), 0u);
   const std::size_t left = budget.left();
@@ -171,14 +171,14 @@ TEST(MemoryBudget, nobody_goes_without_what_is_needed_and_all_comes_back) {
   MemoryBudget budget;
   std::size_t taken = 0;
   while (budget.left() > 0) taken += budget.take(3, 10 << 10, 1 << 20);
-  EXPECT_GE(taken, MemoryBudget::whole);
+  EXPECT_GE(taken, budget.whole());
   for (int i = 0; i < 1000; ++i) {
     ASSERT_EQ(budget.take(3, 10 << 10, 1 << 20), 10u << 10);
     taken += 10 << 10;
   }
   EXPECT_EQ(budget.left(), 0u);
   budget.give_back(taken);
-  EXPECT_EQ(budget.left(), MemoryBudget::whole);
+  EXPECT_EQ(budget.left(), budget.whole());
 }
 
 // Threads have one mapping of a segment: what two of them borrow is the same memory.

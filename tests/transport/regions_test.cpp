@@ -239,6 +239,44 @@ TEST(Regions, a_borrow_of_what_was_taken_back_is_noticed) {
   });
 }
 
+// Rank 1 has no descriptor left for what rank 0 shares.
+std::optional<Error> send_to_who_cannot_map(Transport& transport) {
+  const std::size_t bytes = Mailbox::least_in_place;
+  const Link link{1 - transport.rank(), 0};
+  if (auto error = swap_shared(transport, 1, 0, 8, false)) return error;  // opens the link
+  if (transport.rank() == 1) {
+    const rlimit none = {3, 3};
+    if (::setrlimit(RLIMIT_NOFILE, &none) != 0) return Error(ErrorCode::io, "no limit");
+  }
+  std::vector<std::byte> received(bytes);
+  for (std::uint64_t sequence = 2; sequence < 6; ++sequence) {
+    const auto sent = static_cast<std::byte>(sequence);
+    std::optional<Error> error;
+    if (transport.rank() == 0) {
+      const Shared<std::byte> memory(bytes, sent);
+      error =
+          carry_out(transport, sequence, allreduce_of(bytes),
+                    {{Transfer::Kind::send, link, const_cast<std::byte*>(memory.data()), bytes}});
+    } else {
+      error = carry_out(transport, sequence, allreduce_of(bytes),
+                        {{Transfer::Kind::recv, link, received.data(), bytes}});
+    }
+    if (error) return error;
+    const bool is_right =
+        transport.rank() == 0 || std::count(received.begin(), received.end(), sent) == bytes;
+    if (!is_right) return Error(ErrorCode::protocol, link.peer, "wrong bytes");
+  }
+  return std::nullopt;
+}
+
+TEST(Regions, what_the_receiver_cannot_map_is_copied) {
+  const ProcessWorld world(2, send_to_who_cannot_map, {}, Medium::shm);
+  for (int rank = 0; rank < 2; ++rank) {
+    ASSERT_EQ(world.read_line(rank), "formed");
+    EXPECT_EQ(world.read_line(rank), "fine");
+  }
+}
+
 // Runs in a process of its own and says whether all was well.
 bool child_finds(const std::function<bool()>& body) {
   const pid_t child = ::fork();

@@ -12,12 +12,16 @@
 #include <ompi/datatype/ompi_datatype.h>
 #include <ompi/mca/coll/coll.h>
 #include <ompi/mca/mca.h>
+#include <opal/mca/base/mca_base_var.h>
 #include <opal/runtime/opal_progress.h>
 
 #include "bind/drop_in/module.h"
 
-/* Above all that Open MPI brings: tuned has 30, han 35, sync 50. */
-enum { priority = 90 };
+OMPI_MODULE_DECLSPEC extern const mca_coll_base_component_2_0_0_t mca_coll_rondo_component;
+
+/* Above all that Open MPI brings: tuned has 30, han 35, sync 50. Settable between communicators,
+ * by MPI_T: below 0 those made next are not taken. */
+static int priority = 90;
 
 typedef struct rondo_module {
   mca_coll_base_module_t super;
@@ -141,7 +145,7 @@ static int enable(mca_coll_base_module_t* base, struct ompi_communicator_t* comm
 static mca_coll_base_module_t* query(struct ompi_communicator_t* comm, int* asked) {
   ompi_communicator_t* world = &ompi_mpi_comm_world.comm;
   if (!rondo_component_is_on(ompi_comm_rank(world), ompi_comm_size(world))) return NULL;
-  if (OMPI_COMM_IS_INTER(comm) || ompi_comm_size(comm) < 2) return NULL;
+  if (priority < 0 || OMPI_COMM_IS_INTER(comm) || ompi_comm_size(comm) < 2) return NULL;
   rondo_module* module = OBJ_NEW(rondo_module);
   if (module == NULL) return NULL;
   *asked = priority;
@@ -159,6 +163,14 @@ static int init(bool has_progress_threads, bool has_threads) {
   return OMPI_SUCCESS;
 }
 
+static int register_parameters(void) {
+  const int index = mca_base_component_var_register(
+      &mca_coll_rondo_component.collm_version, "priority",
+      "Priority of rondo's collectives; below 0 they are not used", MCA_BASE_VAR_TYPE_INT, NULL, 0,
+      MCA_BASE_VAR_FLAG_SETTABLE, OPAL_INFO_LVL_6, MCA_BASE_VAR_SCOPE_ALL, &priority);
+  return index < 0 ? OMPI_ERROR : OMPI_SUCCESS;
+}
+
 static int open_component(void) {
   return rondo_component_open() ? OMPI_SUCCESS : OMPI_ERR_NOT_AVAILABLE;
 }
@@ -168,11 +180,11 @@ static int close_component(void) {
   return OMPI_SUCCESS;
 }
 
-OMPI_MODULE_DECLSPEC extern const mca_coll_base_component_2_0_0_t mca_coll_rondo_component;
 const mca_coll_base_component_2_0_0_t mca_coll_rondo_component = {
     .collm_version = {MCA_COLL_BASE_VERSION_2_0_0, .mca_component_name = "rondo",
                       MCA_BASE_MAKE_VERSION(component, RONDO_MAJOR, RONDO_MINOR, RONDO_PATCH),
-                      .mca_open_component = open_component, .mca_close_component = close_component},
+                      .mca_open_component = open_component, .mca_close_component = close_component,
+                      .mca_register_component_params = register_parameters},
     .collm_data = {.param_field = MCA_BASE_METADATA_PARAM_NONE},
     .collm_init_query = init,
     .collm_comm_query = query,

@@ -1,5 +1,6 @@
 #include "bind/drop_in/member.hpp"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -9,6 +10,10 @@ namespace {
 
 // Rooms larger than this are given back after the call.
 constexpr std::size_t kept_room = 4u << 20;
+
+// Calls that rondo takes before it looks again whether it should.
+constexpr std::uint64_t first_patience = 256;
+constexpr std::uint64_t more_patience = 8;
 
 }  // namespace
 
@@ -42,6 +47,7 @@ bool Member::form() {
     auto made = std::make_unique<Communicator>(drop_in_.worlds().make(surroundings_));
     const bool is_pinned = drop_in_.settings().mode == Mode::always;
     choices_.assign(Slot::count, is_pinned ? Choice::rondo : Choice::open);
+    if (!is_pinned) patience_ = until_review_ = first_patience;
     communicator_ = std::move(made);
     tally_.formed = 1;
   } catch (const Error& error) {
@@ -89,7 +95,7 @@ void Member::settle(const Subject& subject, std::size_t slot) {
     end("the ranks could not tell each other their times");
     return;
   }
-  const Way way = faster(all);
+  const Way way = faster(all, choices_[slot] == Choice::again ? Doubt::again : Doubt::first);
   choices_[slot] = way == Way::rondo ? Choice::rondo : Choice::below;
   below_seconds_[slot] = mine.below / 1e9;
   Finding finding{size(), subject.kind, subject.type, subject.bytes, {}, way};
@@ -98,6 +104,12 @@ void Member::settle(const Subject& subject, std::size_t slot) {
     finding.times.below += times.below / size();
   }
   if (counts_) tally_.findings.push_back(finding);
+}
+
+void Member::review() {
+  std::replace(choices_.begin(), choices_.end(), Choice::rondo, Choice::again);
+  patience_ *= more_patience;
+  until_review_ = patience_;
 }
 
 std::byte* Member::room(std::size_t which, std::size_t bytes) {

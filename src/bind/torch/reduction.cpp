@@ -104,7 +104,8 @@ Elements elements(const at::Tensor& contiguous) {
     per_element = 2;
   }
   if (const auto dtype = native(type)) return {data, count * per_element, *dtype, per_element};
-  return {data, count * contiguous.element_size(), RONDO_U8, contiguous.element_size()};
+  per_element = static_cast<std::size_t>(contiguous.element_size());
+  return {data, count * per_element, RONDO_U8, per_element};
 }
 
 Flat::Flat(const at::Tensor& tensor, Holds holds) : original_(tensor) {

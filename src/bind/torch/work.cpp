@@ -1,11 +1,16 @@
 #include "bind/torch/work.hpp"
 
+#include <utility>
+
+#include "bind/torch/registered.hpp"
+
 namespace rondo_torch {
 
 RondoWork::RondoWork(What what)
     : Work(what.rank, what.op, what.title, what.inputs),
       title_(what.title),
       outputs_(std::move(what.outputs)),
+      inputs_(std::move(what.inputs).value_or(std::vector<at::Tensor>())),
       sequence_(what.sequence),
       patience_(what.patience),
       waiting_for_(std::move(what.waiting_for)),
@@ -16,6 +21,8 @@ RondoWork::RondoWork(What what)
 void RondoWork::carry_out(const std::function<void()>& operation) {
   try {
     const at::NoGradGuard no_grad;
+    const RegisteredMemory::Use use_of_outputs(outputs_);
+    const RegisteredMemory::Use use_of_inputs(std::exchange(inputs_, {}));
     operation();
   } catch (...) {
     fail(std::current_exception());

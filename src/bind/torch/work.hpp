@@ -39,6 +39,7 @@ class RondoWork : public c10d::Work {
  private:
   const char* title_;
   std::vector<at::Tensor> outputs_;
+  std::vector<at::Tensor> inputs_;  // until it is carried out
   std::uint64_t sequence_;
   std::chrono::milliseconds patience_;
   std::string waiting_for_;

@@ -56,7 +56,8 @@ Endpoint::Endpoint(Membership membership, Socket epoll)
       owner_(::getpid()),
       standing_(membership_.members.size(), Standing::present),
       seen_(membership_.members.size()),
-      pigeonholes_(static_cast<int>(membership_.members.size())) {
+      pigeonholes_(static_cast<int>(membership_.members.size())),
+      memory_(membership_.shared_bytes.value_or(MemoryBudget::usual)) {
   if (fabric() != nullptr) shm_and_fabric_ = concat("shm+", fabric()->name());
 }
 

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,8 @@ struct Membership {
   Socket door;      ///< the same for ranks of this host; may be missing
   Medium medium = Medium::automatic;
   std::shared_ptr<Fabric> fabric = nullptr;  ///< null: there is none
+  /// What this rank may share with its host; the usual.
+  std::optional<std::size_t> shared_bytes = {};
 };
 
 }  // namespace rondo::process

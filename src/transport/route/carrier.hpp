@@ -71,7 +71,6 @@ enum class Trouble : std::uint8_t {
   disagreement,  ///< the peer's frame is about another call
   wrong_size,    ///< the same call, another message size or, in an exchange, type
   garbage,       ///< no frame of this protocol, or not the next one
-  out_of_reach,  ///< the peer's memory cannot be mapped
   network,       ///< a fabric has failed
 };
 

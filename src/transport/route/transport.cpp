@@ -331,6 +331,7 @@ bool RoutedTransport::yield_a_while(std::chrono::microseconds patience) {
 // The others are told to ring before this rank sleeps.
 bool RoutedTransport::sleep(std::chrono::microseconds patience) {
   const bool has_others = streams_ < active_.size();
+  // What is full is marked first: the one fence of fall_asleep() stands behind all marks.
   for (DataLink* link : active_) link->prepare_sleep();
   memory_.fall_asleep();
   bool moved = has_others && move();

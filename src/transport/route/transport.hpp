@@ -38,6 +38,10 @@ class RoutedTransport final : public Transport {
   Error conclude(const Error& finding, std::span<const int> waiting_for) override;
   Result<std::unique_ptr<Transport>> split(std::span<const int> members,
                                            std::uint64_t context) override;
+  /// Which ranks share memory in fact is known when they have tried.
+  std::string_view name() const override {
+    return has_fallen_back() && Transport::name() == "shm" ? "shm+tcp" : Transport::name();
+  }
   bool has_fallen_back() const override { return endpoint_->has_fallen_back(); }
   Result<> permits_own_threads() const override;
 

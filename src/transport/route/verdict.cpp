@@ -143,11 +143,6 @@ Error RoutedTransport::trouble_of(const DataLink& link) const {
       const Error error = unlike_parcels(call_, peer, sent, rank(), link.expected());
       return Error(error.code(), error.peer(), concat(error.text(), whereabouts({peer, rank()})));
     }
-    case Trouble::out_of_reach:
-      return Error(ErrorCode::resource, peer,
-                   concat("rank ", rank(), " cannot map memory of ", name_of(peer),
-                          ", in operation ", sequence_, " (", describe(call_),
-                          "); raise its limits of descriptors and mappings"));
     case Trouble::network:
       return Error(link.failure()->code(), peer,
                    concat("rank ", rank(), " lost its way to ", name_of(peer), ", in operation ",

@@ -84,8 +84,9 @@ bool Mailbox::send(Traffic& traffic, const Operation& operation) {
     if (is_offered_) {
       if (!has_been_read()) break;
       is_offered_ = false;
+      is_refused_ = peer_.inbox->refused.load(std::memory_order_relaxed) == written_;
       moved = true;
-      traffic.sends.finish();
+      if (!is_refused_) traffic.sends.finish();
       continue;
     }
     if (!has_line()) break;
@@ -191,7 +192,7 @@ void Mailbox::begin_line(Line& line, const Transfer& transfer, const Operation& 
 
 // Where the peer can read the user's memory it gets to know where the message is.
 bool Mailbox::offer_in_place(const Transfer& transfer, const Operation& operation) {
-  if (transfer.size < least_in_place) return false;
+  if (transfer.size < least_in_place || is_refused_) return false;
   const auto region = Regions::of_process().find(transfer.data, transfer.size);
   if (!region || !talk_.tell(*region)) return false;
   Line& line = own_.outbox->lines[written_ % lines];
@@ -360,10 +361,14 @@ bool Mailbox::receive_in_place(Traffic& traffic, const Line::Place& place,
                                const Operation& operation) {
   region_ = talk_.find(place.region);
   Transfer& transfer = traffic.recvs.front();
-  const bool is_there = region_ && place.offset <= region_->bytes() &&
-                        transfer.size <= region_->bytes() - place.offset;
-  if (!is_there) {
-    traffic.trouble = Trouble::out_of_reach;
+  if (!region_) {
+    refuse_region(transfer, operation);
+    return true;
+  }
+  const bool is_inside =
+      place.offset <= region_->bytes() && transfer.size <= region_->bytes() - place.offset;
+  if (!is_inside) {
+    traffic.trouble = Trouble::garbage;
     return false;
   }
   own_.inbox->is_reading.store(1, std::memory_order_seq_cst);
@@ -384,6 +389,12 @@ bool Mailbox::receive_in_place(Traffic& traffic, const Line::Place& place,
     traffic.recvs.finish();
   }
   return true;
+}
+
+// This process has no descriptor or no mapping left: the message comes again, through the ring.
+void Mailbox::refuse_region(const Transfer& transfer, const Operation& operation) {
+  own_.inbox->refused.store(taken_ + 1, std::memory_order_relaxed);
+  acknowledge(transfer, operation);
 }
 
 bool Mailbox::is_taken_back() const {

@@ -13,8 +13,9 @@
 // A message is one line when it is small enough to travel inside of it, else a line for each part,
 // whose bytes lie in the ring. A large one that lies in memory of rondo::allocate() is one line,
 // too: the receiver maps that memory and reads the bytes there, and the sender has them back when
-// the line is taken. What goes to several peers is written once (publisher.hpp), and each of them
-// gets a line. Whoever sleeps says so first and looks once more; whoever has written looks
+// the line is taken. A receiver that cannot map it takes the line and says so; the message comes
+// again, through the ring. What goes to several peers is written once (publisher.hpp), and each of
+// them gets a line. Whoever sleeps says so first and looks once more; whoever has written looks
 // whether the other one sleeps, and rings: with a fence between the two steps of each (fence.hpp),
 // one of the two sees the other.
 
@@ -86,6 +87,7 @@ struct alignas(128) Outbox {
 struct alignas(128) Inbox {
   std::atomic<std::uint32_t> taken;       ///< lines of the peer's outbox
   std::atomic<std::uint32_t> is_reading;  ///< a region of the peer
+  std::atomic<std::uint32_t> refused;     ///< the last line whose region could not be mapped
 };
 
 /// One side's part of a link.
@@ -142,6 +144,7 @@ class Mailbox final : public Carrier {
   bool has_free_line() const { return written_ - freed_ < lines; }
   bool has_line();  // after a look at what the peer has taken
   bool receive_in_place(Traffic& traffic, const Line::Place& place, const Operation& operation);
+  void refuse_region(const Transfer& transfer, const Operation& operation);
   bool is_taken_back() const;
   bool end_reading();
   void copy_in(std::byte* target, const Transfer& transfer, std::size_t bytes,
@@ -180,6 +183,7 @@ class Mailbox final : public Carrier {
   Publisher::Piece* piece_ = nullptr;  // the message at hand, where other peers get it, too …
   bool is_unpublished_ = false;        // … but this one by itself
   bool is_offered_ = false;            // it lies in a region; its line is the last one
+  bool is_refused_ = false;            // the peer cannot map all of them: they go through the ring
   StoreChoice stores_;
 
   std::uint32_t taken_ = 0;

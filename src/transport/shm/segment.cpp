@@ -68,10 +68,10 @@ OwnSegments& own_segments() {
 
 std::size_t MemoryBudget::take(std::size_t peers, std::size_t least, std::size_t most) {
   // Two channels each, which most schedules are content with.
-  const std::size_t share = whole / (2 * std::max<std::size_t>(peers, 1));
+  const std::size_t share = whole_ / (2 * std::max<std::size_t>(peers, 1));
   // The first link is that of the world, most often, and used most.
-  return take_of(least, most, [share](std::size_t left) {
-    return std::min(share, left == whole ? left / 3 : left / 8);
+  return take_of(least, most, [this, share](std::size_t left) {
+    return std::min(share, left == whole_ ? left / 3 : left / 8);
   });
 }
 

@@ -17,8 +17,11 @@ namespace rondo::process {
 /// further link gets what it cannot do without.
 class MemoryBudget {
  public:
-  static constexpr std::size_t whole = std::size_t{4} << 20;
+  static constexpr std::size_t usual = std::size_t{4} << 20;
 
+  explicit MemoryBudget(std::size_t whole = usual) : whole_(whole) {}
+
+  std::size_t whole() const { return whole_; }
   /// Bytes for one more link of a communicator with `peers` other ranks on this host: less and less
   /// as memory gets short, but never less than `least`.
   std::size_t take(std::size_t peers, std::size_t least, std::size_t most);
@@ -28,10 +31,11 @@ class MemoryBudget {
   std::size_t left() const { return left_after(taken_.load(std::memory_order_relaxed)); }
 
  private:
-  static std::size_t left_after(std::size_t taken) { return taken < whole ? whole - taken : 0; }
+  std::size_t left_after(std::size_t taken) const { return taken < whole_ ? whole_ - taken : 0; }
   template <class Wanted>
   std::size_t take_of(std::size_t least, std::size_t most, Wanted wanted);
 
+  std::size_t whole_;
   std::atomic<std::size_t> taken_ = 0;
 };
 

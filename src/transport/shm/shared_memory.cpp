@@ -32,7 +32,7 @@ Result<OwnBoxes> SharedMemory::allocate() {
     // and untouched pages cost nothing.
     constexpr std::size_t most_channels = 16;
     Result<std::unique_ptr<Segment>> made =
-        Segment::make(MemoryBudget::whole + MemoryBudget::whole / 8 +
+        Segment::make(budget_.whole() + budget_.whole() / 8 +
                       peers_ * most_channels * (box_bytes + Mailbox::least_ring_bytes));
     if (!made) return made.error();
     segment_ = std::move(made).value();
@@ -63,9 +63,13 @@ Offer SharedMemory::offer(const OwnBoxes& boxes) const {
 }
 
 Result<PeerBoxes> SharedMemory::adopt(const Offer& offer, Descriptor segment, Descriptor bell) {
+  if (!segment || !bell) {
+    return Error(ErrorCode::unsupported,
+                 "its memory did not come with its offer; is no descriptor left (ulimit -n)?");
+  }
   const bool makes_sense =
-      segment && bell && offer.ring_bytes >= Mailbox::least_ring_bytes / 2 &&
-      offer.ring_bytes % ring_granule == 0 && offer.ring_bytes <= offer.segment_bytes &&
+      offer.ring_bytes >= Mailbox::least_ring_bytes / 2 && offer.ring_bytes % ring_granule == 0 &&
+      offer.ring_bytes <= offer.segment_bytes &&
       lies_in(offer.outbox, sizeof(Outbox) + offer.ring_bytes, offer.segment_bytes) &&
       lies_in(offer.inbox, sizeof(Inbox), offer.segment_bytes);
   if (!makes_sense) return Error(ErrorCode::unsupported, "its offer of memory makes no sense");

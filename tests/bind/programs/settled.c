@@ -3,7 +3,7 @@
 
 #include "report.h"
 
-enum { rounds = 40, most = 600 };
+enum { rounds = 50, most = 600 };
 
 static int rank, size;
 static MPI_Comm comm;

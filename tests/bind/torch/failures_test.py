@@ -1,10 +1,8 @@
 #!/usr/bin/env python3
 """What goes wrong: every rank gets an exception that says so, and nothing hangs or leaks."""
 
-import contextlib
 import datetime
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -19,17 +17,6 @@ import ranks as world
 SHORT = datetime.timedelta(seconds=3)
 
 
-@contextlib.contextmanager
-def raises(pattern, kind=RuntimeError):
-    try:
-        yield
-    except kind as error:
-        if not re.search(pattern, str(error)):
-            raise AssertionError(f"the text has no {pattern!r}") from error
-        return
-    raise AssertionError(f"nothing was raised that says {pattern!r}")
-
-
 def killed(store_path, rank, size, is_async):
     """A rank that dies is named, by all calls that follow as well."""
     world.join(store_path, rank, size)
@@ -37,12 +24,12 @@ def killed(store_path, rank, size, is_async):
     dist.all_reduce(tensor)
     if rank == 1:
         os.kill(os.getpid(), signal.SIGKILL)
-    with raises("lost rank 1", dist.DistBackendError):
+    with world.raises("lost rank 1", dist.DistBackendError):
         while True:
             work = dist.all_reduce(tensor, async_op=is_async)
             if is_async:
                 work.get_future().wait()
-    with raises("lost rank 1", dist.DistBackendError):
+    with world.raises("lost rank 1", dist.DistBackendError):
         dist.barrier()
     dist.destroy_process_group()
 
@@ -56,7 +43,7 @@ def killed_while_receiving(store_path, rank, size):
         os.kill(os.getpid(), signal.SIGKILL)
     if rank == 0:
         dist.recv(tensor, 1)
-        with raises("rank 1", dist.DistBackendError):
+        with world.raises("rank 1", dist.DistBackendError):
             dist.recv(tensor, 1)
     dist.destroy_process_group()
 
@@ -71,7 +58,7 @@ def killed_in_subgroup(store_path, rank, size):
     if rank == 2:
         os.kill(os.getpid(), signal.SIGKILL)
     if rank == 1:
-        with raises(r"global rank 2", dist.DistBackendError):
+        with world.raises(r"global rank 2", dist.DistBackendError):
             while True:
                 dist.all_reduce(tensor, group=group)
 
@@ -86,36 +73,10 @@ def stopped(store_path, rank, size):
     group = dist.distributed_c10d._get_default_group()
     options = dist.AllreduceOptions()
     options.timeout = SHORT
-    with raises("rank 1", dist.DistBackendError):
+    with world.raises("rank 1", dist.DistBackendError):
         group.allreduce([tensor], options).wait()
-    with raises("timed out after 3000 ms, waiting for rank 1", dist.DistBackendError):
+    with world.raises("timed out after 3000 ms, waiting for rank 1", dist.DistBackendError):
         group.recv([tensor], 1, 0).wait(SHORT)
-    dist.destroy_process_group()
-
-
-def wrong_calls(store_path, rank, size):
-    world.join(store_path, rank, size)
-    with raises("single list of tensors|must be specified|argument"):
-        dist.distributed_c10d._get_default_group().allgather([[], []], [torch.ones(2)]).wait()
-    with raises("float8|Float8"):
-        dist.all_reduce(torch.ones(3).to(torch.float8_e4m3fn))
-    with raises("BAND", (RuntimeError, ValueError)):
-        dist.all_reduce(torch.ones(3), op=dist.ReduceOp.BAND)
-    with raises("AVG", (RuntimeError, ValueError)):
-        dist.all_reduce(torch.ones(3, dtype=torch.bool), op=dist.ReduceOp.AVG)
-    with raises("world_size|world size"):
-        dist.all_gather_into_tensor(torch.ones(3), torch.ones(3))
-    with raises("meta"):
-        backend = dist.distributed_c10d._get_default_group()._get_backend(torch.device("cpu"))
-        backend.allreduce([torch.ones(3, device="meta")])
-    with raises("takes no options", ValueError):
-        dist.new_group(backend="rondo", pg_options=object())
-    # All that did not harm the group. What follows does.
-    tensor = torch.ones(2)
-    dist.all_reduce(tensor)
-    assert tensor[0] == size
-    with raises("different things", dist.DistBackendError):
-        dist.all_reduce(torch.ones(3 + rank))
     dist.destroy_process_group()
 
 
@@ -124,7 +85,7 @@ def wrong_message(store_path, rank, size):
     if rank == 0:
         dist.send(torch.ones(3), 1)
     else:
-        with raises("sent 12 bytes"):
+        with world.raises("sent 12 bytes"):
             dist.recv(torch.ones(4), 0)
     dist.destroy_process_group()
 
@@ -132,7 +93,7 @@ def wrong_message(store_path, rank, size):
 def missing(store_path, rank, size):
     if rank == 1:
         return
-    with raises("rank 1 has not come", dist.DistBackendError):
+    with world.raises("rank 1 has not come", dist.DistBackendError):
         world.join(store_path, rank, size, timeout=SHORT)
 
 
@@ -142,7 +103,7 @@ def monitored(store_path, rank, size):
     backend = dist.distributed_c10d._get_default_group()._get_backend(torch.device("cpu"))
     backend.monitored_barrier(datetime.timedelta(seconds=30), wait_all_ranks=True)
     if rank != 1:
-        with raises("Ranks? 1" if rank == 0 else "reached monitoredBarrier"):
+        with world.raises("Ranks? 1" if rank == 0 else "reached monitoredBarrier"):
             backend.monitored_barrier(SHORT, wait_all_ranks=True)
     dist.barrier()
     dist.destroy_process_group()
@@ -169,7 +130,7 @@ def left_with_work(store_path, rank, size, how):
     else:
         dist.distributed_c10d._abort_process_group()
     for work in works:
-        with raises("destroyed|abort", dist.DistBackendError):
+        with world.raises("destroyed|abort", dist.DistBackendError):
             work.wait()
     store.set("is over", "yes")
 
@@ -261,7 +222,6 @@ if __name__ == "__main__":
     stays_on_time(killed_while_receiving, 3, LONGEST, dies=[1])
     stays_on_time(killed_in_subgroup, 3, LONGEST, dies=[2])
     stays_on_time(stopped, 2, LONGEST, dies=[1], continues=[1])
-    stays_on_time(wrong_calls, 2, LONGEST)
     stays_on_time(wrong_message, 2, LONGEST)
     stays_on_time(missing, 2, LONGEST)
     stays_on_time(monitored, 3, LONGEST)

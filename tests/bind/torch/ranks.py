@@ -1,8 +1,10 @@
 """Ranks of a test, as processes that are forked from this one: PyTorch is imported once."""
 
+import contextlib
 import datetime
 import multiprocessing
 import os
+import re
 import sys
 import tempfile
 import traceback
@@ -57,3 +59,14 @@ def run(function, size, *arguments, dies=()):
     codes = {rank: process.exitcode for rank, process in enumerate(started) if rank not in dies}
     if any(codes.values()):
         sys.exit(f"{function.__name__} among {size} ranks: exit codes {codes}")
+
+
+@contextlib.contextmanager
+def raises(pattern, kind=RuntimeError):
+    try:
+        yield
+    except kind as error:
+        if not re.search(pattern, str(error)):
+            raise AssertionError(f"the text has no {pattern!r}") from error
+        return
+    raise AssertionError(f"nothing was raised that says {pattern!r}")

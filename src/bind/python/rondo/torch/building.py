@@ -21,8 +21,8 @@ from typing import List, Sequence
 FOLDER = pathlib.Path(__file__).resolve().parent
 MODULE = "_rondo_torch"
 LIBRARY = "librondo.so.0"
-SOURCES = ("world.cpp", "queue.cpp", "work.cpp", "reduction.cpp", "messages.cpp", "backend.cpp",
-           "sparse.cpp", "group.cpp", "module.cpp")
+SOURCES = ("world.cpp", "queue.cpp", "work.cpp", "reduction.cpp", "registered.cpp", "messages.cpp",
+           "backend.cpp", "sparse.cpp", "group.cpp", "module.cpp")
 
 
 def file_name() -> str:
