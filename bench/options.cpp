@@ -258,7 +258,8 @@ Result<void> check_together(const Options& options, bool factor_given) {
                         "memory here: leave --device out"));
   }
   if (options.device && options.reading != InPlaceReading::none) {
-    return Error(ErrorCode::invalid_argument, "--device and -R 1 exclude each other");
+    return Error(ErrorCode::invalid_argument,
+                 "--device and -R exclude each other: device memory is not read in place");
   }
   if ((options.ranks != 0) != (options.transport == "inproc")) {
     return Error(ErrorCode::invalid_argument,
