@@ -69,8 +69,8 @@ build() {
     -Dmpi=disabled || return 1
   ninja -C "$folder" cuda/librondo-cuda.so.0.1.0 tests/device/device_conformance_test \
     tests/device/device_kernels_test tests/device/device_collectives_test \
-    tests/device/measure_device src/cli/rondo bench/rondo-perf examples/gpu_stream \
-    examples/train_digits/train_digits_gpu
+    tests/device/device_direct_test tests/device/measure_device src/cli/rondo \
+    bench/rondo-perf examples/gpu_stream examples/train_digits/train_digits_gpu
 }
 
 say "devices: $devices; $(date -u +%Y-%m-%dT%H:%MZ); $(uname -srm)"
@@ -91,9 +91,14 @@ step kernels 120 "$programs/device_kernels_test" "$devices"
 # Communicators load what they find there.
 [ "$devices" = cuda ] || RONDO_PLUGIN_PATH=$programs/plugin
 step collectives 120 "$programs/device_collectives_test" cuda
+step direct 120 "$programs/device_direct_test" cuda
 if [ "$devices" = cuda ]; then
   # Errors of calls are what some tests ask for.
-  for program in kernels conformance collectives; do
+  for ranks in 2 4 8; do
+    step "direct-$ranks-processes" 180 "$folder/src/cli/rondo" run -n "$ranks" -- \
+      "$programs/device_direct_test" cuda
+  done
+  for program in kernels conformance collectives direct; do
     optional compute-sanitizer "$program-memcheck" 240 compute-sanitizer --tool memcheck \
       --report-api-errors no --error-exitcode 1 "$programs/device_${program}_test" cuda
   done

@@ -5,15 +5,26 @@ namespace rondo {
 
 namespace {
 
+// One thread looks for all of its block: the word is far away.
+__device__ bool is_block_stopped(const std::uint32_t* stop) {
+  if (stop == nullptr) return false;
+  __shared__ bool is_stopped_for_all;
+  if (threadIdx.x == 0) is_stopped_for_all = is_stopped(stop);
+  __syncthreads();
+  return is_stopped_for_all;
+}
+
 template <class T, Op op>
 __global__ void __launch_bounds__(threads_of_a_block)
     reduce_kernel(const __grid_constant__ ReduceArguments arguments) {
+  if (is_block_stopped(arguments.stop)) return;
   const std::size_t threads = std::size_t{gridDim.x} * blockDim.x;
   reduce_share<T, op>(arguments, std::size_t{blockIdx.x} * blockDim.x + threadIdx.x, threads);
 }
 
 __global__ void __launch_bounds__(threads_of_a_block)
     copy_kernel(const __grid_constant__ CopyArguments arguments) {
+  if (is_block_stopped(arguments.stop)) return;
   const std::size_t threads = std::size_t{gridDim.x} * blockDim.x;
   copy_share(arguments.copies[blockIdx.y], std::size_t{blockIdx.x} * blockDim.x + threadIdx.x,
              threads);

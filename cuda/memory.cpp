@@ -118,6 +118,23 @@ Result<> CudaRuntime::deallocate(Allocation kind, void* memory) {
   return checked("cudaStreamSynchronize", cudaStreamSynchronize(nullptr));
 }
 
+// Kernels and streams get the host's addresses, which devices must know as their own, too.
+Result<> CudaRuntime::pin(void* memory, std::size_t bytes) {
+  const unsigned flags = cudaHostRegisterPortable | cudaHostRegisterMapped;
+  Result<> done = checked("cudaHostRegister", cudaHostRegister(memory, bytes, flags));
+  if (!done) return done;
+  void* seen = nullptr;
+  done = checked("cudaHostGetDevicePointer", cudaHostGetDevicePointer(&seen, memory, 0));
+  if (done && seen == memory) return {};
+  static_cast<void>(cudaHostUnregister(memory));
+  if (!done) return done;
+  return Error(ErrorCode::unsupported, "cudaHostRegister: devices see the memory elsewhere");
+}
+
+Result<> CudaRuntime::unpin(void* memory) {
+  return checked("cudaHostUnregister", cudaHostUnregister(memory));
+}
+
 Result<void*> CudaRuntime::allocate_with_descriptor(int device, std::size_t bytes) {
   const Result<const Driver*> calls = driver();
   if (!calls) return calls.error();

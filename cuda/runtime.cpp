@@ -76,6 +76,24 @@ Result<std::vector<DeviceInfo>> CudaRuntime::devices() {
   return all;
 }
 
+Result<> CudaRuntime::reach_device(int device, int other) {
+  const ChosenDevice here(device);
+  if (!here.chosen()) return here.chosen();
+  int is_possible = 0;
+  const cudaError_t asked = cudaDeviceCanAccessPeer(&is_possible, device, other);
+  if (asked != cudaSuccess) return cuda_error("cudaDeviceCanAccessPeer", asked);
+  if (is_possible == 0) {
+    return Error(ErrorCode::unsupported,
+                 concat("device ", device, " does not reach the memory of device ", other));
+  }
+  const cudaError_t enabled = cudaDeviceEnablePeerAccess(other, 0);
+  if (enabled == cudaErrorPeerAccessAlreadyEnabled) {
+    static_cast<void>(cudaGetLastError());
+    return {};
+  }
+  return checked("cudaDeviceEnablePeerAccess", enabled);
+}
+
 Result<DeviceStream> CudaRuntime::create_stream(int device) {
   const ChosenDevice here(device);
   if (!here.chosen()) return here.chosen().error();
@@ -186,7 +204,8 @@ Result<> CudaRuntime::reduce(DeviceStream stream, const DeviceReduction& reducti
                                          blocks.value(), native(stream)));
 }
 
-Result<> CudaRuntime::copy_all(DeviceStream stream, std::span<const DeviceCopy> copies) {
+Result<> CudaRuntime::copy_all(DeviceStream stream, std::span<const DeviceCopy> copies,
+                               const std::uint32_t* stop) {
   const ChosenDevice here(stream.device);
   if (!here.chosen()) return here.chosen();
   while (!copies.empty()) {
@@ -196,9 +215,9 @@ Result<> CudaRuntime::copy_all(DeviceStream stream, std::span<const DeviceCopy> 
     for (const DeviceCopy& copy : now) longest = std::max(longest, copy.bytes);
     const Result<unsigned> blocks = blocks_for(longest / vector_bytes, stream.device, 0);
     if (!blocks) return blocks.error();
-    const Result<> launched =
-        checked("copy_all", launch_copies(arguments_of(now), static_cast<unsigned>(now.size()),
-                                          blocks.value(), native(stream)));
+    const Result<> launched = checked(
+        "copy_all", launch_copies(arguments_of(now, stop), static_cast<unsigned>(now.size()),
+                                  blocks.value(), native(stream)));
     if (!launched) return launched;
     copies = copies.subspan(now.size());
   }

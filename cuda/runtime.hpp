@@ -28,10 +28,13 @@ class ChosenDevice {
 class CudaRuntime final : public DeviceRuntime {
  public:
   Result<std::vector<DeviceInfo>> devices() override;
+  Result<> reach_device(int device, int other) override;
 
   Result<MemoryInfo> describe(const void* pointer) override;
   Result<void*> allocate(Allocation kind, int device, std::size_t bytes) override;
   Result<> deallocate(Allocation kind, void* memory) override;
+  Result<> pin(void* memory, std::size_t bytes) override;
+  Result<> unpin(void* memory) override;
   Result<MemoryHandle> export_memory(const void* pointer) override;
   Result<void*> open_memory(int device, const MemoryHandle& handle) override;
   Result<> close_memory(void* base) override;
@@ -54,7 +57,8 @@ class CudaRuntime final : public DeviceRuntime {
 
   Result<> copy(DeviceStream stream, void* to, const void* from, std::size_t bytes) override;
   Result<> reduce(DeviceStream stream, const DeviceReduction& reduction) override;
-  Result<> copy_all(DeviceStream stream, std::span<const DeviceCopy> copies) override;
+  Result<> copy_all(DeviceStream stream, std::span<const DeviceCopy> copies,
+                    const std::uint32_t* stop) override;
   Result<> write_value(DeviceStream stream, std::uint32_t* word, std::uint32_t value) override;
   Result<> wait_value(DeviceStream stream, std::uint32_t* word, std::uint32_t value) override;
   Result<> call_host(DeviceStream stream, void (*function)(void*), void* argument) override;

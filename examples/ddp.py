@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Data-parallel training of a network that reads digits, by DistributedDataParallel.
 
-    torchrun --nproc-per-node 2 ddp.py [--backend rondo|gloo] [--hook 16bit]
+    torchrun --nproc-per-node 2 ddp.py [--backend rondo|gloo] [--hook average|bf16|fp16]
 
-The backend's name is all that rondo asks for. `--hook 16bit` sends gradients as 16-bit floats,
-which rondo adds up in 32 bits.
+The backend's name is all that rondo asks for. With `--hook` its communication hooks give the mean
+of the gradients in one operation; bf16 and fp16 send them as 16-bit floats, which rondo adds up in
+32 bits.
 """
 
 import argparse
@@ -22,7 +23,7 @@ import digits  # noqa: E402
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--backend", default="rondo")
-    parser.add_argument("--hook", choices=["none", "16bit"], default="none")
+    parser.add_argument("--hook", choices=["average", "bf16", "fp16"])
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--batch", type=int, default=120, help="images of all ranks together")
     args = parser.parse_args()
@@ -31,8 +32,8 @@ def main():
     rank = dist.get_rank()
     (images, classes), held_out = digits.load()
     model = DistributedDataParallel(digits.make_model())
-    if args.hook == "16bit":
-        model.register_comm_hook(None, in_16_bits)
+    if args.hook:
+        model.register_comm_hook(*rondo_hook(args.hook))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
     digits.train(model, optimizer, images, classes, args.epochs, args.batch)
     if rank == 0:
@@ -40,12 +41,10 @@ def main():
     dist.destroy_process_group()
 
 
-def in_16_bits(_state, bucket):
-    """A communication hook: half the bytes, and the mean in one operation."""
-    gradients = bucket.buffer()
-    halves = gradients.to(torch.bfloat16)
-    future = dist.all_reduce(halves, op=dist.ReduceOp.AVG, async_op=True).get_future()
-    return future.then(lambda done: gradients.copy_(done.value()[0]))
+def rondo_hook(name):
+    from rondo.torch import hooks  # programs without it need rondo's name only
+    return hooks.State(), {"average": hooks.average, "bf16": hooks.average_bf16,
+                           "fp16": hooks.average_fp16}[name]
 
 
 if __name__ == "__main__":

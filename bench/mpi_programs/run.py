@@ -171,6 +171,15 @@ def words_of(difference, expected):
     return "the same" if difference == 0 else f"{difference:.1g}"
 
 
+def exit_table(total):
+    """Calls and seconds of all ranks, as RONDO_STATS_TABLE has them; of the reasons the first two."""
+    taken, passed = total["taken"], total["passed"]
+    why = sorted(passed["why"].items(), key=lambda reason: -reason[1]["calls"])
+    reasons = ", ".join(f"{name} {amounts['calls']}" for name, amounts in why[:2])
+    return (f"{taken['calls']} | {taken['seconds']:.2f} | {passed['calls']}: {reasons} | "
+            f"{passed['seconds']:.2f}")
+
+
 def measure(name, ranks, arguments, environment):
     prepare, command, read = PROGRAMS[name]
     folder = arguments.folder / name
@@ -196,15 +205,13 @@ def measure(name, ranks, arguments, environment):
     expected = results["plain"][0]
     alike = words_of(numbers_differ(expected, results["plain"][-1]), expected)
     plain = statistics.median(times["plain"])
-    print(f"| {name} | {ranks} | without | | {plain:.2f} | | {alike} |", flush=True)
+    print(f"| {name} | {ranks} | without | {plain:.2f} | | {alike} | | | | |", flush=True)
     for mode in totals:
-        taken, passed = (totals[mode][key]["calls"] for key in ("taken", "passed"))
         median = statistics.median(times[mode])
         worst = [numbers_differ(expected, result) for result in results[mode]]
         difference = None if None in worst else max(worst)
-        print(f"| {name} | {ranks} | {mode} | {taken} of {taken + passed} | {median:.2f} | "
-              f"{(median / plain - 1) * 100:+.0f} % | {words_of(difference, expected)} |",
-              flush=True)
+        print(f"| {name} | {ranks} | {mode} | {median:.2f} | {(median / plain - 1) * 100:+.0f} % | "
+              f"{words_of(difference, expected)} | {exit_table(totals[mode])} |", flush=True)
 
 
 def main():
@@ -223,8 +230,8 @@ def main():
                        OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1", OMPI_MCA_rmaps_base_oversubscribe="1",
                        OMPI_MCA_mpi_yield_when_idle="1", OMP_NUM_THREADS="1",
                        RONDO_CACHE_DIR=str(arguments.folder / "cache"))
-    print("| program | ranks | rondo | calls taken | wall s | | output |")
-    print("|---|---|---|---|---|---|---|")
+    print("| program | ranks | rondo | wall s | | output | calls taken | in s | passed, and why | in s |")
+    print("|---|---|---|---|---|---|---|---|---|---|")
     for name in PROGRAMS if arguments.only is None else [arguments.only]:
         for ranks in map(int, arguments.ranks.split(",")):
             measure(name, ranks, arguments, environment)

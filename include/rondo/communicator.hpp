@@ -67,7 +67,7 @@ struct Options {
   /// it reaches, else tcp. "auto".
   std::optional<std::string> transport = {};
   /// What this rank shares with all others of its host, whatever the number of communicators; each
-  /// link for which that is too little gets 10 KiB all the same. From 64 KiB on. 4 MiB.
+  /// link for which that is too little gets 19 KiB all the same. From 64 KiB on. 4 MiB.
   std::optional<std::size_t> shared_bytes = {};
   /// File of topology text, as `rondo topo --text` writes it: where the ranks of the world live. It
   /// is the same on all ranks. Without it they look for themselves.
@@ -121,21 +121,12 @@ class RONDO_API Communicator : public PersistentCollectives<Communicator>,
   /// collective: what no file and no earlier run tells is then measured, in about 200 ms.
   const CostTable& costs();
 
-  using DeviceCollectives::allgather;
-  using DeviceCollectives::allgatherv;
-  using DeviceCollectives::allreduce;
-  using DeviceCollectives::alltoall;
-  using DeviceCollectives::alltoallv;
-  using DeviceCollectives::broadcast;
-  using DeviceCollectives::exscan;
-  using DeviceCollectives::gather;
-  using DeviceCollectives::gatherv;
-  using DeviceCollectives::reduce;
-  using DeviceCollectives::reduce_scatter;
-  using DeviceCollectives::reduce_scatterv;
-  using DeviceCollectives::scan;
-  using DeviceCollectives::scatter;
-  using DeviceCollectives::scatterv;
+  using DeviceCollectives::allgather, DeviceCollectives::allgatherv, DeviceCollectives::allreduce;
+  using DeviceCollectives::alltoall, DeviceCollectives::alltoallv, DeviceCollectives::broadcast;
+  using DeviceCollectives::exscan, DeviceCollectives::gather, DeviceCollectives::gatherv;
+  using DeviceCollectives::reduce, DeviceCollectives::reduce_scatter,
+      DeviceCollectives::reduce_scatterv;
+  using DeviceCollectives::scan, DeviceCollectives::scatter, DeviceCollectives::scatterv;
 
   /// Element-wise reduction over all ranks; everybody gets the result.
   /// From `send` to `receive` of the same size, or in place with one buffer.
@@ -455,6 +446,9 @@ class RONDO_API Communicator : public PersistentCollectives<Communicator>,
   Work start(const ErasedCall& call);
   /// Of device memory, in the order of a stream: see rondo/cuda.hpp, which has these collectives.
   Work start(const ErasedCall& call, CUstream_st* stream);
+  bool connect_devices(int device);       ///< see cuda.hpp
+  bool share_memory(const void* memory);  ///< the same
+  void unshare_memory(const void* memory);
   /// allreduce_init() and the others of rondo/persistent.hpp.
   Persistent init(const ErasedCall& call);
   Persistent init(const ErasedCall& call, Plan plan, std::size_t tile_bytes);

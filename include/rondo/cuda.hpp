@@ -21,13 +21,23 @@
 //   * A stream that fails, with whatever the program has given to it, ends the communicator with
 //     Error{io}, which names the cause.
 //
+//   * connect_devices(device): all ranks call it, and it blocks. True where one host has them all
+//     and each one's device reaches the memory of all others, which is tried out. From then device
+//     memory goes from device to device, in calls of ranks that all have some. Calls in which a
+//     rank has other memory go by way of the host's, and take longer than without it. Where it is
+//     false, rank 0 says on standard error what is in the way, and all stays as it is.
+//   * share(span): all ranks call it, too. What the span's allocations hold is used in place from
+//     then on; other memory is copied through some of the communicator's, 32 MiB at most. False
+//     where that cannot be. Before one of them is freed, all ranks call unshare(): the devices of
+//     peers that still have it open fail for good.
+//   * Both may wait for all streams of the device, and so for what those wait for.
 //   * To free device or pinned memory is to wait for all streams of the device, also for those of
 //     other ranks in this process, and so for what they wait for: not between collectives, then.
 //     A communicator frees what it has when it ends.
 //
-// What is sent and received goes through pinned host memory, as much of it as the largest call has
-// bytes, and from there as all else. Error{unsupported} without librondo-cuda or a driver, and
-// while the stream is captured into a graph.
+// Without connect_devices() what is sent and received goes through pinned host memory, as much of
+// it as the largest call has bytes, and from there as all else. Error{unsupported} without
+// librondo-cuda or a driver, and while the stream is captured into a graph.
 
 #include <cstddef>
 #include <span>
@@ -65,6 +75,15 @@ template <class Comm>
 class DeviceCollectives {
  public:
   using Stream = CUstream_st*;
+
+  template <Element T>
+  bool share(DeviceSpan<T> memory) {
+    return static_cast<Comm*>(this)->share_memory(memory.data());
+  }
+  template <Element T>
+  void unshare(DeviceSpan<T> memory) {
+    static_cast<Comm*>(this)->unshare_memory(memory.data());
+  }
 
   template <Element T>
   Work allreduce(DeviceSpan<std::type_identity_t<const T>> send, DeviceSpan<T> receive, Op op,

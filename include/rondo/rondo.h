@@ -9,8 +9,7 @@
  *   - No exception leaves the library, and no call ends the process. A null pointer where one is
  *     needed is RONDO_INVALID_ARGUMENT. Result pointers are written on success only, but for
  *     `done`, which says whether a work is over, well or not.
- *   - Counts are elements, not bytes. A count of zero is a valid, synchronising call, for which
- *     buffers may be null.
+ *   - Counts are elements, not bytes. 0 is a valid, synchronising call; its buffers may be null.
  *   - All ranks make the same collective calls in the same order with the same counts, types,
  *     operations and roots; if they don't, they get RONDO_MISMATCH.
  *   - A blocking call uses its buffers until it returns, a nonblocking one until its work is done.
@@ -53,8 +52,7 @@ enum {
   RONDO_INTERNAL = 12         /* a bug in rondo */
 };
 
-/* Type of an element. */
-typedef int32_t rondo_dtype;
+typedef int32_t rondo_dtype; /* type of an element */
 enum {
   RONDO_I8 = 0,
   RONDO_U8 = 1,

@@ -133,6 +133,18 @@ Work Communicator::start(const ErasedCall& call, CUstream_st* stream) {
   return Work(state().start(call, stream));
 }
 
+bool Communicator::connect_devices(int device) {
+  return state().connect_devices(device);
+}
+
+bool Communicator::share_memory(const void* memory) {
+  return state().share(memory);
+}
+
+void Communicator::unshare_memory(const void* memory) {
+  state().unshare(memory);
+}
+
 void Communicator::exchange(const std::vector<Message>& messages) {
   const Result<> result = state().messenger.run(state().prepare(messages));
   if (!result) throw result.error();

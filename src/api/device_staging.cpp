@@ -1,13 +1,12 @@
 #include "api/device_staging.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
-#include <mutex>
-#include <optional>
 #include <thread>
 
 #include "api/refuse.hpp"
+#include "api/stream_handover.hpp"
+#include "api/value_or_throw.hpp"
 #include "base/text.hpp"
 
 namespace rondo {
@@ -18,61 +17,10 @@ constexpr std::size_t line = 64;
 constexpr std::size_t words_bytes = 2 * line;
 // Beginnings of pages are copied fastest.
 constexpr std::size_t page = 4096;
-// A stream that failed says so when it is asked, which takes longer than a look at a word.
-constexpr unsigned looks_between_questions = 64;
 
 std::size_t whole_pages(std::size_t bytes) {
   return (bytes + page - 1) / page * page;
 }
-
-template <class T>
-T require(Result<T> result) {
-  if (!result) throw result.error();
-  return std::move(result).value();
-}
-
-// The word counts turns, on a circle.
-bool has_come(std::uint32_t word, std::uint32_t turn) {
-  return static_cast<std::int32_t>(word - turn) >= 0;
-}
-
-// The stream writes `given` when it has come to the call, and waits for `taken`.
-class StreamHandover final : public Handover {
- public:
-  StreamHandover(DeviceRuntime& runtime, DeviceStream stream, std::uint32_t* given,
-                 std::uint32_t* taken, std::uint32_t turn)
-      : runtime_(runtime), stream_(stream), given_(given), taken_(taken), turn_(turn) {}
-
-  Result<bool> is_given() override {
-    if (has_come(std::atomic_ref(*given_).load(std::memory_order_acquire), turn_)) return true;
-    if (++looks_ % looks_between_questions != 0) return false;
-    {
-      const std::lock_guard lock(mutex_);
-      if (failure_) return *failure_;
-    }
-    const Result<bool> asked = runtime_.is_done(stream_);
-    if (!asked) return asked.error();
-    return false;
-  }
-  void take_back() noexcept override {
-    std::atomic_ref(*taken_).store(turn_, std::memory_order_release);
-  }
-  /// The stream will never come to it.
-  void fail(const Error& error) {
-    const std::lock_guard lock(mutex_);
-    failure_ = error;
-  }
-
- private:
-  DeviceRuntime& runtime_;
-  const DeviceStream stream_;
-  std::uint32_t* const given_;
-  std::uint32_t* const taken_;
-  const std::uint32_t turn_;
-  unsigned looks_ = 0;
-  std::mutex mutex_;
-  std::optional<Error> failure_;
-};
 
 }  // namespace
 
@@ -106,11 +54,11 @@ DeviceStaging::~DeviceStaging() {
 // which another rank's stream may be waiting for this one. Together they are less than three times
 // as large as the largest.
 void DeviceStaging::reserve(std::size_t bytes) {
-  if (last_.native == nullptr) last_ = require(runtime_.create_event(device_, false));
+  if (last_.native == nullptr) last_ = value_or_throw(runtime_.create_event(device_, false));
   if (!all_.empty() && bytes <= bytes_) return;
   const std::size_t wanted = whole_pages(std::max(bytes, bytes_ + bytes_ / 2));
   all_.reserve(all_.size() + 1);
-  all_.push_back(require(runtime_.allocate(Allocation::pinned, device_, page + wanted)));
+  all_.push_back(value_or_throw(runtime_.allocate(Allocation::pinned, device_, page + wanted)));
   bytes_ = wanted;
   std::fill_n(static_cast<std::uint32_t*>(all_.back()), words_bytes / sizeof(std::uint32_t),
               turns_);
@@ -120,7 +68,7 @@ std::shared_ptr<PendingOperation> DeviceStaging::start(
     Engine& engine, const ErasedCall& call, const BuffersInUse& used, void* stream,
     const std::function<Operation(const ErasedCall&)>& prepare) {
   const DeviceStream here{stream, device_};
-  if (require(runtime_.is_captured(here))) {
+  if (value_or_throw(runtime_.is_captured(here))) {
     throw Error(ErrorCode::unsupported,
                 concat(name(call.collective), ": calls cannot be captured into a graph"));
   }
@@ -173,7 +121,7 @@ int device_of(DeviceRuntime& runtime, const ErasedCall& call, const BuffersInUse
   int device = -1;
   const auto look = [&](const char* what, const void* buffer, std::size_t bytes) {
     if (bytes == 0) return;
-    const MemoryInfo info = require(runtime.describe(buffer));
+    const MemoryInfo info = value_or_throw(runtime.describe(buffer));
     if (info.kind == MemoryKind::host) {
       refuse(concat(name(call.collective), " on a stream: the ", what,
                     " buffer is host memory that ",

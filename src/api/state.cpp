@@ -3,21 +3,25 @@
 #include <sched.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <iostream>
 #include <numeric>
 #include <thread>
 
 #include "api/arguments.hpp"
+#include "api/device_route.hpp"
 #include "api/find_costs.hpp"
 #include "api/measure_links.hpp"
 #include "api/persistent_state.hpp"
+#include "api/refuse.hpp"
 #include "api/world_topology.hpp"
 #include "base/hash.hpp"
 #include "base/text.hpp"
 #include "bootstrap/device_library.hpp"
 #include "bootstrap/environment.hpp"
 #include "plan/default_costs.hpp"
+#include "plan/device_plan.hpp"
 #include "plan/uneven.hpp"
 #include "transport/inproc.hpp"
 
@@ -174,7 +178,16 @@ Operation Communicator::State::choose_and_prepare(const ErasedCall& call) {
   if (!choice) throw choice.error();
   tell_notes();
   const Choice& chosen = *choice.value();
-  return make_operation(call, chosen.plan, chosen.tile_bytes, chosen.hash);
+  Operation operation = make_operation(call, chosen.plan, chosen.tile_bytes, chosen.hash);
+  set_route(operation, call);
+  return operation;
+}
+
+// Ranks that are connected say first what they have, and so do not meet others.
+void Communicator::State::set_route(Operation& operation, const ErasedCall& call) const {
+  if (!host_route_ || !DeviceRoute::serves(call)) return;
+  operation.route = host_route_;
+  operation.call.plan_hash = splitmix(operation.call.plan_hash);
 }
 
 Operation Communicator::State::prepare(const ErasedCall& call, const Plan& plan,
@@ -217,16 +230,87 @@ Operation Communicator::State::make_operation(const ErasedCall& call, Plan plan,
 
 std::shared_ptr<PendingOperation> Communicator::State::start(const ErasedCall& call, void* stream) {
   const BuffersInUse used = check_arguments(call, rank(), size());
-  if (devices_ == nullptr) {
-    const Result<DeviceRuntime*> opened = open_device_runtime(process_environment);
-    if (!opened) throw opened.error();
-    devices_ = opened.value();
-  }
+  const Result<DeviceRuntime*> opened = devices();
+  if (!opened) throw opened.error();
   const int device = device_of(*devices_, call, used);
+  if (device_path_ && DeviceRoute::serves(call)) {
+    return DeviceRoute::start(*device_path_, engine, prepare(call), call, used, plan_of(call),
+                              {stream, device});
+  }
   std::unique_ptr<DeviceStaging>& staging = stagings_[device];
   if (!staging) staging = std::make_unique<DeviceStaging>(*devices_, device);
   return staging->start(engine, call, used, stream,
                         [this](const ErasedCall& staged) { return prepare(staged); });
+}
+
+// From device to device: the algorithm that was asked for, else what suits devices.
+Plan Communicator::State::plan_of(const ErasedCall& call) {
+  const std::size_t bytes = elements_of(call, size()) * size_of(call.dtype);
+  const Result<const Choice*> choice = planner().choose(call.collective, bytes);
+  if (!choice) throw choice.error();
+  const int root = is_rooted(call.collective) ? call.root : 0;
+  if (choice.value()->cause != Cause::wish) {
+    return device_plan(call.collective, size(), root, bytes, device_path_->shares_device());
+  }
+  Plan plan = choice.value()->plan;
+  plan.root = root;
+  return plan;
+}
+
+Result<DeviceRuntime*> Communicator::State::devices() {
+  if (devices_ != nullptr) return devices_;
+  const Result<DeviceRuntime*> opened = open_device_runtime(process_environment);
+  if (opened) devices_ = opened.value();
+  return opened;
+}
+
+bool Communicator::State::connect_devices(int device) {
+  if (device_path_) refuse("the devices of this communicator are connected already");
+  const Result<DeviceRuntime*> opened = devices();
+  std::optional<Error> trouble;
+  if (!opened) trouble = opened.error();
+  const std::vector<Rank>& ranks = topology->ranks;
+  const bool is_one_host = std::all_of(ranks.begin(), ranks.end(), [&](const Rank& rank) {
+    return rank.host == ranks.front().host;
+  });
+  if (!is_one_host) trouble.emplace(ErrorCode::unsupported, "the ranks are on several hosts");
+  if (size() > most_device_ranks) {
+    trouble.emplace(ErrorCode::unsupported, concat("more than ", most_device_ranks, " ranks"));
+  }
+  Exchange among = exchange();
+  std::string why_not;
+  Result<std::unique_ptr<DevicePath>> made =
+      DevicePath::make(among, devices_, device, trouble, why_not);
+  if (!made) throw made.error();
+  device_path_ = std::move(made).value();
+  if (!device_path_) {
+    if (rank() == 0) {
+      std::clog << concat("rondo: device memory goes by way of the host's: ", why_not, "\n");
+    }
+    return false;
+  }
+  host_route_ = std::make_shared<DeviceRoute>(*device_path_);
+  prepared_ = {};
+  return true;
+}
+
+bool Communicator::State::share(const void* memory) {
+  if (!device_path_) return false;
+  Exchange among = exchange();
+  std::string why_not;
+  const Result<bool> shared = device_path_->share(among, memory, why_not);
+  if (!shared) throw shared.error();
+  if (!shared.value() && rank() == 0) {
+    std::clog << concat("rondo: device memory is not shared: ", why_not, "\n");
+  }
+  return shared.value();
+}
+
+void Communicator::State::unshare(const void* memory) {
+  if (!device_path_) return;
+  Exchange among = exchange();
+  const Result<> done = device_path_->unshare(among, memory);
+  if (!done) throw done.error();
 }
 
 Persistent Communicator::State::persistent(Operation operation) const {

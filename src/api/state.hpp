@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "api/call_cache.hpp"
+#include "api/device_path.hpp"
 #include "api/device_staging.hpp"
 #include "api/exchange.hpp"
 #include "execute/engine.hpp"
@@ -66,6 +67,11 @@ struct RONDO_LOCAL Communicator::State {
   /// Of device memory. Throws Error, also unsupported and resource.
   std::shared_ptr<PendingOperation> start(const ErasedCall& call, void* stream);
 
+  /// Collective, and blocks: see cuda.hpp. Throws Error.
+  bool connect_devices(int device);
+  bool share(const void* memory);
+  void unshare(const void* memory);
+
   /// The same with a plan of the caller's choice, for the call's collective and root.
   Operation prepare(const ErasedCall& call, const Plan& plan, std::size_t tile_bytes);
   /// May live longer than this.
@@ -104,6 +110,9 @@ struct RONDO_LOCAL Communicator::State {
 
  private:
   Operation choose_and_prepare(const ErasedCall& call);
+  void set_route(Operation& operation, const ErasedCall& call) const;
+  Result<DeviceRuntime*> devices();
+  Plan plan_of(const ErasedCall& call);
   Operation make_operation(const ErasedCall& call, Plan plan, std::size_t tile_bytes,
                            std::uint64_t hash);
   void tell_notes();
@@ -115,6 +124,8 @@ struct RONDO_LOCAL Communicator::State {
   Operation uneven_;                                        // the last one
   DeviceRuntime* devices_ = nullptr;                        // once a call has asked for it
   std::map<int, std::unique_ptr<DeviceStaging>> stagings_;  // of each device that was met
+  std::unique_ptr<DevicePath> device_path_;                 // once devices are connected
+  std::shared_ptr<Route> host_route_;                       // of calls without device memory, then
 };
 
 /// Whether `local_ranks` ranks of this host have a core each. The affinity mask tells, unless the

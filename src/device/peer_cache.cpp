@@ -126,24 +126,4 @@ std::vector<std::pair<ProcessName, std::uint64_t>> PeerCache::take_closed() {
   return std::exchange(closed_, {});
 }
 
-std::vector<int> Exports::withdraw(std::uint64_t id) const {
-  const auto found = told_.find(id);
-  if (found == told_.end()) return {};
-  return {found->second.begin(), found->second.end()};
-}
-
-bool Exports::acknowledged(int peer, std::uint64_t id) {
-  const auto found = told_.find(id);
-  if (found == told_.end()) return true;
-  found->second.erase(peer);
-  if (!found->second.empty()) return false;
-  told_.erase(found);
-  return true;
-}
-
-void Exports::drop(int peer) {
-  for (auto& [id, peers] : told_) peers.erase(peer);
-  std::erase_if(told_, [](const auto& entry) { return entry.second.empty(); });
-}
-
 }  // namespace rondo

@@ -3,8 +3,8 @@
 // Memory of other processes that this one has open. To open and to close it may wait for a whole
 // device, so what was opened stays open, up to a bound. One thread at a time.
 //
-// Before a process frees what it has exported, it withdraws it: those who were told close it and
-// say so, and only then it is freed (Exports).
+// Before a process frees what it has exported, all who were told of it close it and say so: that is
+// for the caller.
 
 #include <compare>
 #include <cstddef>
@@ -12,7 +12,6 @@
 #include <list>
 #include <map>
 #include <optional>
-#include <set>
 #include <vector>
 
 #include "device/runtime.hpp"
@@ -92,22 +91,6 @@ class PeerCache {
   Entries entries_;
   std::map<Key, Entries::iterator> by_key_;
   std::vector<Key> closed_;
-};
-
-/// The other side: who was told of which allocation of this process.
-class Exports {
- public:
-  void told(int peer, std::uint64_t id) { told_[id].insert(peer); }
-  /// Those who have to close it before it may be freed; nobody is to be told of it from now on.
-  std::vector<int> withdraw(std::uint64_t id) const;
-  /// `peer` has closed it, or has ended. True when nobody has it open any more.
-  bool acknowledged(int peer, std::uint64_t id);
-  /// The peer has ended.
-  void drop(int peer);
-  bool is_free(std::uint64_t id) const { return !told_.contains(id); }
-
- private:
-  std::map<std::uint64_t, std::set<int>> told_;
 };
 
 }  // namespace rondo

@@ -90,6 +90,9 @@ struct DeviceReduction {
   std::size_t count = 0;                      ///< elements
   int divisor = 1;                            ///< of avg
   int most_blocks = 0;                        ///< thread blocks; 0: as many as go faster for it
+  /// Of pinned memory: where it is not 0 when the kernel begins, nothing is read or written. Null:
+  /// it is carried out in any case.
+  const std::uint32_t* stop = nullptr;
 
   static constexpr std::size_t most_sources = 128;
   static constexpr std::size_t most_destinations = 128;
@@ -109,6 +112,10 @@ class DeviceRuntime {
   /// driver, or one that is too old.
   virtual Result<std::vector<DeviceInfo>> devices() = 0;
 
+  /// From now on work on `device` may touch all memory that this process has on `other`. Errors:
+  /// unsupported.
+  virtual Result<> reach_device(int device, int other) = 0;
+
   // Memory.
 
   virtual Result<MemoryInfo> describe(const void* pointer) = 0;
@@ -116,6 +123,9 @@ class DeviceRuntime {
   virtual Result<void*> allocate(Allocation kind, int device, std::size_t bytes) = 0;
   /// Peers that still have it open must have closed it: what they do with it is undefined else.
   virtual Result<> deallocate(Allocation kind, void* memory) = 0;
+  /// Makes memory of the host's pinned memory, until unpin(); whole pages.
+  virtual Result<> pin(void* memory, std::size_t bytes) = 0;
+  virtual Result<> unpin(void* memory) = 0;
 
   /// The handle of the allocation that `pointer` is in. Errors: unsupported for memory that has
   /// none.
@@ -158,8 +168,9 @@ class DeviceRuntime {
   /// Of any kinds of memory. Pageable host memory may be read before it returns, or written.
   virtual Result<> copy(DeviceStream stream, void* to, const void* from, std::size_t bytes) = 0;
   virtual Result<> reduce(DeviceStream stream, const DeviceReduction& reduction) = 0;
-  /// In one kernel; of memory that the device reaches. They must not overlap.
-  virtual Result<> copy_all(DeviceStream stream, std::span<const DeviceCopy> copies) = 0;
+  /// In one kernel; of memory that the device reaches. They must not overlap. `stop` as above.
+  virtual Result<> copy_all(DeviceStream stream, std::span<const DeviceCopy> copies,
+                            const std::uint32_t* stop) = 0;
   /// A 32-bit word of device or pinned memory, after all before it is done.
   virtual Result<> write_value(DeviceStream stream, std::uint32_t* word, std::uint32_t value) = 0;
   /// The stream goes on when int32(*word - value) >= 0. It holds no multiprocessor meanwhile.
@@ -173,6 +184,6 @@ class DeviceRuntime {
 /// process, which lives until its end, or to what is in the way. A `version` other than its own is.
 using OpenDeviceRuntime = void(std::uint32_t version, Result<DeviceRuntime*>* opened);
 inline constexpr const char* device_runtime_entry = "rondo_open_device_runtime";
-inline constexpr std::uint32_t device_runtime_version = 1;
+inline constexpr std::uint32_t device_runtime_version = 2;
 
 }  // namespace rondo

@@ -311,7 +311,27 @@ Result<> Engine::go_on_to_end(Pace& pace, const Operation& operation,
 
 // Goes as far as possible without waiting.
 bool Engine::has_ended(const Operation& operation) {
-  return operation.program ? executor_.advance() : postings_.front().is_done();
+  if (!operation.program) return postings_.front().is_done();
+  return route_ != nullptr ? has_arrived(operation) : executor_.advance();
+}
+
+// The same by a route, which may turn out to be none.
+bool Engine::has_arrived(const Operation& operation) {
+  if (!is_by_messages_) {
+    const Route::State state = route_->advance();
+    if (state == Route::State::under_way) return false;
+    is_by_messages_ = state == Route::State::by_messages;
+    if (is_by_messages_) {
+      const Route::Buffers buffers = route_->buffers();
+      executor_.start(*operation.sized, buffers.in, buffers.out, *transport_);
+    }
+  }
+  if (is_by_messages_) {
+    if (!executor_.advance()) return false;
+    route_->finish_messages();
+  }
+  route_ = nullptr;
+  return true;
 }
 
 // In a turn: what was begun goes before all else.
@@ -341,6 +361,16 @@ void Engine::go_on_with_begun(Body body) noexcept {
 }
 
 Result<> Engine::begin(const Operation& operation) {
+  if (operation.route) {
+    Route& route = *operation.route;
+    Result<> begun =
+        transport_->begin(++sequence_, operation.call, route.links(operation.program->links));
+    if (!begun) return begun;
+    route_ = &route;
+    is_by_messages_ = false;
+    route.start(operation, *transport_);
+    return begun;
+  }
   if (operation.program) {
     executor_.start(*operation.sized, operation.in, operation.out, *transport_);
     return transport_->begin(++sequence_, operation.call, operation.program->links);
@@ -376,6 +406,10 @@ Result<> Engine::go_on(Pace& pace, const Operation& operation, bool is_awaited) 
   pace.sleep =
       std::min(patience(pace.idle_since, now, is_awaited),
                std::chrono::duration_cast<microseconds>(*pace.deadline - now) + microseconds(1));
+  // No event says that a stream is through, either.
+  if (route_ != nullptr && !is_by_messages_ && route_->is_impatient()) {
+    pace.sleep = std::min(pace.sleep, sleep_between_looks);
+  }
   return {};
 }
 

@@ -143,6 +143,7 @@ class Engine {
   bool has_ended(const Operation& operation);
   Result<> go_on(Pace& pace, const Operation& operation, bool is_awaited);
   Result<> go_on_to_end(Pace& pace, const Operation& operation, const PendingOperation* pending);
+  bool has_arrived(const Operation& operation);
   void finish_begun() noexcept;
   template <class Body>
   void go_on_with_begun(Body body) noexcept;
@@ -166,6 +167,8 @@ class Engine {
   const int generation_ = fork_generation();
   const Error out_of_memory_;  // made in time
   Executor executor_;
+  Route* route_ = nullptr;        // of the operation under way, until it has ended
+  bool is_by_messages_ = true;    // whatever its route
   std::deque<Posting> postings_;  // under way; the queue begins with theirs, in this order
   std::uint64_t sequence_ = 0;
   Engine* partner_ = nullptr;

@@ -1,6 +1,7 @@
 // How an engine ends before its time: errors, aborts, and what the ranks tell each other of them.
 
 #include <algorithm>
+#include <utility>
 
 #include "base/text.hpp"
 #include "execute/engine.hpp"
@@ -41,11 +42,13 @@ Error Engine::verdict_on(const Error& finding) noexcept {
     verdict = out_of_memory_;
   }
   transport_->cancel();
+  if (route_ != nullptr) std::exchange(route_, nullptr)->abandon();
   return verdict;
 }
 
 std::vector<int> Engine::waiting_for() const {
   std::vector<int> peers = executor_.waiting_for();
+  if (route_ != nullptr && !is_by_messages_) route_->add_waiting_for(peers);
   for (const Posting& posting : postings_) posting.add_waiting_for(peers);
   std::sort(peers.begin(), peers.end());
   peers.erase(std::unique(peers.begin(), peers.end()), peers.end());

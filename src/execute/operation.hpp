@@ -11,6 +11,7 @@
 #include <optional>
 #include <vector>
 
+#include "execute/route.hpp"
 #include "execute/sized_program.hpp"
 #include "plan/cache.hpp"
 #include "rondo/erased_call.hpp"
@@ -40,6 +41,8 @@ struct Operation {
   std::vector<Message> messages = {};  ///< of an exchange
   /// Of a collective that is started; most have none.
   std::shared_ptr<Handover> handover = nullptr;
+  /// Of a collective that may go another way than by messages.
+  std::shared_ptr<Route> route = nullptr;
   std::chrono::milliseconds timeout{0};
 
   void set_program(std::shared_ptr<const PreparedProgram> prepared, Amount amount);

@@ -97,6 +97,10 @@ class SizedProgram {
     return is_short() ? locations_of(step)[2 * segment + 1]
                       : locate(step, step.destination(), segment, tile);
   }
+  /// One segment of a slice of a step of any kind, untiled.
+  Location segment(const Step& step, Slice slice, std::uint32_t index) const {
+    return locate(step, slice, index, 0);
+  }
 
  private:
   /// So few steps, each on so few segments, that all locations are worked out in advance: small

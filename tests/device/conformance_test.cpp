@@ -2,9 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstring>
+#include <memory>
 
 #include "harness.hpp"
 
@@ -186,6 +188,28 @@ TEST(Values, AreWrittenInOrderAndWaitedFor) {
   must(runtime().write_value(writer, word, 3));
   must(runtime().synchronize(waiter));
   EXPECT_EQ(*result.as<std::uint32_t>(), 3u);
+}
+
+TEST(Values, InMemoryOfTheHostThatWasPinned) {
+  constexpr std::size_t page = 4096;
+  std::vector<std::byte> room(2 * page);
+  void* begin = room.data();
+  std::size_t left = room.size();
+  auto* const words = static_cast<std::uint32_t*>(std::align(page, page, begin, left));
+  std::fill_n(words, page / sizeof(*words), 0u);
+  const Stream stream(runtime());
+  EXPECT_EQ(must(runtime().describe(words)).kind, MemoryKind::host);
+  EXPECT_FALSE(runtime().write_value(stream, words, 1));
+  must(runtime().pin(words, page));
+  EXPECT_EQ(must(runtime().describe(words + 5)).kind, MemoryKind::pinned);
+  must(runtime().wait_value(stream, words, 3));
+  must(runtime().write_value(stream, words + 1, 4));
+  EXPECT_FALSE(must(runtime().is_done(stream)));
+  std::atomic_ref(words[0]).store(3);
+  must(runtime().synchronize(stream));
+  EXPECT_EQ(words[1], 4u);
+  must(runtime().unpin(words));
+  EXPECT_EQ(must(runtime().describe(words)).kind, MemoryKind::host);
 }
 
 TEST(HostFunctions, RunInTheirTurn) {

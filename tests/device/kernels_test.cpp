@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 
@@ -305,11 +306,41 @@ TEST(Kernels, CopySeveralAtOnce) {
     copies.push_back({to.bytes() + written, from.bytes() + read, bytes});
     std::copy_n(host.data() + read, bytes, expected.data() + written);
   }
-  must(runtime().copy_all(stream, copies));
+  must(runtime().copy_all(stream, copies, nullptr));
   std::vector<std::byte> got(host.size());
   must(runtime().copy(stream, got.data(), to.bytes(), got.size()));
   must(runtime().synchronize(stream));
   EXPECT_TRUE(got == expected);
+}
+
+TEST(Kernels, DoNothingOnceTheyAreStopped) {
+  const Stream stream(runtime());
+  const Memory memory(runtime(), Allocation::device, 64);
+  const Memory pinned(runtime(), Allocation::pinned, 64);
+  std::uint32_t* const words = pinned.as<std::uint32_t>();
+  const void* const source = memory.bytes();
+  void* const destination = memory.bytes() + 32;
+  const DeviceCopy copy{memory.bytes() + 16, memory.bytes(), 4};
+  for (const std::uint32_t stop : {1u, 0u}) {
+    words[0] = stop;
+    words[1] = 7;
+    must(runtime().copy(stream, memory.bytes(), words, 64));
+    must(runtime().copy(stream, memory.bytes(), words + 1, 4));
+    must(runtime().reduce(stream, {.dtype = DType::u32,
+                                   .op = Op::sum,
+                                   .sources = std::span(&source, 1),
+                                   .destinations = std::span(&destination, 1),
+                                   .count = 1,
+                                   .divisor = 1,
+                                   .most_blocks = 0,
+                                   .stop = words}));
+    must(runtime().copy_all(stream, std::span(&copy, 1), words));
+    std::array<std::uint32_t, 16> got = {};
+    must(runtime().copy(stream, got.data(), memory.bytes(), sizeof(got)));
+    must(runtime().synchronize(stream));
+    EXPECT_EQ(got[4] == 7, stop == 0);
+    EXPECT_EQ(got[8] == 7, stop == 0);
+  }
 }
 
 TEST(Kernels, RefuseWhatTheyCannotDo) {

@@ -65,7 +65,8 @@ void measure_memory(std::size_t bytes) {
   print("copy, pinned to device", bytes, copy(memory.bytes(), pinned.bytes()), size);
   const DeviceCopy one = {other, memory.bytes(), bytes};
   print("copy by a kernel", bytes,
-        seconds_of(stream, times, [&] { must(runtime().copy_all(stream, std::span(&one, 1))); }),
+        seconds_of(stream, times,
+                   [&] { must(runtime().copy_all(stream, std::span(&one, 1), nullptr)); }),
         2 * size);
 }
 

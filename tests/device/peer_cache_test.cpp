@@ -131,14 +131,9 @@ TEST_F(PeerCacheTest, TellsNewMemoryAtAnOldAddress) {
 
 TEST_F(PeerCacheTest, SaysWhenWithdrawnMemoryIsClosed) {
   PeerCache cache = this->cache();
-  Exports exports;
   void* const memory = must(one_->allocate(Allocation::device, 0, length));
   const PeerMemory told = tell(*one_, one, memory);
-  exports.told(7, told.id);
-  exports.told(8, told.id);
-  EXPECT_FALSE(exports.is_free(told.id));
   void* const place = must(cache.acquire(told));
-  EXPECT_EQ(exports.withdraw(told.id), (std::vector<int>{7, 8}));
   EXPECT_FALSE(cache.withdraw(one, told.id));  // in use
   EXPECT_TRUE(can_read(place));
   EXPECT_FALSE(cache.acquire(told));
@@ -146,9 +141,6 @@ TEST_F(PeerCacheTest, SaysWhenWithdrawnMemoryIsClosed) {
   cache.release(told);
   ASSERT_EQ(cache.take_closed().size(), 1u);
   EXPECT_TRUE(cache.take_closed().empty());
-  EXPECT_FALSE(exports.acknowledged(7, told.id));
-  EXPECT_TRUE(exports.acknowledged(8, told.id));
-  EXPECT_TRUE(exports.is_free(told.id));
   must(one_->deallocate(Allocation::device, memory));
   EXPECT_TRUE(cache.withdraw(one, told.id)) << "closed already";
   EXPECT_EQ(cache.entries(), 0u);
@@ -156,12 +148,6 @@ TEST_F(PeerCacheTest, SaysWhenWithdrawnMemoryIsClosed) {
 
 TEST_F(PeerCacheTest, ForgetsProcessesThatHaveEnded) {
   PeerCache cache = this->cache();
-  Exports exports;
-  exports.told(7, 1);
-  exports.told(8, 2);
-  exports.drop(7);
-  EXPECT_TRUE(exports.is_free(1));
-  EXPECT_FALSE(exports.is_free(2));
   const PeerMemory told = tell(*one_, one, must(one_->allocate(Allocation::device, 0, length)));
   const PeerMemory used = tell(*one_, one, must(one_->allocate(Allocation::device, 0, length)));
   must(cache.acquire(told));

@@ -1,6 +1,7 @@
 // Publications: when the bytes are written, and when their room is used again.
 
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 
 #include <algorithm>
 #include <array>
@@ -182,6 +183,28 @@ TEST(MemoryBudget, nobody_goes_without_what_is_needed_and_all_comes_back) {
 }
 
 // Threads have one mapping of a segment: what two of them borrow is the same memory.
+// How many of the pages of this memory there are.
+std::size_t pages_of(const Mapping& mapping) {
+  std::vector<unsigned char> states(mapping.bytes() / whole_pages(1));
+  EXPECT_EQ(::mincore(mapping.data(), mapping.bytes(), states.data()), 0);
+  return static_cast<std::size_t>(
+      std::count_if(states.begin(), states.end(), [](unsigned char s) { return (s & 1) != 0; }));
+}
+
+TEST(Populate, gives_pages_to_what_it_is_told_of_and_to_no_more) {
+  const std::size_t page = whole_pages(1);
+  const Descriptor memory = make_memory(8 * page).value();
+  const std::shared_ptr<Mapping> own = map_memory(memory, 8 * page, true).value();
+  populate(own->data(), 1, true);
+  if (pages_of(*own) == 0) GTEST_SKIP() << "this system cannot";
+  EXPECT_EQ(pages_of(*own), 1u);
+  populate(own->data() + 2 * page + 100, 2 * page, true);
+  EXPECT_EQ(pages_of(*own), 1u + 3u);
+  const std::shared_ptr<Mapping> others = map_memory(memory, 8 * page, false).value();
+  populate(others->data() + 2 * page, 3 * page, false);
+  EXPECT_EQ(pages_of(*own), 1u + 3u);
+}
+
 TEST(Publication, is_written_once) {
   const Transports world = make_world(3, Medium::shm);
   constexpr std::size_t bytes = 10'000;

@@ -48,7 +48,9 @@ void find(Function& function, const char* name) {
 
 Functions find_all() {
   Functions all;
-#define RONDO_FIND(name, Name, parameters, arguments, glance) find(all.name, "PMPI_" #Name);
+#define RONDO_FIND(name, Name, parameters, arguments, glance) \
+  find(all.name, "PMPI_" #Name);                              \
+  find(all.i##name, "PMPI_I" #name);
   RONDO_MPI_COLLECTIVES(RONDO_FIND)
 #undef RONDO_FIND
   find(all.initialized, "PMPI_Initialized");
@@ -60,7 +62,6 @@ Functions find_all() {
   find(all.comm_disconnect, "PMPI_Comm_disconnect");
   find(all.comm_call_errhandler, "PMPI_Comm_call_errhandler");
   find(all.iprobe, "PMPI_Iprobe");
-  find(all.igather, "PMPI_Igather");
   find(all.test, "PMPI_Test");
   find(all.get_library_version, "PMPI_Get_library_version");
   find(all.type_size_x, "PMPI_Type_size_x");

@@ -14,7 +14,9 @@ namespace rondo::bind {
 
 /// The functions of the MPI below under their PMPI names.
 struct Functions {
-#define RONDO_FUNCTION(name, Name, parameters, arguments, glance) int(*name) parameters = nullptr;
+#define RONDO_FUNCTION(name, Name, parameters, arguments, glance) \
+  int(*name) parameters = nullptr;                                \
+  int (*i##name)(RONDO_MPI_LIST parameters, MPI_Request*) = nullptr;
   RONDO_MPI_COLLECTIVES(RONDO_FUNCTION)
 #undef RONDO_FUNCTION
   decltype(&PMPI_Initialized) initialized = nullptr;
@@ -26,7 +28,6 @@ struct Functions {
   decltype(&PMPI_Comm_disconnect) comm_disconnect = nullptr;
   decltype(&PMPI_Comm_call_errhandler) comm_call_errhandler = nullptr;
   decltype(&PMPI_Iprobe) iprobe = nullptr;
-  decltype(&PMPI_Igather) igather = nullptr;
   decltype(&PMPI_Test) test = nullptr;
   decltype(&PMPI_Get_library_version) get_library_version = nullptr;
   decltype(&PMPI_Type_size_x) type_size_x = nullptr;

@@ -26,22 +26,29 @@ static int priority = 90;
 typedef struct rondo_module {
   mca_coll_base_module_t super;
   struct rondo_previous previous;
+  struct rondo_uncarried uncarried;
   struct rondo_left_table left;
   struct rondo_member* member;
 } rondo_module;
 
 static void construct(rondo_module* module) {
   memset(&module->previous, 0, sizeof module->previous);
+  memset(&module->uncarried, 0, sizeof module->uncarried);
   memset(&module->left, 0, sizeof module->left);
   module->member = NULL;
 }
 
 static void destruct(rondo_module* module) {
   rondo_member_free(module->member);
+#define RONDO_RELEASE_ONE(one) \
+  if (one != NULL) OBJ_RELEASE(one);
 #define RONDO_RELEASE(name, Name, parameters, arguments, glance) \
-  if (module->previous.name##_module != NULL) OBJ_RELEASE(module->previous.name##_module);
+  RONDO_RELEASE_ONE(module->previous.name##_module)              \
+  RONDO_RELEASE_ONE(module->uncarried.i##name##_module)          \
+  RONDO_RELEASE_ONE(module->uncarried.name##_init_module)
   RONDO_MPI_COLLECTIVES(RONDO_RELEASE)
 #undef RONDO_RELEASE
+#undef RONDO_RELEASE_ONE
 }
 
 OBJ_CLASS_DECLARATION(rondo_module);
@@ -71,6 +78,41 @@ int rondo_component_is_dense(MPI_Datatype type) {
   }
 RONDO_MPI_COLLECTIVES(RONDO_TAKE)
 #undef RONDO_TAKE
+
+/* What ends in a request is counted on its way. */
+#define RONDO_COUNT(name, Name, parameters, arguments, glance)                            \
+  static int pass_i##name(RONDO_MPI_LIST parameters, ompi_request_t** request,            \
+                          mca_coll_base_module_t* base) {                                 \
+    rondo_module* module = (rondo_module*)base;                                           \
+    rondo_member_count_nonblocking(module->member, rondo_kind_##name);                    \
+    return module->uncarried.i##name(RONDO_MPI_LIST arguments, request,                   \
+                                     module->uncarried.i##name##_module);                 \
+  }                                                                                       \
+  static int pass_##name##_init(RONDO_MPI_LIST parameters, MPI_Info info,                 \
+                                ompi_request_t** request, mca_coll_base_module_t* base) { \
+    rondo_module* module = (rondo_module*)base;                                           \
+    rondo_member_count_persistent(module->member, rondo_kind_##name);                     \
+    return module->uncarried.name##_init(RONDO_MPI_LIST arguments, info, request,         \
+                                         module->uncarried.name##_init_module);           \
+  }
+RONDO_MPI_COLLECTIVES(RONDO_COUNT)
+#undef RONDO_COUNT
+
+/* Those that the communicator has. */
+static void count_on_its_way(rondo_module* module, struct ompi_communicator_t* comm) {
+#define RONDO_COUNT_ONE(one)                                            \
+  if (comm->c_coll->coll_##one != NULL) {                               \
+    module->uncarried.one = comm->c_coll->coll_##one;                   \
+    module->uncarried.one##_module = comm->c_coll->coll_##one##_module; \
+    OBJ_RETAIN(module->uncarried.one##_module);                         \
+    module->super.coll_##one = pass_##one;                              \
+  }
+#define RONDO_COUNT(name, Name, parameters, arguments, glance) \
+  RONDO_COUNT_ONE(i##name) RONDO_COUNT_ONE(name##_init)
+  RONDO_MPI_COLLECTIVES(RONDO_COUNT)
+#undef RONDO_COUNT
+#undef RONDO_COUNT_ONE
+}
 
 /* Not where another component has put itself before this one. The communicator's list of modules
  * keeps this one alive. */
@@ -135,6 +177,7 @@ static int enable(mca_coll_base_module_t* base, struct ompi_communicator_t* comm
   OBJ_RETAIN(module->previous.name##_module);
   RONDO_MPI_COLLECTIVES(RONDO_SAVE)
 #undef RONDO_SAVE
+  if (rondo_component_counts()) count_on_its_way(module, comm);
   module->left.rank = ompi_comm_rank(comm);
   module->left.ranks = ompi_comm_size(comm);
   module->member = rondo_member_make(&module->previous, &module->left, comm);

@@ -131,6 +131,18 @@ void rondo_member_free(rondo_member* member) {
   delete member;
 }
 
+int rondo_component_counts() {
+  return component->drop_in.settings().counts() ? 1 : 0;
+}
+
+void rondo_member_count_nonblocking(rondo_member* member, rondo_kind kind) {
+  member->member.count(static_cast<Kind>(kind), Reason::nonblocking);
+}
+
+void rondo_member_count_persistent(rondo_member* member, rondo_kind kind) {
+  member->member.count(static_cast<Kind>(kind), Reason::persistent);
+}
+
 #define RONDO_CALL(name, Name, parameters, arguments, glance)              \
   int rondo_coll_##name(rondo_member* member, RONDO_MPI_LIST parameters) { \
     return member->calls().name arguments;                                 \

@@ -12,6 +12,10 @@ DropIn::DropIn(Settings settings, std::string form) : settings_(std::move(settin
   teller_.mode = name(settings_.mode);
 }
 
+DropIn::~DropIn() {
+  end();
+}
+
 void DropIn::introduce(int rank, int ranks, std::string mpi) {
   const std::lock_guard lock(mutex_);
   if (std::exchange(is_introduced_, true)) return;

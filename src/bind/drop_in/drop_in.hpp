@@ -18,6 +18,10 @@ class DropIn {
  public:
   /// `form`: "component" or "preload".
   DropIn(Settings settings, std::string form);
+  DropIn(const DropIn&) = delete;
+  DropIn& operator=(const DropIn&) = delete;
+  /// Ends, where nobody said so: Open MPI closes no component while the program uses MPI_T.
+  ~DropIn();
 
   const Settings& settings() const { return settings_; }
   Worlds& worlds() { return worlds_; }

@@ -86,6 +86,11 @@ class Member {
     return pass(subject, reason, below);
   }
 
+  /// One that goes below without having been looked at.
+  void count(Kind kind, Reason reason) {
+    if (counts_) tally_.of(kind).passed[static_cast<std::size_t>(reason)].add(0, 0);
+  }
+
   static constexpr std::uint64_t every_class = ~std::uint64_t{0};
   /// Bit c: what Slot takes for size class c goes below for good.
   std::uint64_t left_classes(Kind kind, TypeClass type) const;

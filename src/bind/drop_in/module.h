@@ -25,6 +25,19 @@ struct rondo_previous {
 #undef RONDO_PREVIOUS
 };
 
+/* What ends in a request: only counted, and kept only where somebody counts. */
+struct rondo_uncarried {
+#define RONDO_UNCARRIED(name, Name, parameters, arguments, glance)                    \
+  int (*i##name)(RONDO_MPI_LIST parameters, MPI_Request * request,                    \
+                 struct mca_coll_base_module_2_3_0_t * module);                       \
+  struct mca_coll_base_module_2_3_0_t* i##name##_module;                              \
+  int (*name##_init)(RONDO_MPI_LIST parameters, MPI_Info info, MPI_Request * request, \
+                     struct mca_coll_base_module_2_3_0_t * module);                   \
+  struct mca_coll_base_module_2_3_0_t* name##_init_module;
+  RONDO_MPI_COLLECTIVES(RONDO_UNCARRIED)
+#undef RONDO_UNCARRIED
+};
+
 /* From component.c. */
 void rondo_component_progress(void);
 int rondo_component_is_dense(MPI_Datatype type);
@@ -44,6 +57,10 @@ void rondo_component_close(void);
 struct rondo_member* rondo_member_make(const struct rondo_previous* previous,
                                        struct rondo_left_table* left, MPI_Comm comm);
 void rondo_member_free(struct rondo_member* member);
+/* Whether there are statistics. */
+int rondo_component_counts(void);
+void rondo_member_count_nonblocking(struct rondo_member* member, enum rondo_kind kind);
+void rondo_member_count_persistent(struct rondo_member* member, enum rondo_kind kind);
 
 #define RONDO_CALL(name, Name, parameters, arguments, glance) \
   int rondo_coll_##name(struct rondo_member* member, RONDO_MPI_LIST parameters);

@@ -176,6 +176,11 @@ Entry* look_up(MPI_Comm comm) {
   return is_there(comm) ? Preload::get().entry(comm) : nullptr;
 }
 
+bool has_statistics() {
+  static const bool counts = read_settings(environment).counts();
+  return counts;
+}
+
 template <class Free>
 int forget_and(MPI_Comm* comm, Free free) {
   if (comm != nullptr && is_there(*comm)) Preload::get().forget(*comm);
@@ -214,6 +219,17 @@ int forget_and(MPI_Comm* comm, Free free) {
   }                                                                                                \
   RONDO_EXPORT int PMPI_##Name parameters __attribute__((alias("MPI_" #Name)));
 RONDO_MPI_COLLECTIVES(RONDO_STAND_FOR)
+
+// Nonblocking ones are counted on their way.
+#define RONDO_COUNT(name, Name, parameters, arguments, glance)                    \
+  RONDO_EXPORT int MPI_I##name(RONDO_MPI_LIST parameters, MPI_Request* request) { \
+    Entry* const entry = has_statistics() ? look_up(comm) : nullptr;              \
+    if (entry != nullptr) entry->member.count(Kind::name, Reason::nonblocking);   \
+    return functions().i##name(RONDO_MPI_LIST arguments, request);                \
+  }                                                                               \
+  RONDO_EXPORT int PMPI_I##name(RONDO_MPI_LIST parameters, MPI_Request* request)  \
+      __attribute__((alias("MPI_I" #name)));
+RONDO_MPI_COLLECTIVES(RONDO_COUNT)
 
 RONDO_EXPORT int MPI_Comm_free(MPI_Comm* comm) {
   return forget_and(comm, functions().comm_free);

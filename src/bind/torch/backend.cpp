@@ -106,6 +106,7 @@ RondoBackend::RondoBackend(const c10::intrusive_ptr<c10d::Store>& store, Member 
 RondoBackend::Work RondoBackend::submit(Call call, std::function<void()> body) {
   const auto work = c10::make_intrusive<RondoWork>(RondoWork::What{
       rank_, call.op, call.title, std::move(call.inputs), std::move(call.outputs), ++sequence_});
+  note(work);
   const Timeout wanted = deadline(call.timeout);
   auto job = [this, work, wanted, body = std::move(body)] {
     work->carry_out([&] {

@@ -4,6 +4,8 @@
 
 #include <atomic>
 #include <functional>
+#include <mutex>
+#include <optional>
 
 #include "bind/torch/messages.hpp"
 #include "bind/torch/queue.hpp"
@@ -66,6 +68,11 @@ class RondoBackend : public c10d::Backend {
   void setSequenceNumberForGroup() override {}
   std::uint64_t getSequenceNumberForGroup() override { return sequence_; }
 
+  /// Calls in between go on side by side, as they would without; the end has one work for all.
+  bool supportsCoalescing() const override { return true; }
+  void startCoalescing() override;
+  Work endCoalescing() override;
+
   bool supportsSplitting() const override { return true; }
   c10::intrusive_ptr<Backend> split(const c10::intrusive_ptr<c10d::Store>& store,
                                     const std::vector<int>& ranks,
@@ -88,6 +95,7 @@ class RondoBackend : public c10d::Backend {
   Work submit(Call call, std::function<void()> body);
   c10::intrusive_ptr<RondoWork> message(c10d::OpType op, const char* title, const Tensors& tensors,
                                         int peer);
+  void note(const c10::intrusive_ptr<RondoWork>& work);
   const char* title(const char* call) const;
   Timeout deadline(Timeout asked) const { return asked.count() > 0 ? asked : timeout_.load(); }
   void require_done(rondo_status status) const { require(status, comm_.get(), member_); }
@@ -101,7 +109,9 @@ class RondoBackend : public c10d::Backend {
   c10::intrusive_ptr<c10d::Store> store_;
   std::atomic<std::uint64_t> sequence_{0};
   std::uint64_t monitored_ = 0;
-  Timeout shown_deadline_{0};  // of comm_
+  std::mutex mutex_of_coalesced_;
+  std::optional<std::vector<c10::intrusive_ptr<RondoWork>>> coalesced_;  // since the start
+  Timeout shown_deadline_{0};                                            // of comm_
   Comm comm_;
   std::unique_ptr<Messages> messages_;
   std::unique_ptr<Queue> queue_;  // last, so that it ends first

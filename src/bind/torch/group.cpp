@@ -36,8 +36,42 @@ c10::intrusive_ptr<RondoWork> RondoBackend::message(c10d::OpType op, const char*
               " in a group of ", size_);
   const std::string who =
       peer < 0 ? "" : ", waiting for rank " + std::to_string(peer) + member_.global_name(peer);
-  return c10::make_intrusive<RondoWork>(RondoWork::What{
+  const auto work = c10::make_intrusive<RondoWork>(RondoWork::What{
       rank_, op, title, tensors, tensors, 0, timeout_.load(), who + "; " + member_.text()});
+  note(work);
+  return work;
+}
+
+void RondoBackend::note(const c10::intrusive_ptr<RondoWork>& work) {
+  const std::lock_guard lock(mutex_of_coalesced_);
+  if (coalesced_) coalesced_->push_back(work);
+}
+
+void RondoBackend::startCoalescing() {
+  const std::lock_guard lock(mutex_of_coalesced_);
+  TORCH_CHECK(!coalesced_,
+              "rondo startCoalescing: it has been called already; endCoalescing first");
+  coalesced_.emplace();
+}
+
+RondoBackend::Work RondoBackend::endCoalescing() {
+  std::vector<c10::intrusive_ptr<RondoWork>> parts;
+  {
+    const std::lock_guard lock(mutex_of_coalesced_);
+    TORCH_CHECK(coalesced_, "rondo endCoalescing: without startCoalescing");
+    parts = std::move(*coalesced_);
+    coalesced_.reset();
+  }
+  Tensors outputs;
+  for (const auto& part : parts) {
+    const Tensors of_part = part->result();
+    outputs.insert(outputs.end(), of_part.begin(), of_part.end());
+  }
+  const auto work = c10::make_intrusive<RondoWork>(
+      RondoWork::What{rank_, c10d::OpType::COALESCED, title("coalesced"), std::nullopt, outputs, 0,
+                      timeout_.load(), ", waiting for coalesced calls; " + member_.text()});
+  RondoWork::complete_after(work, parts);
+  return work;
 }
 
 RondoBackend::Work RondoBackend::send(Tensors& tensors, int to, int tag) {

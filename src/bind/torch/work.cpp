@@ -1,5 +1,7 @@
 #include "bind/torch/work.hpp"
 
+#include <atomic>
+#include <memory>
 #include <utility>
 
 #include "bind/torch/registered.hpp"
@@ -35,6 +37,25 @@ void RondoWork::carry_out(const std::function<void()>& operation) {
 void RondoWork::complete() {
   future_->markCompleted(c10::IValue(outputs_));
   finish();
+}
+
+void RondoWork::complete_after(const c10::intrusive_ptr<RondoWork>& whole,
+                               const std::vector<c10::intrusive_ptr<RondoWork>>& parts) {
+  // One more than there are parts: a part may complete while this goes on.
+  const auto left = std::make_shared<std::atomic<std::size_t>>(parts.size() + 1);
+  const auto count_down = [whole, parts, left] {
+    if (--*left > 0) return;
+    for (const auto& part : parts) {
+      if (!part->future_->hasError()) continue;
+      whole->fail(part->future_->exception_ptr());
+      return;
+    }
+    whole->complete();
+  };
+  for (const auto& part : parts) {
+    part->future_->addCallback([count_down](c10::ivalue::Future&) { count_down(); });
+  }
+  count_down();
 }
 
 void RondoWork::fail(const std::exception_ptr& error) {

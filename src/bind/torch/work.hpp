@@ -27,6 +27,9 @@ class RondoWork : public c10d::Work {
   /// Carries the operation out, and completes this with its outcome. In any thread, once.
   void carry_out(const std::function<void()>& operation);
   void complete();
+  /// Completes `whole` when all parts are complete, or failed, with the first failure among them.
+  static void complete_after(const c10::intrusive_ptr<RondoWork>& whole,
+                             const std::vector<c10::intrusive_ptr<RondoWork>>& parts);
   void fail(const std::exception_ptr& error);
   void set_source(int rank) { source_ = rank; }
 

@@ -52,6 +52,7 @@ Result<ReduceArguments> arguments_of(const DeviceReduction& reduction) {
   arguments.destination_count = static_cast<int>(destinations);
   arguments.count = reduction.count;
   arguments.divisor = reduction.divisor;
+  arguments.stop = reduction.stop;
   arguments.access = access_to(reduction);
   if (arguments.access == Access::vectors) {
     const std::size_t gap = -address(reduction.destinations[0]) % vector_bytes;
@@ -60,8 +61,9 @@ Result<ReduceArguments> arguments_of(const DeviceReduction& reduction) {
   return arguments;
 }
 
-CopyArguments arguments_of(std::span<const DeviceCopy> copies) {
+CopyArguments arguments_of(std::span<const DeviceCopy> copies, const std::uint32_t* stop) {
   CopyArguments arguments = {};
+  arguments.stop = stop;
   std::copy_n(copies.begin(), std::min(copies.size(), CopyArguments::most), arguments.copies);
   return arguments;
 }

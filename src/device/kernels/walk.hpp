@@ -34,18 +34,25 @@ struct ReduceArguments {
   std::size_t head;  ///< elements before the first whole vector
   int divisor;
   Access access;
+  const std::uint32_t* stop;
 };
 
 struct CopyArguments {
   static constexpr std::size_t most = 128;
   DeviceCopy copies[most];
+  const std::uint32_t* stop;
 };
+
+/// Looked at once, before anything is read or written.
+RONDO_ON_DEVICE inline bool is_stopped(const std::uint32_t* stop) {
+  return stop != nullptr && *static_cast<const volatile std::uint32_t*>(stop) != 0;
+}
 
 /// Errors: invalid_argument for what no kernel could carry out, unsupported for operations that
 /// are not there for the type.
 Result<ReduceArguments> arguments_of(const DeviceReduction& reduction);
 /// At most CopyArguments::most of them.
-CopyArguments arguments_of(std::span<const DeviceCopy> copies);
+CopyArguments arguments_of(std::span<const DeviceCopy> copies, const std::uint32_t* stop);
 /// Vectors, or elements where there are none: what threads have to do side by side.
 std::size_t pieces_of(const ReduceArguments& arguments, DType dtype);
 

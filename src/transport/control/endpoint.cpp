@@ -10,6 +10,7 @@
 #include <set>
 
 #include "base/text.hpp"
+#include "transport/shm/fence.hpp"
 
 namespace rondo::process {
 
@@ -66,6 +67,8 @@ Result<std::shared_ptr<Endpoint>> Endpoint::form(Membership membership,
   Socket epoll(::epoll_create1(EPOLL_CLOEXEC));
   if (!epoll) return system_error("cannot watch connections", errno);
   const std::shared_ptr<Endpoint> endpoint(new Endpoint(std::move(membership), std::move(epoll)));
+  // Which takes milliseconds: here on all ranks at once, and on one after the other when links open.
+  if (endpoint->may_share_memory()) (void)has_fences_everywhere();
   if (Result<> joined = endpoint->join(deadline); !joined) {
     // Ranks that have all their own links would go on without the others.
     endpoint->publish(failure_notice(world_context, 0, joined.error()));
@@ -96,6 +99,13 @@ void Endpoint::await_arrival() {
     (void)::poll(&entry, 1, static_cast<int>(farewell_pause.count()));
     progress(true);
   }
+}
+
+bool Endpoint::may_share_memory() const {
+  for (int rank = 0; rank < size(); ++rank) {
+    if (rank != this->rank() && may_share_memory(rank)) return true;
+  }
+  return false;
 }
 
 bool Endpoint::may_share_memory(int rank) const {

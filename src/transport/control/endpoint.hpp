@@ -70,6 +70,8 @@ class Endpoint {
   /// Whether both ranks want shared memory and are where it may reach; a first try tells whether it
   /// does.
   bool may_share_memory(int rank) const;
+  /// With any rank.
+  bool may_share_memory() const;
   /// Null where there is none.
   Fabric* fabric() const { return membership_.fabric.get(); }
   /// "shm+" and the fabric's name.

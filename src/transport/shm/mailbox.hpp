@@ -37,9 +37,10 @@
 
 namespace rondo::process {
 
-/// Two cache lines, which many processors fetch together.
+/// Of cache lines; what a message does not fill is not touched. A message that travels inside costs
+/// one wait for the other core, one in the ring a second wait.
 struct alignas(128) Line {
-  static constexpr std::size_t inline_bytes = 104;
+  static constexpr std::size_t inline_bytes = 360;
 
   std::atomic<std::uint32_t> stamp;  ///< counts the lines of the outbox, from 1
   std::uint32_t bytes;               ///< of the part
@@ -69,7 +70,7 @@ struct alignas(128) Line {
   Place place() const;
   void set_place(const Place& place);
 };
-static_assert(sizeof(Line) == 128);
+static_assert(sizeof(Line) == 384);
 
 struct alignas(128) Outbox {
   static constexpr std::uint32_t lines_at_once = 32;

@@ -20,6 +20,7 @@ bool Publisher::is_ready() {
     budget_.give_back(bytes);
     return false;
   }
+  populate(segment_->at(begin_), bytes, true);
   ring_ = Ring(bytes);
   pieces_.resize(most_pieces);
   for (Piece& piece : pieces_) piece.readers_.reserve(peers_);

@@ -133,6 +133,18 @@ Result<std::shared_ptr<Mapping>> map_memory(const Descriptor& memory, std::size_
   return std::make_shared<Mapping>(static_cast<std::byte*>(data), bytes);
 }
 
+void populate(const std::byte* data, std::size_t bytes, bool is_own) {
+#if defined(MADV_POPULATE_READ) && defined(MADV_POPULATE_WRITE)
+  const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  const auto address = reinterpret_cast<std::uintptr_t>(data);
+  const std::size_t before = address % page;
+  (void)::madvise(reinterpret_cast<void*>(address - before), whole_pages(before + bytes),
+                  is_own ? MADV_POPULATE_WRITE : MADV_POPULATE_READ);
+#else
+  (void)data, (void)bytes, (void)is_own;
+#endif
+}
+
 bool is_as_long(const Descriptor& memory, std::size_t bytes) {
   struct stat status = {};
   const int seals = ::fcntl(memory.fd(), F_GET_SEALS);

@@ -62,6 +62,10 @@ Result<Descriptor> make_memory(std::size_t bytes);
 std::size_t whole_pages(std::size_t bytes);
 Result<std::shared_ptr<Mapping>> map_memory(const Descriptor& memory, std::size_t bytes,
                                             bool is_own);
+/// Gives its pages to memory that is about to be used again and again, in one go: to find them
+/// missing one by one costs each message more than a small one takes. Where the system cannot, they
+/// come when they are touched. `is_own`: written here, and read otherwise.
+void populate(const std::byte* data, std::size_t bytes, bool is_own);
 /// Whether memory that somebody passed has this length, and will keep it.
 bool is_as_long(const Descriptor& memory, std::size_t bytes);
 

@@ -45,6 +45,7 @@ Result<OwnBoxes> SharedMemory::allocate() {
     return Error(ErrorCode::resource, "the shared memory segment is full");
   }
   // Whoever touches a page first has it near.
+  populate(segment_->at(outbox), sizeof(Outbox) + ring_bytes, true);
   return OwnBoxes{new (segment_->at(outbox)) Outbox{}, new (segment_->at(inbox)) Inbox{},
                   ring_bytes};
 }
@@ -86,6 +87,8 @@ Result<PeerBoxes> SharedMemory::adopt(const Offer& offer, Descriptor segment, De
     return Error(ErrorCode::unsupported, "its offers of memory contradict each other");
   }
   const std::byte* const data = neighbour->memory->data();
+  // After its owner has.
+  populate(data + offer.outbox, sizeof(Outbox) + offer.ring_bytes, false);
   PeerBoxes boxes;
   boxes.outbox = reinterpret_cast<const Outbox*>(data + offer.outbox);
   boxes.inbox = reinterpret_cast<const Inbox*>(data + offer.inbox);

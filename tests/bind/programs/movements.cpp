@@ -1,11 +1,12 @@
-// Every collective that moves data × types × counts × in place or not, with types that differ
-// between the ranks, on communicators of all kinds. In C++, which calls C. Writes what each rank
-// gets to a file.
+// Every collective that moves data × types × counts × in place or not × forms, with types that
+// differ between the ranks, on communicators of all kinds. In C++, which calls C. Writes what each
+// rank gets to a file.
 
 #include <numeric>
 #include <string>
 #include <vector>
 
+#include "forms.h"
 #include "report.h"
 
 namespace {
@@ -48,7 +49,7 @@ std::vector<int> numbers(std::size_t count, int seed) {
 }
 
 void show(const World& world, const std::string& what, int count, const std::vector<int>& got) {
-  const std::string line = world.name + " " + what + " " + std::to_string(count);
+  const std::string line = world.name + " " + what + " " + std::to_string(count) + form_names[form];
   report_bytes(line.c_str(), got.data(), got.size() * sizeof(int));
 }
 
@@ -65,7 +66,7 @@ void move_all_ways(const World& world, int count, bool columns) {
   const std::string kind = columns ? "columns" : "row";
 
   std::vector<int> buffer = numbers(own * step, is_root ? 5 : 6);
-  MPI_Bcast(buffer.data(), count, type, root, world.comm);
+  COLLECTIVE(Bcast, bcast, buffer.data(), count, type, root, world.comm);
   show(world, "bcast " + kind, count, buffer);
 
   for (const bool in_place : {false, true}) {
@@ -76,27 +77,27 @@ void move_all_ways(const World& world, int count, bool columns) {
     std::copy(mine.begin(), mine.end(),
               all.begin() + static_cast<std::ptrdiff_t>(own * step) * world.rank);
     const void* given = in_place ? MPI_IN_PLACE : mine.data();
-    MPI_Allgather(given, count, type, all.data(), count, type, world.comm);
+    COLLECTIVE(Allgather, allgather, given, count, type, all.data(), count, type, world.comm);
     show(world, "allgather " + how, count, all);
 
     std::fill(all.begin(), all.end(), -1);
     std::copy(mine.begin(), mine.end(),
               all.begin() + static_cast<std::ptrdiff_t>(own * step) * world.rank);
-    MPI_Gather(in_place && is_root ? MPI_IN_PLACE : mine.data(), count, type, all.data(), count,
-               type, root, world.comm);
+    COLLECTIVE(Gather, gather, in_place && is_root ? MPI_IN_PLACE : mine.data(), count, type,
+               all.data(), count, type, root, world.comm);
     if (is_root) show(world, "gather " + how, count, all);
 
     std::vector<int> part(own * step, -1);
-    MPI_Scatter(for_all.data(), count, type,
-                in_place && is_root ? MPI_IN_PLACE : static_cast<void*>(part.data()), count, type,
-                root, world.comm);
+    COLLECTIVE(Scatter, scatter, for_all.data(), count, type,
+               in_place && is_root ? MPI_IN_PLACE : static_cast<void*>(part.data()), count, type,
+               root, world.comm);
     show(world, "scatter " + how, count, part);
 
     all = for_all;
     std::vector<int> exchanged(own * step * ranks, -1);
     std::vector<int>& target = in_place ? all : exchanged;
-    MPI_Alltoall(in_place ? MPI_IN_PLACE : all.data(), count, type, target.data(), count, type,
-                 world.comm);
+    COLLECTIVE(Alltoall, alltoall, in_place ? MPI_IN_PLACE : all.data(), count, type, target.data(),
+               count, type, world.comm);
     show(world, "alltoall " + how, count, target);
   }
 }
@@ -123,20 +124,20 @@ void move_uneven(const World& world, int count) {
     std::vector<int> all(whole, -1);
     std::copy(mine.begin(), mine.end(), all.begin() + place);
     const std::vector<int> before = all;
-    MPI_Allgatherv(in_place ? MPI_IN_PLACE : mine.data(), own, MPI_INT, all.data(), counts.data(),
-                   places.data(), MPI_INT, world.comm);
+    COLLECTIVE(Allgatherv, allgatherv, in_place ? MPI_IN_PLACE : mine.data(), own, MPI_INT,
+               all.data(), counts.data(), places.data(), MPI_INT, world.comm);
     show(world, "allgatherv " + how, count, all);
 
     all = before;
-    MPI_Gatherv(in_place && is_root ? MPI_IN_PLACE : mine.data(), own, MPI_INT, all.data(),
-                counts.data(), places.data(), MPI_INT, root, world.comm);
+    COLLECTIVE(Gatherv, gatherv, in_place && is_root ? MPI_IN_PLACE : mine.data(), own, MPI_INT,
+               all.data(), counts.data(), places.data(), MPI_INT, root, world.comm);
     if (is_root) show(world, "gatherv " + how, count, all);
 
     const std::vector<int> for_all = numbers(whole, world.rank + 50);
     std::vector<int> part(static_cast<std::size_t>(own), -1);
-    MPI_Scatterv(for_all.data(), counts.data(), places.data(), MPI_INT,
-                 in_place && is_root ? MPI_IN_PLACE : static_cast<void*>(part.data()), own, MPI_INT,
-                 root, world.comm);
+    COLLECTIVE(Scatterv, scatterv, for_all.data(), counts.data(), places.data(), MPI_INT,
+               in_place && is_root ? MPI_IN_PLACE : static_cast<void*>(part.data()), own, MPI_INT,
+               root, world.comm);
     show(world, "scatterv " + how, count, part);
   }
   // Rank r sends count + (r + s) % 3 elements to rank s.
@@ -150,22 +151,25 @@ void move_uneven(const World& world, int count) {
   }
   const std::vector<int> sent = numbers(static_cast<std::size_t>(length), world.rank);
   std::vector<int> got(sent.size(), -1);
-  MPI_Alltoallv(sent.data(), given.data(), given_places.data(), MPI_INT, got.data(), given.data(),
-                given_places.data(), MPI_INT, world.comm);
+  COLLECTIVE(Alltoallv, alltoallv, sent.data(), given.data(), given_places.data(), MPI_INT,
+             got.data(), given.data(), given_places.data(), MPI_INT, world.comm);
   show(world, "alltoallv", count, got);
   got = sent;
-  MPI_Alltoallv(MPI_IN_PLACE, nullptr, nullptr, MPI_INT, got.data(), given.data(),
-                given_places.data(), MPI_INT, world.comm);
+  COLLECTIVE(Alltoallv, alltoallv, MPI_IN_PLACE, nullptr, nullptr, MPI_INT, got.data(),
+             given.data(), given_places.data(), MPI_INT, world.comm);
   show(world, "alltoallv in place", count, got);
 }
 
 void move_on(const World& world) {
-  for (const int count : {0, 1, 7, 1009, 60013}) {
-    move_all_ways(world, count, false);
-    move_all_ways(world, count, true);
-    move_uneven(world, count);
-    MPI_Barrier(world.comm);
+  for (form = blocking; form < forms; ++form) {
+    for (const int count : {0, 1, 7, 1009, 60013}) {
+      move_all_ways(world, count, false);
+      move_all_ways(world, count, true);
+      move_uneven(world, count);
+      COLLECTIVE(Barrier, barrier, world.comm);
+    }
   }
+  form = blocking;
 }
 
 // Communicators that live for a few calls, and two kinds that only some ranks are in.

@@ -2,6 +2,7 @@
  * those named after the file. Writes what each rank gets to the file; the same program under plain
  * MPI says what that ought to be. */
 
+#include "forms.h"
 #include "report.h"
 
 enum kind { INTEGER, FLOATING, LONG_FLOATING, COMPLEX, LONG_COMPLEX, LOGICAL, BYTES, PAIR };
@@ -128,34 +129,34 @@ static void reduce_all_ways(const struct type* type, const struct op* op, int co
   const enum range range = op->op == MPI_PROD ? FACTORS : is_order ? NATURAL : ANY;
   char what[128];
   for (int in_place = 0; in_place < 2; ++in_place) {
-#define CASE(called, given_count, got_count, call)                                  \
-  fill(type, send, given_count, rank, range);                                       \
-  memset(receive, 0, bytes);                                                        \
-  if (in_place) memcpy(receive, send, (size_t)extent*(size_t)(given_count));        \
-  call;                                                                             \
-  snprintf(what, sizeof what, "%s %s %s %d%s", called, type->name, op->name, count, \
-           in_place ? " in place" : "");                                            \
+#define CASE(called, given_count, got_count, call)                                    \
+  fill(type, send, given_count, rank, range);                                         \
+  memset(receive, 0, bytes);                                                          \
+  if (in_place) memcpy(receive, send, (size_t)extent*(size_t)(given_count));          \
+  call;                                                                               \
+  snprintf(what, sizeof what, "%s %s %s %d%s%s", called, type->name, op->name, count, \
+           in_place ? " in place" : "", form_names[form]);                            \
   show(what, type, receive, got_count);
     /* MPICH 4.0.2 loses MPI_IN_PLACE of a root that is not rank 0. */
     const int root = in_place ? 0 : count % size;
     const void* given = in_place ? MPI_IN_PLACE : send;
-    CASE("allreduce", count, count,
-         MPI_Allreduce(given, receive, count, type->type, op->op, MPI_COMM_WORLD))
+    CASE(
+        "allreduce", count, count,
+        COLLECTIVE(Allreduce, allreduce, given, receive, count, type->type, op->op, MPI_COMM_WORLD))
     CASE("reduce", count, rank == root ? count : 0,
-         MPI_Reduce(in_place && rank != root ? receive : given, receive, count, type->type, op->op,
-                    root, MPI_COMM_WORLD))
+         COLLECTIVE(Reduce, reduce, in_place && rank != root ? receive : given, receive, count,
+                    type->type, op->op, root, MPI_COMM_WORLD))
     CASE("reduce_scatter_block", count * size, count,
-         MPI_Reduce_scatter_block(given, receive, count, type->type, op->op, MPI_COMM_WORLD))
+         COLLECTIVE(Reduce_scatter_block, reduce_scatter_block, given, receive, count, type->type,
+                    op->op, MPI_COMM_WORLD))
     for (int r = 0; r < size; ++r) counts[r] = r % 2 == 0 ? count : 0;
     CASE("reduce_scatter", count * ((size + 1) / 2), counts[rank],
-         MPI_Reduce_scatter(given, receive, counts, type->type, op->op, MPI_COMM_WORLD))
-    CASE("scan", count, count, MPI_Scan(given, receive, count, type->type, op->op, MPI_COMM_WORLD))
+         COLLECTIVE(Reduce_scatter, reduce_scatter, given, receive, counts, type->type, op->op,
+                    MPI_COMM_WORLD))
+    CASE("scan", count, count,
+         COLLECTIVE(Scan, scan, given, receive, count, type->type, op->op, MPI_COMM_WORLD))
     CASE("exscan", count, rank == 0 ? 0 : count,
-         MPI_Exscan(given, receive, count, type->type, op->op, MPI_COMM_WORLD))
-    MPI_Request request;
-    CASE("iallreduce", count, count,
-         MPI_Iallreduce(given, receive, count, type->type, op->op, MPI_COMM_WORLD, &request);
-         MPI_Wait(&request, MPI_STATUS_IGNORE))
+         COLLECTIVE(Exscan, exscan, given, receive, count, type->type, op->op, MPI_COMM_WORLD))
 #undef CASE
   }
   free(counts);
@@ -263,7 +264,10 @@ int main(int argc, char** argv) {
       if (!fits(&types[t], o) || !is_asked(ops[o].name, argc, argv)) continue;
       for (size_t c = 0; c < sizeof counts / sizeof *counts; ++c) {
         if (counts[c] == large && t % 5 != o % 5) continue;
-        reduce_all_ways(&types[t], &ops[o], counts[c]);
+        for (form = blocking; form < (counts[c] == 7 ? forms : nonblocking); ++form) {
+          reduce_all_ways(&types[t], &ops[o], counts[c]);
+        }
+        form = blocking;
       }
     }
   }
@@ -271,7 +275,7 @@ int main(int argc, char** argv) {
     MPI_Op own;
     MPI_Op_create(add_up, 1, &own);
     const struct op user = {"user", own};
-    reduce_all_ways(&types[4], &user, 7);
+    for (form = blocking; form < forms; ++form) reduce_all_ways(&types[4], &user, 7);
     MPI_Op_free(&own);
   }
   report_write(argv[1]);

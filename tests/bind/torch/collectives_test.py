@@ -297,14 +297,46 @@ def check_coalesced(c):
         tensors = [values((length,), torch.float32, c.rank, length) for length in (3, 0, 5)]
         return [tensors], tensors
     c.check("all_reduce_coalesced", many, dist.all_reduce_coalesced)
+    blocks = [torch.full((length,), float(c.rank)) for length in (2, 5)]
+    outs = [torch.empty(c.size * len(block)) for block in blocks]
     with dist._coalescing_manager(group=c.rondo):
-        outs = []
-        for length in (2, 5):
-            outs.append(torch.empty(c.size * length))
-            dist.all_gather_into_tensor(outs[-1], torch.full((length,), float(c.rank)), c.rondo)
-    for out, length in zip(outs, (2, 5)):
-        expected = torch.arange(c.size).repeat_interleave(length).float()
+        for out, block in zip(outs, blocks):
+            dist.all_gather_into_tensor(out, block, c.rondo)
+    for out, block in zip(outs, blocks):
+        expected = torch.arange(c.size).repeat_interleave(len(block)).float()
         require_same(out, expected, "all_gather_into_tensor, coalesced")
+
+
+def check_coalesced_calls(c):
+    """As with NCCL: one work for whatever was called in between."""
+    cpu = torch.device("cpu")
+    tensor, reduced = torch.full((3,), c.rank + 1.0), torch.ones(4)
+    with dist._coalescing_manager(c.rondo, cpu, async_ops=True) as manager:
+        dist.broadcast(tensor, c.members[-1], group=c.rondo, async_op=True)
+        dist.all_reduce(reduced, group=c.rondo, async_op=True)
+    manager.wait()
+    require_same(tensor, torch.full((3,), float(c.size)), "broadcast, coalesced")
+    require_same(reduced, torch.full((4,), float(c.size)), "all_reduce, coalesced")
+    with dist._coalescing_manager(c.rondo, cpu, async_ops=True) as manager:
+        pass
+    manager.wait()
+    with world.raises("without startCoalescing"):
+        c.rondo._end_coalescing(cpu)
+    c.rondo._start_coalescing(cpu)
+    with world.raises("endCoalescing first"):
+        c.rondo._start_coalescing(cpu)
+    c.rondo._end_coalescing(cpu).wait()
+    if c.size < 2:
+        return
+    after, before = c.members[(c.rank + 1) % c.size], c.members[(c.rank - 1) % c.size]
+    found = torch.zeros(2)
+    works = dist.batch_isend_irecv([
+        dist.P2POp(dist.isend, torch.full((2,), float(dist.get_rank())), after, c.rondo),
+        dist.P2POp(dist.irecv, found, before, c.rondo)])
+    for work in works:
+        work.wait()
+    assert len(works) == 1, works
+    require_same(found, torch.full((2,), float(before)), "batch_isend_irecv")
 
 
 def check_scaled(c):
@@ -364,7 +396,7 @@ def compare(store_path, rank, size):
         if rank not in members:
             continue
         for check in (check_reductions, check_movements, check_uneven, check_coalesced,
-                      check_scaled, check_sparse, check_messages):
+                      check_coalesced_calls, check_scaled, check_sparse, check_messages):
             check(c)
         dist.barrier(c.rondo)
         if c.rank == 0:

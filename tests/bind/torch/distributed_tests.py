@@ -3,13 +3,14 @@
 
 usage: distributed_tests.py [--all] [unittest's options and names]
 
-Without --all, those whose outcome depends on how busy the machine is are left out. BACKEND=gloo
-with RONDO_TORCH_REPLACE=gloo takes those that are written for gloo alone through rondo. WORLD_SIZE
-says how many ranks (2).
+BACKEND=gloo with RONDO_TORCH_REPLACE=gloo takes those that are written for gloo alone through
+rondo. WORLD_SIZE says how many ranks (2). Without --all, these are left out: those whose outcome
+depends on how busy the machine is; and with gloo's name, those that run with rondo's as well.
 """
 
 import importlib.util
 import os
+import subprocess
 import sys
 import tempfile
 import unittest
@@ -63,10 +64,31 @@ def leave_out(tests):
         setattr(RondoTest, name, unittest.skip(reason)(getattr(RondoTest, name)))
 
 
-if __name__ == "__main__":
+def names_of_tests():
+    """Those that PyTorch's decorators, which look at BACKEND, do not leave out."""
+    return [name for name in unittest.defaultTestLoader.getTestCaseNames(RondoTest)
+            if not getattr(getattr(RondoTest, name), "__unittest_skip__", False)]
+
+
+def names_with_rondo():
+    asked = [sys.executable, __file__, "--names"]
+    return subprocess.run(asked, env=dict(os.environ, BACKEND="rondo"), check=True,
+                          capture_output=True, text=True).stdout.split()
+
+
+def main(words):
     leave_out(NOT_OURS)
-    if "--all" in sys.argv:
-        sys.argv.remove("--all")
+    if "--names" in words:
+        print("\n".join(names_of_tests()))
+        return
+    if "--all" in words:
+        words.remove("--all")
     else:
         leave_out(TIMED)
-    unittest.main(defaultTest="RondoTest")
+        if os.environ["BACKEND"] != "rondo":
+            leave_out(dict.fromkeys(names_with_rondo(), "runs with rondo's name"))
+    unittest.main(defaultTest="RondoTest", argv=words)
+
+
+if __name__ == "__main__":
+    main(sys.argv)

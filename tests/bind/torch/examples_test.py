@@ -18,7 +18,7 @@ import rondo
 
 LOWEST_ACCURACY = {"ddp": 0.94, "fsdp": 0.94, "local_sgd": 0.85}
 LARGEST_DIFFERENCE = 1e-3
-OPTIONS = {"ddp": [["--hook", "16bit"]]}
+OPTIONS = {"ddp": [["--hook", "bf16"]]}
 
 
 def describe_package(folder):

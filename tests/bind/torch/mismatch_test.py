@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Ranks that call different things: each gets an exception that says who called what, in that
-call or, where it had nothing to wait for, in the next one. So do calls that nobody can carry out."""
+call or, if that had nothing to wait for, in the next. So do calls that nobody can carry out."""
 
 import torch
 import torch.distributed as dist
@@ -9,6 +9,14 @@ import ranks as world
 
 Op = dist.ReduceOp
 SAYS = "ranks call different things"
+
+
+def coalesced(rank, group, **_how):
+    """Has one work for its calls, which are all well but for the first one."""
+    with dist._coalescing_manager(group, torch.device("cpu"), async_ops=True) as manager:
+        dist.broadcast(torch.ones(3 + rank), 0, group=group, async_op=True)
+        dist.all_reduce(torch.ones(3), group=group, async_op=True)
+    return manager
 
 
 def pair(length, dtype=torch.float32):
@@ -25,6 +33,7 @@ DIFFERENT = {
         torch.ones(4), op=(Op.SUM, Op.MAX)[rank], **how),
     "length in all_reduce_coalesced": lambda rank, **how: dist.all_reduce_coalesced(
         [torch.ones(3), torch.ones(2 + rank)], **how),
+    "length in coalesced calls": coalesced,
     "length of broadcast": lambda rank, **how: dist.broadcast(torch.ones(3 + rank), 0, **how),
     "root of broadcast": lambda rank, **how: dist.broadcast(torch.ones(3), rank, **how),
     "length of reduce": lambda rank, **how: dist.reduce(torch.ones(3 + rank), 0, **how),

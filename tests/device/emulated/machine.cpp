@@ -34,7 +34,16 @@ Storage::Storage(std::uint64_t of_number, Allocation allocation, int on_device, 
       size(of_size),
       bytes(map_memory(whole_pages(of_size), PROT_READ | PROT_WRITE)) {}
 
+Storage::Storage(std::uint64_t of_number, std::byte* pinned, std::size_t of_size)
+    : number(of_number),
+      kind(Allocation::pinned),
+      device(0),
+      size(of_size),
+      bytes(pinned),
+      is_borrowed(true) {}
+
 Storage::~Storage() {
+  if (is_borrowed) return;
   ::munmap(bytes, whole_pages(size));
 }
 
@@ -56,6 +65,11 @@ std::shared_ptr<Storage> Machine::take(Allocation kind, int device, std::size_t 
     left -= size;
   }
   return std::make_shared<Storage>(++last_number_, kind, device, size);
+}
+
+std::shared_ptr<Storage> Machine::borrow(void* pinned, std::size_t size) {
+  const std::lock_guard lock(mutex_);
+  return std::make_shared<Storage>(++last_number_, static_cast<std::byte*>(pinned), size);
 }
 
 void Machine::give_back(const Storage& storage) {

@@ -31,6 +31,8 @@ namespace rondo::test {
 /// What an allocation holds, whoever sees it.
 struct Storage {
   Storage(std::uint64_t of_number, Allocation allocation, int on_device, std::size_t of_size);
+  /// Of memory that is somebody else's.
+  Storage(std::uint64_t of_number, std::byte* pinned, std::size_t of_size);
   Storage(const Storage&) = delete;
   Storage& operator=(const Storage&) = delete;
   ~Storage();
@@ -39,7 +41,8 @@ struct Storage {
   const Allocation kind;
   const int device;
   const std::size_t size;
-  std::byte* const bytes;              // where it really is
+  std::byte* const bytes;  // where it really is
+  const bool is_borrowed = false;
   std::atomic<bool> is_freed = false;  // by the process that allocated it
 };
 
@@ -66,8 +69,12 @@ class Machine {
   /// From now on no memory can be exported, or opened, as in some containers.
   std::atomic<bool> refuses_exports = false;
   std::atomic<bool> refuses_opens = false;
+  std::atomic<bool> refuses_pinning = false;
+  std::atomic<bool> refuses_peers = false;
   /// Calls so far that may wait for a whole device.
   std::atomic<int> waiting_calls = 0;
+  /// Launched so far.
+  std::atomic<int> kernels = 0;
 
  private:
   friend class EmulatedRuntime;
@@ -80,6 +87,7 @@ class Machine {
   /// Null when the device has not as much left.
   std::shared_ptr<Storage> take(Allocation kind, int device, std::size_t size);
   void give_back(const Storage& storage);
+  std::shared_ptr<Storage> borrow(void* pinned, std::size_t size);
 
   std::mutex mutex_;
   std::vector<std::size_t> left_;

@@ -126,6 +126,20 @@ Result<> EmulatedRuntime::deallocate(Allocation kind, void* memory) {
   return {};
 }
 
+Result<> EmulatedRuntime::pin(void* memory, std::size_t bytes) {
+  if (const auto error = fate_.error()) return *error;
+  ++machine_.waiting_calls;
+  if (machine_.refuses_pinning) return Error(ErrorCode::unsupported, "pin: not supported");
+  const std::lock_guard lock(mutex_);
+  if (mapping_of(memory) != mappings_.end()) return refuse("pin", "it is pinned already");
+  show(machine_.borrow(memory, bytes), Origin::own);
+  return {};
+}
+
+Result<> EmulatedRuntime::unpin(void* memory) {
+  return deallocate(Allocation::pinned, memory);
+}
+
 Result<MemoryHandle> EmulatedRuntime::export_memory(const void* pointer) {
   if (const auto error = fate_.error()) return *error;
   const std::lock_guard lock(mutex_);

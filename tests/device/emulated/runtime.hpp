@@ -23,11 +23,18 @@ class EmulatedRuntime final : public DeviceRuntime {
   EmulatedRuntime(Machine& machine, int number) : machine_(machine), number_(number) {}
   ~EmulatedRuntime() override;
 
+  Machine& machine() const { return machine_; }
+  /// The process is killed when it makes its next copy_all(): what it has is gone.
+  void die_in_next_copy() { is_to_die_ = true; }
+
   Result<std::vector<DeviceInfo>> devices() override;
+  Result<> reach_device(int device, int other) override;
 
   Result<MemoryInfo> describe(const void* pointer) override;
   Result<void*> allocate(Allocation kind, int device, std::size_t bytes) override;
   Result<> deallocate(Allocation kind, void* memory) override;
+  Result<> pin(void* memory, std::size_t bytes) override;
+  Result<> unpin(void* memory) override;
   Result<MemoryHandle> export_memory(const void* pointer) override;
   Result<void*> open_memory(int device, const MemoryHandle& handle) override;
   Result<> close_memory(void* base) override;
@@ -50,7 +57,8 @@ class EmulatedRuntime final : public DeviceRuntime {
 
   Result<> copy(DeviceStream stream, void* to, const void* from, std::size_t bytes) override;
   Result<> reduce(DeviceStream stream, const DeviceReduction& reduction) override;
-  Result<> copy_all(DeviceStream stream, std::span<const DeviceCopy> copies) override;
+  Result<> copy_all(DeviceStream stream, std::span<const DeviceCopy> copies,
+                    const std::uint32_t* stop) override;
   Result<> write_value(DeviceStream stream, std::uint32_t* word, std::uint32_t value) override;
   Result<> wait_value(DeviceStream stream, std::uint32_t* word, std::uint32_t value) override;
   Result<> call_host(DeviceStream stream, void (*function)(void*), void* argument) override;
@@ -78,11 +86,14 @@ class EmulatedRuntime final : public DeviceRuntime {
   Result<> check_range(const char* call, const void* pointer, std::size_t bytes);
   Result<std::uint32_t*> word_at(const char* call, const void* word);
   Result<std::byte*> resolve(const void* pointer, std::size_t bytes, bool may_be_host);
+  Result<bool> is_stopped(const std::uint32_t* stop);
+  void die();
   Result<> enqueue(const char* call, DeviceStream stream, EmulatedStream::Job job);
 
   Machine& machine_;
   const int number_;
   Fate fate_;
+  std::atomic<bool> is_to_die_ = false;
   std::mutex mutex_;
   Mappings mappings_;
   std::map<std::size_t, std::vector<std::byte*>> free_addresses_;  // the last one is next

@@ -48,6 +48,14 @@ Result<std::vector<DeviceInfo>> EmulatedRuntime::devices() {
   return all;
 }
 
+Result<> EmulatedRuntime::reach_device(int device, int other) {
+  for (const int each : {device, other}) {
+    if (Result<> fine = check("reach_device", each); !fine) return fine;
+  }
+  if (!machine_.refuses_peers) return {};
+  return Error(ErrorCode::unsupported, "reach_device: not from this device");
+}
+
 Result<EmulatedStream*> EmulatedRuntime::find(const char* call, DeviceStream stream) {
   if (Result<> fine = check(call, stream.device); !fine) return fine.error();
   const std::lock_guard lock(mutex_);
@@ -267,9 +275,13 @@ Result<> EmulatedRuntime::copy(DeviceStream stream, void* to, const void* from, 
 Result<> EmulatedRuntime::reduce(DeviceStream stream, const DeviceReduction& reduction) {
   Result<ReduceArguments> made = arguments_of(reduction);
   if (!made) return made.error();
+  ++machine_.kernels;
   const Function kernel = element::find(kernels, reduction.dtype, reduction.op);
   const std::size_t bytes = reduction.count * size_of(reduction.dtype);
   return enqueue("reduce", stream, [=, this, arguments = made.value()]() mutable -> Result<> {
+    if (const Result<bool> stopped = is_stopped(arguments.stop); !stopped || stopped.value()) {
+      return stopped ? Result<>() : stopped.error();
+    }
     for (int s = 0; s < arguments.source_count; ++s) {
       const Result<std::byte*> source = resolve(arguments.sources[s], bytes, false);
       if (!source) return source.error();
@@ -285,9 +297,31 @@ Result<> EmulatedRuntime::reduce(DeviceStream stream, const DeviceReduction& red
   });
 }
 
-Result<> EmulatedRuntime::copy_all(DeviceStream stream, std::span<const DeviceCopy> copies) {
+void EmulatedRuntime::die() {
+  fate_.fail(Error(ErrorCode::io, "the process was killed"));
+  const std::lock_guard lock(mutex_);
+  for (const auto& [base, mapping] : mappings_) {
+    if (mapping.origin == Origin::own) mapping.storage->is_freed = true;
+  }
+}
+
+// As each thread of a kernel looks before it begins.
+Result<bool> EmulatedRuntime::is_stopped(const std::uint32_t* stop) {
+  if (stop == nullptr) return false;
+  const Result<std::byte*> place = resolve(stop, sizeof(std::uint32_t), false);
+  if (!place) return place.error();
+  return rondo::is_stopped(reinterpret_cast<const std::uint32_t*>(place.value()));
+}
+
+Result<> EmulatedRuntime::copy_all(DeviceStream stream, std::span<const DeviceCopy> copies,
+                                   const std::uint32_t* stop) {
+  if (is_to_die_) die();
+  ++machine_.kernels;
   const std::vector<DeviceCopy> all(copies.begin(), copies.end());
   return enqueue("copy_all", stream, [=, this]() -> Result<> {
+    if (const Result<bool> stopped = is_stopped(stop); !stopped || stopped.value()) {
+      return stopped ? Result<>() : stopped.error();
+    }
     for (DeviceCopy copy : all) {
       const Result<std::byte*> to = resolve(copy.to, copy.bytes, false);
       if (!to) return to.error();

@@ -1,5 +1,6 @@
 // An emulated machine in the place of librondo-cuda, for programs that load it. All ranks of a
-// process are one process to it. EMULATED_DEVICES says how many devices there are, if not one.
+// process are one process to it; with EMULATED_PROCESSES set, each thread that asks is one.
+// EMULATED_DEVICES says how many devices there are, if not one.
 
 #include <cstdlib>
 
@@ -15,9 +16,13 @@ extern "C" void rondo_open_device_runtime(std::uint32_t version,
   using namespace rondo;
   const char* const devices = std::getenv("EMULATED_DEVICES");
   static test::Machine machine(devices == nullptr ? 1 : std::atoi(devices));
-  static const std::unique_ptr<DeviceRuntime> process = machine.process();
+  static const std::unique_ptr<DeviceRuntime> whole = machine.process();
+  static thread_local std::unique_ptr<DeviceRuntime> own;
+  const bool has_many = std::getenv("EMULATED_PROCESSES") != nullptr;
+  if (has_many && !own) own = machine.process();
+  DeviceRuntime* const process = has_many ? own.get() : whole.get();
   if (version == device_runtime_version) {
-    *opened = process.get();
+    *opened = process;
   } else {
     *opened = Error(ErrorCode::unsupported, "the emulated devices are of another version");
   }

@@ -1,0 +1,410 @@
+#include "api/device_path.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <functional>
+#include <thread>
+#include <utility>
+
+#include "base/text.hpp"
+
+namespace rondo {
+
+namespace {
+
+using std::chrono::steady_clock;
+
+constexpr std::size_t most_workspace = std::size_t{32} << 20;
+constexpr std::size_t least_workspace = std::size_t{1} << 20;
+constexpr std::size_t most_programs = 256;
+constexpr std::chrono::seconds patience_of_probe(10);
+constexpr std::chrono::seconds patience_of_closing(1);
+
+// What a rank says of itself before anything is made.
+struct Introduction {
+  std::array<std::uint8_t, 16> uuid = {};
+  std::uint64_t memory_bytes = 0;
+};
+
+// What went wrong, in so many letters; nothing where all is well.
+struct Finding {
+  std::array<char, 240> text = {};
+  explicit Finding(const Result<>& result) {
+    if (result) return;
+    const std::string& words = result.error().text();
+    std::copy_n(words.begin(), std::min(words.size(), text.size() - 1), text.begin());
+    if (words.empty()) text[0] = '?';
+  }
+  Finding() = default;
+};
+
+// Collective: whether all is well everywhere, else what the first rank found that has something.
+Result<bool> agree(Exchange& exchange, const Result<>& own, std::string& why_not) {
+  const Finding mine(own);
+  const Result<std::vector<Finding>> all = gather(exchange, std::span<const Finding>(&mine, 1));
+  if (!all) return all.error();
+  for (std::size_t rank = 0; rank < all.value().size(); ++rank) {
+    const char* const text = all.value()[rank].text.data();
+    if (*text == '\0') continue;
+    why_not = concat("rank ", rank, ": ", text);
+    return false;
+  }
+  return true;
+}
+
+std::uint32_t probe_word(int from, int to) {
+  return 0x52300000u + static_cast<std::uint32_t>(from) * 256u + static_cast<std::uint32_t>(to);
+}
+
+}  // namespace
+
+/// An allocation, and where its owner's words are. What is not said is zero.
+struct DevicePath::Offer {
+  PeerMemory memory;
+  std::int64_t device = 0;  // as its process numbers it
+  DeviceFlags::Origin flags;
+};
+
+DevicePath::DevicePath(DeviceRuntime& runtime, int device, int rank, int size)
+    : runtime_(&runtime), device_(device), rank_(rank), size_(size) {}
+
+Result<std::unique_ptr<DevicePath>> DevicePath::make(Exchange& exchange, DeviceRuntime* runtime,
+                                                     int device, std::optional<Error> trouble,
+                                                     std::string& why_not) {
+  Result<> fine = trouble ? Result<>(*trouble) : Result<>();
+  Introduction own;
+  if (fine) {
+    const Result<std::vector<DeviceInfo>> devices = runtime->devices();
+    if (!devices) {
+      fine = devices.error();
+    } else if (device < 0 || device >= static_cast<int>(devices.value().size())) {
+      fine = Error(ErrorCode::invalid_argument, concat("there is no device ", device));
+    } else {
+      const DeviceInfo& info = devices.value()[static_cast<std::size_t>(device)];
+      own = {info.uuid, info.memory_bytes};
+    }
+  }
+  const auto all = gather(exchange, std::span<const Introduction>(&own, 1));
+  if (!all) return all.error();
+  Result<bool> agreed = agree(exchange, fine, why_not);
+  if (!agreed) return agreed.error();
+  if (!agreed.value()) return std::unique_ptr<DevicePath>();
+
+  std::unique_ptr<DevicePath> path(
+      new DevicePath(*runtime, device, exchange.rank(), exchange.size()));
+  std::uint64_t least = most_workspace * 64;
+  path->shares_device_ = true;
+  for (const Introduction& each : all.value()) {
+    least = std::min(least, each.memory_bytes);
+    path->shares_device_ &= each.uuid == own.uuid;
+  }
+  fine = path->prepare_own(std::max<std::size_t>(least / 64, least_workspace));
+  Result<Offer> offered = fine ? path->offer(path->own_workspace_) : fine.error();
+  if (fine && !offered) fine = offered.error();
+  const Offer mine = offered ? offered.value() : Offer();
+  const auto offers = gather(exchange, std::span<const Offer>(&mine, 1));
+  if (!offers) return offers.error();
+  const std::function<Result<>()> steps_of_probe[] = {
+      [&] { return path->open_workspaces(offers.value()); },
+      [&] { return path->write_probe(); },
+      [&] { return path->start_probe(); },
+      [&] { return path->await_probe(); },
+      [&] { return path->read_probe(); },
+      [] { return Result<>(); },
+  };
+  // Each one where all have done the one before.
+  for (const auto& step : steps_of_probe) {
+    agreed = agree(exchange, fine, why_not);
+    if (!agreed) return agreed.error();
+    if (!agreed.value()) return std::unique_ptr<DevicePath>();
+    fine = step();
+  }
+  return path;
+}
+
+Result<> DevicePath::open_workspaces(const std::vector<Offer>& offers) {
+  if (rank_ != 0) {
+    Result<std::shared_ptr<DeviceFlags>> opened =
+        DeviceFlags::open(*runtime_, size_, offers[0].flags);
+    if (!opened) return opened.error();
+    flags_ = std::move(opened).value();
+  }
+  const Result<> done = open(offers, workspace_share_);
+  workspaces_ = workspace_share_.places;
+  return done;
+}
+
+Result<> DevicePath::prepare_own(std::size_t bytes) {
+  const Result<DeviceStream> stream = runtime_->create_stream(device_);
+  if (!stream) return stream.error();
+  stream_ = stream.value();
+  const Result<DeviceEvent> event = runtime_->create_event(device_, false);
+  if (!event) return event.error();
+  last = event.value();
+  const Result<void*> memory = runtime_->allocate(Allocation::device, device_, bytes);
+  if (!memory) return memory.error();
+  own_workspace_ = memory.value();
+  workspace_bytes_ = bytes;
+  cache_.emplace(*runtime_, device_, own_process_name(*runtime_), PeerCache::Bounds{});
+  if (rank_ != 0) return {};
+  Result<std::shared_ptr<DeviceFlags>> made = DeviceFlags::make(*runtime_, size_);
+  if (!made) return made.error();
+  flags_ = std::move(made).value();
+  return {};
+}
+
+// A handle is needed where some rank is another process, which is known when offers are read.
+Result<DevicePath::Offer> DevicePath::offer(const void* memory) const {
+  const Result<MemoryInfo> info = runtime_->describe(memory);
+  if (!info) return info.error();
+  if (info.value().kind != MemoryKind::device || info.value().device != device_) {
+    return Error(ErrorCode::invalid_argument, concat("it is no memory of device ", device_,
+                                                     ", to which this rank is connected"));
+  }
+  Offer made{.memory = {.owner = own_process_name(*runtime_),
+                        .base = reinterpret_cast<std::uintptr_t>(info.value().base),
+                        .size = info.value().size,
+                        .id = info.value().id,
+                        .handle = {}},
+             .device = device_,
+             .flags = {}};
+  const Result<MemoryHandle> handle = runtime_->export_memory(memory);
+  if (handle) made.memory.handle = handle.value();
+  if (flags_ && rank_ == 0) made.flags = flags_->origin(flags_);
+  return made;
+}
+
+Result<> DevicePath::open(const std::vector<Offer>& offers, Share& share) {
+  const ProcessName own = own_process_name(*runtime_);
+  for (const Offer& each : offers) {
+    const bool is_same_place = each.memory.owner == own && each.device == device_;
+    if (!is_same_place && each.memory.handle == MemoryHandle()) {
+      return Error(ErrorCode::unsupported,
+                   concat("the memory of rank ", share.places.size(), " has no handle"));
+    }
+    if (!is_same_place && each.memory.owner == own) {
+      const Result<> reached = runtime_->reach_device(device_, static_cast<int>(each.device));
+      if (!reached) return reached;
+    }
+    const Result<void*> place = cache_->acquire(each.memory);
+    if (!place)
+      return place.error().with_prefix(concat("memory of rank ", share.places.size(), ": "));
+    share.memories.push_back(each.memory);
+    share.places.push_back(static_cast<std::byte*>(place.value()));
+  }
+  return {};
+}
+
+// What another share has, too, stays open.
+void DevicePath::close(Share& share) {
+  const std::vector<PeerMemory> memories = std::exchange(share, {}).memories;
+  for (const PeerMemory& memory : memories) {
+    cache_->release(memory);
+    const bool is_used = std::any_of(shares_.begin(), shares_.end(), [&](const Share& other) {
+      return std::any_of(other.memories.begin(), other.memories.end(), [&](const PeerMemory& its) {
+        return its.owner == memory.owner && its.id == memory.id;
+      });
+    });
+    if (!is_used) cache_->withdraw(memory.owner, memory.id);
+  }
+}
+
+// Each rank writes a word for each other one into its own memory, which those read, and one into
+// theirs.
+Result<> DevicePath::write_probe() {
+  std::vector<std::uint32_t> words;
+  for (int peer = 0; peer < size_; ++peer) words.push_back(probe_word(rank_, peer));
+  words.resize(static_cast<std::size_t>(3 * size_));
+  const Result<> done =
+      runtime_->copy(stream_, own_workspace_, words.data(), words.size() * sizeof(words[0]));
+  return done ? runtime_->synchronize(stream_) : done;
+}
+
+Result<> DevicePath::start_probe() {
+  std::vector<DeviceCopy> copies;
+  const auto word = [&](int of, int index) {
+    return workspace(of) + static_cast<std::size_t>(index) * sizeof(std::uint32_t);
+  };
+  for (int peer = 0; peer < size_; ++peer) {
+    copies.push_back({word(rank_, size_ + peer), word(peer, rank_), sizeof(std::uint32_t)});
+    copies.push_back({word(peer, 2 * size_ + rank_), word(rank_, peer), sizeof(std::uint32_t)});
+  }
+  Result<> done = runtime_->copy_all(stream_, copies, flags_->stop());
+  for (int peer = 0; done && peer < size_; ++peer) {
+    done = runtime_->write_value(stream_, flags_->told(peer, rank_), 1);
+  }
+  for (int peer = 0; done && peer < size_; ++peer) {
+    done = runtime_->wait_value(stream_, flags_->told(rank_, peer), 1);
+  }
+  return done;
+}
+
+Result<> DevicePath::await_probe() {
+  const auto deadline = steady_clock::now() + patience_of_probe;
+  while (true) {
+    const Result<bool> done = runtime_->is_done(stream_);
+    if (!done) return done.error();
+    if (done.value()) {
+      steps = 1;
+      return {};
+    }
+    if (steady_clock::now() >= deadline) break;
+    std::this_thread::sleep_for(std::chrono::microseconds(50));
+  }
+  for (int peer = 0; peer < size_; ++peer) {
+    if (DeviceFlags::read(flags_->told(rank_, peer)) == 1) continue;
+    return Error(ErrorCode::unsupported, concat("nothing came from the device of rank ", peer));
+  }
+  return Error(ErrorCode::unsupported, "the device does not see what its peers have written");
+}
+
+Result<> DevicePath::read_probe() {
+  std::vector<std::uint32_t> words(static_cast<std::size_t>(3 * size_));
+  Result<> done =
+      runtime_->copy(stream_, words.data(), own_workspace_, words.size() * sizeof(words[0]));
+  if (done) done = runtime_->synchronize(stream_);
+  if (!done) return done;
+  for (int peer = 0; peer < size_; ++peer) {
+    const auto read = words[static_cast<std::size_t>(size_ + peer)];
+    const auto written = words[static_cast<std::size_t>(2 * size_ + peer)];
+    if (read == probe_word(peer, rank_) && written == probe_word(peer, rank_)) continue;
+    return Error(ErrorCode::unsupported,
+                 concat("what came from rank ", peer, " is not what it sent"));
+  }
+  return {};
+}
+
+void DevicePath::require(const Result<>& result) const {
+  if (result) return;
+  const Error& error = result.error();
+  throw Error(error.code(), rank_, concat("the device of rank ", rank_, ": ", error.text()));
+}
+
+// Over and over: what streams still write takes the place of what ends the waits of others.
+void DevicePath::stop_stream() {
+  while (stream_.native != nullptr) {
+    const Result<bool> done = runtime_->is_done(stream_);
+    if (!done || done.value()) break;
+    stop();
+    std::this_thread::sleep_for(std::chrono::microseconds(50));
+  }
+}
+
+void DevicePath::stop() {
+  DeviceFlags::write(flags_->stop(), 1);
+  for (int to = 0; to < size_; ++to) {
+    for (int from = 0; from < size_; ++from) {
+      DeviceFlags::write(flags_->told(to, from), steps + (1u << 30));
+    }
+  }
+}
+
+// What other processes have open must not be freed before they close it. Those that have ended
+// never say so.
+void DevicePath::await_closing() {
+  DeviceFlags::write(flags_->closed(rank_), 1);
+  const ProcessName own = own_process_name(*runtime_);
+  const auto deadline = steady_clock::now() + patience_of_closing;
+  for (int peer = 0; peer < static_cast<int>(workspace_share_.memories.size()); ++peer) {
+    if (workspace_share_.memories[static_cast<std::size_t>(peer)].owner == own) continue;
+    while (DeviceFlags::read(flags_->closed(peer)) == 0 && steady_clock::now() < deadline) {
+      std::this_thread::sleep_for(std::chrono::microseconds(50));
+    }
+  }
+}
+
+DevicePath::~DevicePath() {
+  while (last.native != nullptr) {
+    const Result<bool> done = runtime_->is_done(last);
+    if (!done || done.value()) break;
+    std::this_thread::sleep_for(std::chrono::microseconds(50));
+  }
+  if (flags_) stop_stream();  // nothing is left in it, unless a probe has failed
+  const Share opened = workspace_share_;
+  if (cache_) {
+    for (Share& share : shares_) close(share);
+    close(workspace_share_);
+  }
+  workspace_share_.memories = opened.memories;
+  if (flags_) await_closing();
+  if (last.native != nullptr) static_cast<void>(runtime_->destroy_event(last).ok());
+  if (stream_.native != nullptr) static_cast<void>(runtime_->destroy_stream(stream_).ok());
+  if (own_workspace_ != nullptr) {
+    static_cast<void>(runtime_->deallocate(Allocation::device, own_workspace_).ok());
+  }
+}
+
+Result<bool> DevicePath::share(Exchange& exchange, const void* memory, std::string& why_not) {
+  const Result<Offer> offered = offer(memory);
+  Result<> fine = offered ? Result<>() : offered.error();
+  const Offer mine = offered ? offered.value() : Offer();
+  const auto offers = gather(exchange, std::span<const Offer>(&mine, 1));
+  if (!offers) return offers.error();
+  Result<bool> agreed = agree(exchange, fine, why_not);
+  if (!agreed || !agreed.value()) return agreed;
+  Share made{.base = reinterpret_cast<std::byte*>(mine.memory.base),
+             .size = mine.memory.size,
+             .memories = {},
+             .places = {}};
+  fine = open(offers.value(), made);
+  agreed = agree(exchange, fine, why_not);
+  if (agreed && agreed.value()) {
+    shares_.push_back(std::move(made));
+    return true;
+  }
+  close(made);
+  // Nobody goes on, and frees it, before all have closed it.
+  std::string nothing;
+  const Result<bool> closed = agree(exchange, {}, nothing);
+  return agreed && !closed ? closed.error() : agreed;
+}
+
+Result<> DevicePath::unshare(Exchange& exchange, const void* memory) {
+  const std::int64_t number = find_shared(memory, 1).number;
+  const auto all = gather(exchange, std::span<const std::int64_t>(&number, 1));
+  if (!all) return all.error();
+  for (const std::int64_t each : all.value()) {
+    if (each >= 0 && each == number) continue;
+    return Error(ErrorCode::invalid_argument,
+                 "unshare: not all ranks give memory that they have shared in one call");
+  }
+  close(shares_[static_cast<std::size_t>(number)]);
+  std::string nothing;
+  const Result<bool> closed = agree(exchange, {}, nothing);
+  return closed ? Result<>() : closed.error();
+}
+
+DevicePath::Shared DevicePath::find_shared(const void* begin, std::size_t bytes) const {
+  const auto* const first = static_cast<const std::byte*>(begin);
+  for (std::size_t i = shares_.size(); i-- > 0;) {
+    const Share& share = shares_[i];
+    if (share.places.empty() || first < share.base || first + bytes > share.base + share.size) {
+      continue;
+    }
+    return {static_cast<std::int64_t>(i), static_cast<std::uint64_t>(first - share.base)};
+  }
+  return {};
+}
+
+bool DevicePath::is_shared(Shared at) const {
+  return at.number >= 0 && at.number < static_cast<std::int64_t>(shares_.size()) &&
+         !shares_[static_cast<std::size_t>(at.number)].places.empty();
+}
+
+std::byte* DevicePath::shared_at(int rank, Shared at) const {
+  const Share& share = shares_[static_cast<std::size_t>(at.number)];
+  return share.places[static_cast<std::size_t>(rank)] + at.offset;
+}
+
+const StreamProgram& DevicePath::program(const Plan& plan, const Amount& amount, bool in_place) {
+  const Key key{plan.algorithm, plan.collective, plan.root, amount.dtype,
+                amount.op,      amount.count,    in_place};
+  const auto known = programs_.find(key);
+  if (known != programs_.end()) return known->second;
+  if (programs_.size() >= most_programs) programs_.clear();
+  Result<StreamProgram> made = make_stream_program(plan, amount, rank_, in_place);
+  if (!made) throw made.error();
+  return programs_.emplace(key, std::move(made).value()).first->second;
+}
+
+}  // namespace rondo

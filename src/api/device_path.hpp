@@ -1,0 +1,119 @@
+#pragma once
+
+// The memory of the devices of all ranks, where they reach each other's: ranks of one host, by
+// handles, and ranks of one process as it is. Everything that may wait for a device, as opening
+// does, happens in calls that all ranks make and that block; what a collective uses is there.
+
+#include <array>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "api/device_flags.hpp"
+#include "api/exchange.hpp"
+#include "device/peer_cache.hpp"
+#include "execute/stream_program.hpp"
+
+namespace rondo {
+
+class DevicePath {
+ public:
+  /// Collective. Allocates, exports, opens, and copies there and back between all pairs. Without a
+  /// value where some rank cannot: all ranks have the same reason in `why_not` then. `runtime` is
+  /// null, and `trouble` says why, where this rank has no devices. Errors: those of the transport.
+  static Result<std::unique_ptr<DevicePath>> make(Exchange& exchange, DeviceRuntime* runtime,
+                                                  int device, std::optional<Error> trouble,
+                                                  std::string& why_not);
+  DevicePath(const DevicePath&) = delete;
+  DevicePath& operator=(const DevicePath&) = delete;
+  /// Waits for the streams, and, up to a second, until other processes have closed this one's
+  /// memory. The engine must have finished.
+  ~DevicePath();
+
+  /// Collective: the allocation of each rank that `memory` lies in is used in place from now on.
+  /// False, with the reason, where some rank cannot reach some of it; then nothing has changed.
+  Result<bool> share(Exchange& exchange, const void* memory, std::string& why_not);
+  /// Collective: nobody has this rank's part open any more when it returns. Errors: also
+  /// invalid_argument.
+  Result<> unshare(Exchange& exchange, const void* memory);
+
+  struct Shared {
+    std::int64_t number = -1;  ///< alike on all ranks; -1: not shared
+    std::uint64_t offset = 0;
+  };
+  /// Where some bytes of this rank lie in what it shares.
+  Shared find_shared(const void* begin, std::size_t bytes) const;
+  /// Of any rank.
+  std::byte* shared_at(int rank, Shared at) const;
+  bool is_shared(Shared at) const;
+  std::byte* workspace(int rank) const { return workspaces_[static_cast<std::size_t>(rank)]; }
+  std::size_t workspace_bytes() const { return workspace_bytes_; }
+
+  DeviceRuntime& runtime() const { return *runtime_; }
+  int device() const { return device_; }
+  int rank() const { return rank_; }
+  int size() const { return size_; }
+  bool shares_device() const { return shares_device_; }
+  DeviceStream stream() const { return stream_; }
+  DeviceFlags& flags() const { return *flags_; }
+
+  /// The program of this rank, kept for the next call that is alike. Throws Error.
+  const StreamProgram& program(const Plan& plan, const Amount& amount, bool in_place);
+
+  /// Throws the error, if there is one, with this rank's name.
+  void require(const Result<>& result) const;
+  /// Any rank, any time: streams wait no longer, on all ranks, and kernels that have not begun do
+  /// nothing. For good.
+  void stop();
+  /// The same, and until this rank's stream is through with all that it has been given.
+  void stop_stream();
+
+  /// Of a call: how far all ranks' counters have come before it. Alike on all ranks.
+  std::uint32_t steps = 0;
+  std::uint32_t turns = 0;         ///< calls that went this way
+  std::uint32_t stream_turns = 0;  ///< calls on the user's streams
+  DeviceEvent last = {};           ///< when the stream of the last of those is through
+
+ private:
+  struct Offer;
+  struct Share {
+    std::byte* base = nullptr;
+    std::size_t size = 0;
+    std::vector<PeerMemory> memories;
+    std::vector<std::byte*> places;
+  };
+  using Key = std::tuple<Algorithm, Collective, int, DType, Op, std::size_t, bool>;
+
+  DevicePath(DeviceRuntime& runtime, int device, int rank, int size);
+
+  Result<> prepare_own(std::size_t bytes);
+  Result<Offer> offer(const void* memory) const;
+  Result<> open(const std::vector<Offer>& offers, Share& share);
+  void close(Share& share);
+  Result<> open_workspaces(const std::vector<Offer>& offers);
+  Result<> write_probe();
+  Result<> start_probe();
+  Result<> await_probe();
+  Result<> read_probe();
+  void await_closing();
+
+  DeviceRuntime* const runtime_;
+  const int device_;
+  const int rank_;
+  const int size_;
+  bool shares_device_ = false;
+  DeviceStream stream_ = {};
+  std::shared_ptr<DeviceFlags> flags_;
+  void* own_workspace_ = nullptr;
+  std::size_t workspace_bytes_ = 0;
+  std::optional<PeerCache> cache_;
+  Share workspace_share_;
+  std::vector<std::byte*> workspaces_;
+  std::vector<Share> shares_;  // by number; without places where it has ended
+  std::map<Key, StreamProgram> programs_;
+};
+
+}  // namespace rondo
