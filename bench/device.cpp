@@ -41,11 +41,19 @@ Devices::Devices() : runtime(open()) {
 }
 
 std::byte* StreamMemory::allocate(std::size_t bytes) {
-  return static_cast<std::byte*>(
+  auto* const memory = static_cast<std::byte*>(
       value_or_throw(runtime_.allocate(Allocation::device, stream_.device, bytes)));
+  if (shared_by_ == nullptr || shared_by_->share_memory(memory)) return memory;
+  deallocate(memory);
+  throw Error(ErrorCode::unsupported, "--device -R 2: the memory cannot be used in place");
 }
 
 void StreamMemory::deallocate(std::byte* memory) noexcept {
+  try {
+    if (shared_by_ != nullptr) shared_by_->unshare_memory(memory);
+  } catch (const Error&) {
+    // The communicator has ended, and says why; nobody uses the memory any more.
+  }
   static_cast<void>(runtime_.deallocate(Allocation::device, memory).ok());
 }
 
@@ -54,7 +62,8 @@ void StreamMemory::copy(std::byte* to, const std::byte* from, std::size_t bytes)
   value_or_throw(runtime_.synchronize(stream_));
 }
 
-RondoOnDevice::RondoOnDevice(Communicator& communicator, const Devices& devices)
+RondoOnDevice::RondoOnDevice(Communicator& communicator, const Devices& devices,
+                             InPlaceReading reading)
     : Rondo(communicator),
       communicator_(communicator),
       runtime_(devices.runtime),
@@ -63,7 +72,10 @@ RondoOnDevice::RondoOnDevice(Communicator& communicator, const Devices& devices)
         const DeviceInfo& info = devices.all[static_cast<std::size_t>(stream_.device)];
         return concat(stream_.device, " [", info.pci, "] ", info.name);
       }()),
-      memory_(runtime_, stream_) {}
+      memory_(runtime_, stream_, reading == InPlaceReading::registered ? &communicator : nullptr) {
+  if (reading == InPlaceReading::none || communicator.connect_devices(stream_.device)) return;
+  throw Error(ErrorCode::unsupported, "--device -R: the devices of the ranks are not connected");
+}
 
 RondoOnDevice::~RondoOnDevice() {
   works_.clear();

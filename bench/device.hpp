@@ -6,6 +6,7 @@
 #include <deque>
 #include <string>
 
+#include "bench/options.hpp"
 #include "bench/rondo_library.hpp"
 #include "device/runtime.hpp"
 #include "rondo/cuda.hpp"
@@ -22,7 +23,9 @@ struct Devices {
 /// Device memory, reached by the host through a stream.
 class StreamMemory final : public BufferMemory {
  public:
-  StreamMemory(DeviceRuntime& runtime, DeviceStream stream) : runtime_(runtime), stream_(stream) {}
+  /// `shared_by`: it is used in place; null: not.
+  StreamMemory(DeviceRuntime& runtime, DeviceStream stream, Communicator* shared_by)
+      : runtime_(runtime), stream_(stream), shared_by_(shared_by) {}
 
   std::byte* allocate(std::size_t bytes) override;
   void deallocate(std::byte* memory) noexcept override;
@@ -32,12 +35,14 @@ class StreamMemory final : public BufferMemory {
  private:
   DeviceRuntime& runtime_;
   const DeviceStream stream_;
+  Communicator* const shared_by_;
 };
 
 class RondoOnDevice final : public Rondo {
  public:
   /// The devices of a host are dealt out to its ranks in turns.
-  RondoOnDevice(Communicator& communicator, const Devices& devices);
+  /// `allocated`: from device to device; `registered`: and what is allocated is used in place.
+  RondoOnDevice(Communicator& communicator, const Devices& devices, InPlaceReading reading);
   RondoOnDevice(const RondoOnDevice&) = delete;
   RondoOnDevice& operator=(const RondoOnDevice&) = delete;
   ~RondoOnDevice() override;

@@ -257,10 +257,6 @@ Result<void> check_together(const Options& options, bool factor_given) {
                  concat("--device: ", name_of(options.collective), " has no buffers in device ",
                         "memory here: leave --device out"));
   }
-  if (options.device && options.reading != InPlaceReading::none) {
-    return Error(ErrorCode::invalid_argument,
-                 "--device and -R exclude each other: device memory is not read in place");
-  }
   if ((options.ranks != 0) != (options.transport == "inproc")) {
     return Error(ErrorCode::invalid_argument,
                  "--transport inproc and --ranks N belong together: N threads of one process; "
@@ -359,6 +355,7 @@ Which library path
                            rondo::allocate(), 2 usual ones, registered (0)
   --device                 buffers in device memory, and calls in the order of a stream of each
                            rank's; the devices of a host are dealt out to its ranks in turns.
+                           -R 1: from device to device; 2: and used in place
                            -z 0: from the first call to the end of the stream, / n; no p50, p99
                            -z 1: each call, and a wait for the stream
   --transport NAME         auto, shm, tcp, mpi; inproc runs --ranks N threads in this process

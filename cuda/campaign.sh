@@ -118,6 +118,14 @@ for ranks in 1 2 4 8; do
   step "perf-allreduce-$ranks" 300 "$folder/src/cli/rondo" run -n "$ranks" --no-prefix -- \
     "$folder/bench/rondo-perf" allreduce --device -b 4 -e "$largest" -f 4
 done
+# From device to device; emulated devices of several processes know nothing of each other.
+for ranks in 2 4 8; do
+  [ "$devices" = cuda ] || continue
+  for reading in 1 2; do
+    step "perf-allreduce-$ranks-R$reading" 300 "$folder/src/cli/rondo" run -n "$ranks" --no-prefix \
+      -- "$folder/bench/rondo-perf" allreduce --device -R "$reading" -b 4 -e "$largest" -f 8
+  done
+done
 for collective in broadcast reduce allgather reduce_scatter alltoall; do
   step "perf-$collective" 300 "$folder/src/cli/rondo" run -n 2 --no-prefix -- \
     "$folder/bench/rondo-perf" "$collective" --device -b 4 -e "$largest" -f 64

@@ -16,7 +16,9 @@ namespace rondo {
 /// processes. Throws Error{resource, io}; 0 bytes give a piece of one page.
 RONDO_API void* allocate(std::size_t bytes);
 
-/// Gives back what allocate() gave, or a null pointer. No call that uses it may be under way.
+/// Gives back what allocate() gave. No call that uses it may be under way. Like a null pointer, any
+/// other one does nothing: a child process that was forked also ends what its parent allocated, as
+/// with the destructor of a vector, and takes nothing from it.
 RONDO_API void deallocate(void* memory) noexcept;
 
 /// Makes memory that the program already has, as of malloc or std::vector, such that other ranks of

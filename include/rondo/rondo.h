@@ -442,7 +442,7 @@ RONDO_C_API void rondo_persistent_free(rondo_persistent* persistent);
  * each piece takes a file descriptor. The caller gives *memory back. Without a communicator: see
  * rondo_last_error(NULL). Errors: RONDO_RESOURCE, RONDO_IO. */
 RONDO_C_API rondo_status rondo_allocate(size_t bytes, void** memory);
-/* Only what rondo_allocate gave, when no call that uses it is under way. NULL does nothing. */
+/* When no call that uses it is under way. What rondo_allocate did not give, like NULL, is left. */
 RONDO_C_API void rondo_deallocate(void* memory);
 /* The same of memory that the program already has, as of malloc: its addresses and bytes stay as
  * they are, and the whole pages inside become shared ones. Nobody may use it meanwhile. It must be

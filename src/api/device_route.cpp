@@ -47,7 +47,7 @@ bool DeviceRoute::serves(const ErasedCall& call) {
 
 std::shared_ptr<PendingOperation> DeviceRoute::start(DevicePath& path, Engine& engine,
                                                      Operation operation, const ErasedCall& call,
-                                                     const BuffersInUse& used,
+                                                     const BuffersInUse& used, Plan plan,
                                                      DeviceStream stream) {
   DeviceRuntime& runtime = path.runtime();
   if (value_or_throw(runtime.is_captured(stream))) {

@@ -28,7 +28,7 @@ void Work::wait() {
 
 bool Work::wait_for(std::chrono::milliseconds patience) {
   if (!pending_) return true;
-  if (!pending_->wait_for(patience)) return false;
+  if (!pending_->wait(patience)) return false;
   if (pending_->error()) throw *pending_->error();
   return true;
 }

@@ -11,22 +11,18 @@ void Operation::set_program(std::shared_ptr<const PreparedProgram> prepared, Amo
 
 // Who waits says so, and then looks; who completes it says so, and then looks: one of the two sees
 // the other. So it takes no mutex where nobody waits.
-void PendingOperation::wait() {
-  if (done()) return;
-  waiters_.fetch_add(1, std::memory_order_seq_cst);
-  std::unique_lock lock(mutex_);
-  finished_.wait(lock, [this] { return done_.load(std::memory_order_seq_cst); });
-  waiters_.fetch_sub(1, std::memory_order_relaxed);
-}
-
-bool PendingOperation::wait_for(std::chrono::milliseconds patience) {
+bool PendingOperation::wait(std::optional<std::chrono::milliseconds> patience) {
   if (done()) return true;
+  const auto is_done = [this] { return done_.load(std::memory_order_seq_cst); };
   waiters_.fetch_add(1, std::memory_order_seq_cst);
   std::unique_lock lock(mutex_);
-  const bool in_time =
-      finished_.wait_for(lock, patience, [this] { return done_.load(std::memory_order_seq_cst); });
+  if (patience) {
+    (void)finished_.wait_for(lock, *patience, is_done);
+  } else {
+    finished_.wait(lock, is_done);
+  }
   waiters_.fetch_sub(1, std::memory_order_relaxed);
-  return in_time;
+  return is_done();
 }
 
 void PendingOperation::complete(std::optional<Error> error) {

@@ -55,9 +55,8 @@ class PendingOperation {
 
   const Operation& operation() const { return operation_; }
   bool done() const noexcept { return done_.load(std::memory_order_acquire); }
-  /// True when done within `patience`.
-  bool wait_for(std::chrono::milliseconds patience);
-  void wait();
+  /// True when done. Without `patience`, it always is.
+  bool wait(std::optional<std::chrono::milliseconds> patience = std::nullopt);
   /// Set before done() becomes true.
   const std::optional<Error>& error() const { return error_; }
   bool is_awaited() const { return waiters_.load(std::memory_order_relaxed) > 0; }

@@ -44,6 +44,24 @@ class OnEmulatedDevices(unittest.TestCase):
         for line in lines:
             self.assertEqual([line[8], line[12]], ["0", "0"], line)
 
+    def test_every_collective_is_right_from_device_to_device(self):
+        for reading in "1", "2":
+            for collective in COLLECTIVES:
+                with self.subTest(collective, reading=reading):
+                    command = [PERF, collective, "--device", "--transport", "inproc", "--ranks",
+                               "3", "-e", "4K", "-f", "16", "-n", "3", "-w", "1", "-c", "1", "-R",
+                               reading]
+                    run = subprocess.run(command, capture_output=True, text=True, timeout=240,
+                                         env=os.environ | {"EMULATED_DEVICES": "2"}, check=False)
+                    for line in self.lines_of(run):
+                        self.assertEqual([line[8], line[12]], ["0", "0"])
+
+    def test_devices_that_are_not_connected_are_not_measured_as_such(self):
+        run = measure("allreduce", "-R", "1")  # each process has an emulated machine of its own
+        self.assertNotEqual(run.returncode, 0)
+        self.assertIn("the devices of the ranks are not connected", run.stderr)
+        self.assertIn("goes by way of the host's: rank", run.stderr)
+
     def test_single_calls_are_timed_where_each_is_waited_for(self):
         for blocking in "0", "1":
             run = measure("allreduce", "-b", "64", "-e", "64", "-z", blocking)

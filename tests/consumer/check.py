@@ -94,10 +94,12 @@ def as_subproject(source, work):
     (work / "subprojects/rondo").symlink_to(source)
     shutil.copy(HERE / "subproject.build", work / "meson.build")
     shutil.copy(HERE / "consumer.cpp", work)
-    call("meson", "setup", work / "build", work, "--wrap-mode=forcefallback",
-         "-Drondo:buildtype=plain", "-Db_pch=true")
-    call("ninja", "-C", work / "build", "consumer")
-    run_consumer("Meson subproject", work / "build/consumer")
+    # Outside of the project: Meson takes what is in it but not in the subproject for the project's.
+    build = work.with_name("meson-build")
+    call("meson", "setup", build, work, "--wrap-mode=forcefallback", "-Drondo:buildtype=plain",
+         "-Drondo:grouped=true")
+    call("ninja", "-C", build, "consumer")
+    run_consumer("Meson subproject", build / "consumer")
 
 
 def main():

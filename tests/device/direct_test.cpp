@@ -52,9 +52,11 @@ Communicator* launched() {
 // What one rank has. Device memory is freed when all ranks are through.
 class Rank {
  public:
-  explicit Rank(Communicator& communicator) : comm(communicator) {}
+  Rank(Communicator& communicator, std::function<void()> meet_others)
+      : comm(communicator), meet(std::move(meet_others)) {}
 
   Communicator& comm;
+  const std::function<void()> meet;  // all come here before any goes on, whatever becomes of comm
   DeviceRuntime& runtime = own_runtime();
   const Stream stream{runtime};
   Gate gate{runtime};
@@ -103,9 +105,9 @@ using Body = std::function<void(Rank&)>;
 // Each rank in a thread, which is its process: the communicator ends there, before the process.
 void run_ranks(int ranks, const Body& body, const Options& options = {}) {
   if (Communicator* const world = launched()) {
-    Communicator own = world->split(0);
+    Communicator own = world->split(0, world->rank());
     if (options.timeout) own.set_timeout(*options.timeout);
-    Rank rank(own);
+    Rank rank(own, [world] { world->barrier(); });
     body(rank);
     world->barrier();
     own = Communicator();
@@ -118,7 +120,7 @@ void run_ranks(int ranks, const Body& body, const Options& options = {}) {
   for (Communicator& comm : world) {
     threads.emplace_back([&end, &body, own = std::move(comm)]() mutable {
       {
-        Rank rank(own);
+        Rank rank(own, [&end] { end.arrive_and_wait(); });
         try {
           body(rank);
         } catch (const std::exception& error) {
@@ -442,6 +444,7 @@ TEST(DeviceToDevice, EndsWithAnAbort) {
     const DeviceSpan<int> numbers = rank.put({1});
     if (rank.number() == 1) rank.gate.hold(rank.stream);
     Work work = rank.comm.allreduce(numbers, Op::sum, rank.native());
+    rank.meet();
     if (rank.number() == 1) rank.comm.abort("enough");
     const Error error = error_of(work);
     EXPECT_EQ(error.code(), ErrorCode::aborted) << error.text();
@@ -474,6 +477,7 @@ TEST(DeviceToDevice, NamesTheRankThatDiesAmongThem) {
   if (!are_processes()) GTEST_SKIP() << "all ranks are one process";
   run_connected(3, [](Rank& rank) {
     const DeviceSpan<int> numbers = rank.put(counting(1000, 0));
+    rank.meet();
     if (rank.number() == 1) emulated(rank.runtime)->die_in_next_copy();
     Work work = rank.comm.allreduce(numbers, Op::sum, rank.native());
     const Error error = error_of(work);

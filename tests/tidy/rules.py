@@ -21,10 +21,7 @@ IMPURE_HEADERS = re.compile(
     r"sched\.h|poll\.h|fcntl\.h|dlfcn\.h|netdb\.h|mpi\.h|cuda.*|"
     r"(sys|netinet|arpa|linux)/.*|rondo/(communicator|work|transport|rondo)\.hpp)")
 # What base is: a closed list, so that it does not become a drawer for everything.
-BASE = ("descriptor", "hash", "invariant", "names", "past_cache", "precompiled", "text", "units",
-        "words")
-# No file includes it.
-PRECOMPILED = "src/base/precompiled.hpp"
+BASE = ("descriptor", "hash", "invariant", "names", "past_cache", "text", "units", "words")
 # Owns file descriptors, and closes them: all that it may know of the system. Other pure folders
 # have no use for it.
 DESCRIPTOR = "base/descriptor.hpp"
@@ -198,8 +195,6 @@ def no_promises(path, text):
 
 
 def pragma_once(path, text):
-    if path == PRECOMPILED:
-        return
     if path.endswith((".hpp", ".h")) and not text.startswith("#pragma once\n"):
         yield 1, "a header begins with #pragma once"
 

@@ -61,6 +61,25 @@ TEST(Regions, only_what_lies_in_one_is_found) {
   EXPECT_FALSE(regions.find(id));
 }
 
+TEST(Regions, only_what_was_allocated_is_given_back) {
+  Regions regions;
+  std::byte* const memory = regions.allocate(10000).value();
+  std::vector<std::byte> own(10000, std::byte{7});
+  ASSERT_TRUE(regions.register_memory(own.data(), own.size()).ok());
+  auto* const shared = own.data() + -reinterpret_cast<std::uintptr_t>(own.data()) % whole_pages(1);
+  ASSERT_TRUE(regions.find(shared, 1));
+  for (const std::byte* other : {memory + 4096, memory + 1, own.data(), shared}) {
+    regions.deallocate(other);
+    EXPECT_TRUE(regions.find(memory, 10000));
+    EXPECT_TRUE(regions.find(shared, 1));
+  }
+  EXPECT_EQ(own, std::vector<std::byte>(10000, std::byte{7}));
+  EXPECT_TRUE(regions.deregister_memory(own.data()).ok());
+  regions.deallocate(memory);
+  regions.deallocate(memory);
+  EXPECT_FALSE(regions.find(memory, 1));
+}
+
 TEST(Regions, both_sides_of_a_talk_keep_the_same) {
   Regions regions;
   int ends[2];

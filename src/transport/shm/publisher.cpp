@@ -28,15 +28,12 @@ bool Publisher::is_ready() {
 }
 
 Publisher::Piece* Publisher::join(const Transfer& transfer, const Operation& operation) {
-  if (!is_ready() || transfer.size > ring_.bytes() / largest_share) return nullptr;
+  if (!takes(transfer.size)) return nullptr;
   Piece* piece = find(transfer, operation);
   if (piece == nullptr) {
     piece = add(transfer, operation);
     if (piece == nullptr) return nullptr;
-    if (!place(*piece, 0)) {
-      reclaim(operation.frame.sequence);
-      (void)place(*piece, 0);
-    }
+    if (make_room(transfer.size, operation)) place(*piece, 0);
   }
   RONDO_INVARIANT(piece->size, ==, transfer.size);
   if (piece->bytes != nullptr) return piece;
@@ -46,14 +43,11 @@ Publisher::Piece* Publisher::join(const Transfer& transfer, const Operation& ope
 
 Publisher::Piece* Publisher::lend(const Transfer& transfer, const Operation& operation,
                                   std::size_t misfit) {
-  if (!is_ready() || find(transfer, operation) != nullptr) return nullptr;
   const std::size_t needed = misfit + transfer.size;
-  if (Ring::rounded(needed) > ring_.bytes() / largest_share) return nullptr;
-  if (!ring_.has_room(needed)) reclaim(operation.frame.sequence);
-  if (!ring_.has_room(needed)) return nullptr;
+  if (!takes(needed) || find(transfer, operation) != nullptr) return nullptr;
+  if (!make_room(needed, operation)) return nullptr;
   Piece* const piece = add(transfer, operation);
-  if (piece == nullptr) return nullptr;
-  (void)place(*piece, misfit);
+  if (piece != nullptr) place(*piece, misfit);
   return piece;
 }
 
@@ -95,15 +89,20 @@ Publisher::Piece* Publisher::add(const Transfer& transfer, const Operation& oper
   return &piece;
 }
 
-// Gives the last piece its place in the ring.
-bool Publisher::place(Piece& piece, std::size_t misfit) {
-  const std::size_t needed = misfit + piece.size;
-  const bool is_small = Ring::rounded(needed) <= ring_.bytes() / largest_share;
-  if (!is_small || !ring_.has_room(needed)) return false;
-  piece.offset = begin_ + ring_.reserve(needed) + misfit;
+bool Publisher::takes(std::size_t bytes) {
+  return is_ready() && Ring::rounded(bytes) <= ring_.bytes() / largest_share;
+}
+
+bool Publisher::make_room(std::size_t bytes, const Operation& operation) {
+  if (!ring_.has_room(bytes)) reclaim(operation.frame.sequence);
+  return ring_.has_room(bytes);
+}
+
+// Gives the last piece its place in the ring, where there is room.
+void Publisher::place(Piece& piece, std::size_t misfit) {
+  piece.offset = begin_ + ring_.reserve(misfit + piece.size) + misfit;
   piece.bytes = segment_->at(piece.offset);
   piece.ring_end_ = ring_.end();
-  return true;
 }
 
 // Frees what all readers have taken. Of earlier operations no send is to come any more.

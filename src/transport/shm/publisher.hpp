@@ -73,9 +73,11 @@ class Publisher {
   static constexpr std::size_t most_pieces = 64;
 
   bool is_ready();
+  bool takes(std::size_t bytes);
+  bool make_room(std::size_t bytes, const Operation& operation);
   Piece* find(const Transfer& transfer, const Operation& operation);
   Piece* add(const Transfer& transfer, const Operation& operation);
-  bool place(Piece& piece, std::size_t misfit);
+  void place(Piece& piece, std::size_t misfit);
   void reclaim(std::uint64_t sequence);
   Piece& at(std::uint64_t index) { return pieces_[index % most_pieces]; }
 

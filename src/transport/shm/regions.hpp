@@ -34,7 +34,8 @@ class Regions {
   /// Where the system forbids memory to share it is memory of this process alone. Errors: resource,
   /// io.
   Result<std::byte*> allocate(std::size_t bytes);
-  /// Its pages are free at once, even if somebody has them mapped.
+  /// Its pages are free at once, even if somebody has them mapped. What allocate() did not give, or
+  /// gave to another process, stays as it is.
   void deallocate(const std::byte* memory) noexcept;
 
   /// The whole pages inside become a region, where there are any. Errors: invalid_argument, where
