@@ -31,6 +31,18 @@ struct FloatFormat<bf16> {
   static constexpr std::uint64_t max_factors = 120;
 };
 template <>
+struct FloatFormat<f8e4m3> {
+  static constexpr int bits = 4;
+  static constexpr int min_exponent = -6;
+  static constexpr std::uint64_t max_factors = 6;
+};
+template <>
+struct FloatFormat<f8e5m2> {
+  static constexpr int bits = 3;
+  static constexpr int min_exponent = -14;
+  static constexpr std::uint64_t max_factors = 12;
+};
+template <>
 struct FloatFormat<float> {
   static constexpr int bits = 24;
   static constexpr int min_exponent = -126;
@@ -45,19 +57,19 @@ struct FloatFormat<double> {
 
 template <class T>
 T rounded(double value) {
-  if constexpr (sizeof(T) == 2) {
-    return T(static_cast<float>(value));
-  } else {
+  if constexpr (std::is_arithmetic_v<T>) {
     return static_cast<T>(value);
+  } else {
+    return T(static_cast<float>(value));
   }
 }
 
 template <class T>
 long double widened(T value) {
-  if constexpr (std::is_same_v<T, f16> || std::is_same_v<T, bf16>) {
-    return static_cast<float>(value);
-  } else {
+  if constexpr (std::is_arithmetic_v<T>) {
     return value;
+  } else {
+    return static_cast<float>(value);
   }
 }
 
@@ -162,7 +174,7 @@ class Generator {
     } else {
       if (pattern_.op == Op::prod) return FloatFormat<T>::max_factors;
     }
-    return largest_total() / 4;
+    return std::max<std::uint64_t>(largest_total() / 4, 4);
   }
 
   bool contributes(std::uint64_t rank, std::uint64_t index) const {
@@ -327,6 +339,10 @@ auto for_dtype(DType dtype, Body&& body) {
       return body(bf16{});
     case DType::f32:
       return body(float{});
+    case DType::f8e4m3:
+      return body(f8e4m3{});
+    case DType::f8e5m2:
+      return body(f8e5m2{});
     case DType::f64:
       break;
   }

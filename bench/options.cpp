@@ -26,8 +26,8 @@ std::optional<int> parse_int(std::string_view text, int min) {
 
 // As nccl-tests calls them; it has no 16-bit integers.
 constexpr std::array<std::string_view, dtype_count> nccl_names = {
-    "int8",  "uint8",  "int16", "uint16",   "int32", "uint32",
-    "int64", "uint64", "half",  "bfloat16", "float", "double"};
+    "int8",   "uint8", "int16",    "uint16", "int32",  "uint32", "int64",
+    "uint64", "half",  "bfloat16", "float",  "double", "f8e4m3", "f8e5m2"};
 
 std::optional<DType> parse_dtype_name(std::string_view text) {
   const auto found = std::find(nccl_names.begin(), nccl_names.end(), text);

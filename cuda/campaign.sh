@@ -116,7 +116,7 @@ step devices 60 "$folder/src/cli/rondo" topo
 # All ranks have the devices of this host, in turns.
 for ranks in 1 2 4 8; do
   step "perf-allreduce-$ranks" 300 "$folder/src/cli/rondo" run -n "$ranks" --no-prefix -- \
-    "$folder/bench/rondo-perf" allreduce --device -b 4 -e "$largest" -f 8
+    "$folder/bench/rondo-perf" allreduce --device -b 4 -e "$largest" -f 4
 done
 # From device to device; emulated devices of several processes know nothing of each other.
 for ranks in 2 4 8; do

@@ -37,6 +37,12 @@ std::vector<std::byte> make_ones(DType dtype, std::size_t bytes) {
     case DType::bf16:
       fill(bf16(1));
       break;
+    case DType::f8e4m3:
+      fill(f8e4m3(1));
+      break;
+    case DType::f8e5m2:
+      fill(f8e5m2(1));
+      break;
     case DType::f32:
       fill(1.0f);
       break;
@@ -115,8 +121,8 @@ void add(const Case& c, Target target, Store store = Store::cached) {
 }
 
 void add_all(Isa isa) {
-  for (const DType dtype :
-       {DType::f32, DType::f64, DType::f16, DType::bf16, DType::i32, DType::i64, DType::u8}) {
+  for (const DType dtype : {DType::f32, DType::f64, DType::f16, DType::bf16, DType::i32, DType::i64,
+                            DType::u8, DType::f8e4m3, DType::f8e5m2}) {
     add({isa, dtype, Op::sum, 2}, Target::in_place);
   }
   for (const Op op : {Op::prod, Op::min, Op::max, Op::avg}) {

@@ -121,12 +121,12 @@ class RONDO_API Communicator : public PersistentCollectives<Communicator>,
   /// collective: what no file and no earlier run tells is then measured, in about 200 ms.
   const CostTable& costs();
 
-  using DeviceCollectives::allgather;
-  using DeviceCollectives::allreduce;
-  using DeviceCollectives::alltoall;
-  using DeviceCollectives::broadcast;
-  using DeviceCollectives::reduce;
-  using DeviceCollectives::reduce_scatter;
+  using DeviceCollectives::allgather, DeviceCollectives::allgatherv, DeviceCollectives::allreduce;
+  using DeviceCollectives::alltoall, DeviceCollectives::alltoallv, DeviceCollectives::broadcast;
+  using DeviceCollectives::exscan, DeviceCollectives::gather, DeviceCollectives::gatherv;
+  using DeviceCollectives::reduce, DeviceCollectives::reduce_scatter,
+      DeviceCollectives::reduce_scatterv;
+  using DeviceCollectives::scan, DeviceCollectives::scatter, DeviceCollectives::scatterv;
 
   /// Element-wise reduction over all ranks; everybody gets the result.
   /// From `send` to `receive` of the same size, or in place with one buffer.

@@ -69,7 +69,8 @@ class DeviceSpan {
 };
 
 /// The collectives of Communicator, which says what the buffers hold, on a stream; null is the
-/// default stream of the buffers' device. Errors: invalid_argument, unsupported, resource.
+/// default stream of the buffers' device. Counts and displacements of blocks are on the host, and
+/// read during the call only. Errors: invalid_argument, unsupported, resource.
 template <class Comm>
 class DeviceCollectives {
  public:
@@ -106,10 +107,40 @@ class DeviceCollectives {
     return start(erase::reduce(caller(), out, out, op, root), stream);
   }
   template <Element T>
+  Work reduce(DeviceSpan<std::type_identity_t<const T>> send, DeviceSpan<T> receive, Op op,
+              int root, Stream stream) {
+    auto out = host(receive);
+    return start(erase::reduce(caller(), host(send), out, op, root), stream);
+  }
+  template <Element T>
+  Work scan(DeviceSpan<std::type_identity_t<const T>> send, DeviceSpan<T> receive, Op op,
+            Stream stream) {
+    auto out = host(receive);
+    return start(erase::alike(Collective::scan, host(send), out, op), stream);
+  }
+  template <Element T>
+  Work exscan(DeviceSpan<std::type_identity_t<const T>> send, DeviceSpan<T> receive, Op op,
+              Stream stream) {
+    auto out = host(receive);
+    return start(erase::alike(Collective::exscan, host(send), out, op), stream);
+  }
+  template <Element T>
   Work allgather(DeviceSpan<std::type_identity_t<const T>> send, DeviceSpan<T> receive,
                  Stream stream) {
     auto out = host(receive);
     return start(erase::allgather(caller(), host(send), out), stream);
+  }
+  template <Element T>
+  Work gather(DeviceSpan<std::type_identity_t<const T>> send, DeviceSpan<T> receive, int root,
+              Stream stream) {
+    auto out = host(receive);
+    return start(erase::gather(caller(), host(send), out, root), stream);
+  }
+  template <Element T>
+  Work scatter(DeviceSpan<std::type_identity_t<const T>> send, DeviceSpan<T> receive, int root,
+               Stream stream) {
+    auto out = host(receive);
+    return start(erase::scatter(caller(), host(send), out, root), stream);
   }
   template <Element T>
   Work reduce_scatter(DeviceSpan<std::type_identity_t<const T>> send, DeviceSpan<T> receive, Op op,
@@ -122,6 +153,38 @@ class DeviceCollectives {
                 Stream stream) {
     auto out = host(receive);
     return start(erase::alltoall(caller(), host(send), out), stream);
+  }
+
+  template <Element T>
+  Work allgatherv(DeviceSpan<std::type_identity_t<const T>> send, DeviceSpan<T> receive,
+                  const Blocks& blocks, Stream stream) {
+    auto out = host(receive);
+    return start(erase::allgatherv(caller(), host(send), out, blocks), stream);
+  }
+  template <Element T>
+  Work reduce_scatterv(DeviceSpan<std::type_identity_t<const T>> send, DeviceSpan<T> receive,
+                       Counts counts, Op op, Stream stream) {
+    auto out = host(receive);
+    return start(erase::reduce_scatterv(caller(), host(send), out, counts, op), stream);
+  }
+  /// `blocks` is used at the root only; so it is by scatterv().
+  template <Element T>
+  Work gatherv(DeviceSpan<std::type_identity_t<const T>> send, DeviceSpan<T> receive,
+               const Blocks& blocks, int root, Stream stream) {
+    auto out = host(receive);
+    return start(erase::gatherv(caller(), host(send), out, blocks, root), stream);
+  }
+  template <Element T>
+  Work scatterv(DeviceSpan<std::type_identity_t<const T>> send, DeviceSpan<T> receive,
+                const Blocks& blocks, int root, Stream stream) {
+    auto out = host(receive);
+    return start(erase::scatterv(caller(), host(send), out, blocks, root), stream);
+  }
+  template <Element T>
+  Work alltoallv(DeviceSpan<std::type_identity_t<const T>> send, const Blocks& send_blocks,
+                 DeviceSpan<T> receive, const Blocks& receive_blocks, Stream stream) {
+    auto out = host(receive);
+    return start(erase::alltoallv(caller(), host(send), send_blocks, out, receive_blocks), stream);
   }
 
  protected:

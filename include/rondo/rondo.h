@@ -9,8 +9,7 @@
  *   - No exception leaves the library, and no call ends the process. A null pointer where one is
  *     needed is RONDO_INVALID_ARGUMENT. Result pointers are written on success only, but for
  *     `done`, which says whether a work is over, well or not.
- *   - Counts are elements, not bytes. A count of zero is a valid, synchronising call, for which
- *     buffers may be null.
+ *   - Counts are elements, not bytes. 0 is a valid, synchronising call; its buffers may be null.
  *   - All ranks make the same collective calls in the same order with the same counts, types,
  *     operations and roots; if they don't, they get RONDO_MISMATCH.
  *   - A blocking call uses its buffers until it returns, a nonblocking one until its work is done.
@@ -53,8 +52,7 @@ enum {
   RONDO_INTERNAL = 12         /* a bug in rondo */
 };
 
-/* Type of an element. */
-typedef int32_t rondo_dtype;
+typedef int32_t rondo_dtype; /* type of an element */
 enum {
   RONDO_I8 = 0,
   RONDO_U8 = 1,
@@ -67,7 +65,9 @@ enum {
   RONDO_F16 = 8,  /* IEEE binary16 */
   RONDO_BF16 = 9, /* the upper half of a binary32 */
   RONDO_F32 = 10,
-  RONDO_F64 = 11
+  RONDO_F64 = 11,
+  RONDO_F8E4M3 = 12, /* 8 bits, as rondo::f8e4m3 in rondo/types.hpp; no infinity ("e4m3fn") */
+  RONDO_F8E5M2 = 13  /* 8 bits, as rondo::f8e5m2 */
 };
 
 /* Reduction of one element over all ranks; semantics as rondo::Op in rondo/types.hpp. */

@@ -16,17 +16,31 @@
 namespace rondo {
 
 /// Element type of a call. Sizes in bytes: see size_of().
-enum class DType : std::uint8_t { i8, u8, i16, u16, i32, u32, i64, u64, f16, bf16, f32, f64 };
-inline constexpr int dtype_count = 12;
+enum class DType : std::uint8_t {
+  i8,
+  u8,
+  i16,
+  u16,
+  i32,
+  u32,
+  i64,
+  u64,
+  f16,
+  bf16,
+  f32,
+  f64,
+  f8e4m3,
+  f8e5m2,
+};
+inline constexpr int dtype_count = 14;
 
 /// Reduction of one element over all ranks.
 /// Integers wrap modulo 2^bits. `avg` is the sum divided once by the number of ranks; for integers
-/// the quotient truncates toward zero. 16-bit floats are added in float32. A NaN operand of `min`
-/// or `max` gives NaN, and -0 is less than +0 there. All ranks get the same bits; only which NaN
-/// a NaN is (its sign and payload) may differ between them.
-/// Bitwise (`band`, `bor`, `bxor`) and logical operations (`land`, `lor`, `lxor`) are for integers
-/// only. For the logical ones all but 0 is true; they give 0 or 1, but of a single rank what that
-/// rank gave.
+/// the quotient truncates toward zero. 8-bit and 16-bit floats are added in float32. A NaN operand
+/// of `min` or `max` gives NaN, and -0 is less than +0 there. All ranks get the same bits; only
+/// which NaN a NaN is (its sign and payload) may differ between them. Bitwise (`band`, `bor`,
+/// `bxor`) and logical operations (`land`, `lor`, `lxor`) are for integers only. For the logical
+/// ones all but 0 is true; they give 0 or 1, but of a single rank what that rank gave.
 enum class Op : std::uint8_t { sum, prod, min, max, avg, band, bor, bxor, land, lor, lxor };
 inline constexpr int op_count = 11;
 
@@ -81,6 +95,8 @@ constexpr std::size_t size_of(DType dtype) {
   switch (dtype) {
     case DType::i8:
     case DType::u8:
+    case DType::f8e4m3:
+    case DType::f8e5m2:
       return 1;
     case DType::i16:
     case DType::u16:
@@ -100,7 +116,7 @@ constexpr std::size_t size_of(DType dtype) {
 }
 
 constexpr bool is_integer(DType dtype) {
-  return dtype != DType::f16 && dtype != DType::bf16 && dtype != DType::f32 && dtype != DType::f64;
+  return dtype <= DType::u64;
 }
 
 /// Whether there is such a reduction. Calls with others are refused.
@@ -179,6 +195,66 @@ struct bf16 {
 };
 static_assert(sizeof(f16) == 2 && sizeof(bf16) == 2);
 
+/// 8-bit floats as storage; arithmetic happens in float32. The formats are those of the OCP 8-bit
+/// Floating Point Specification (OFP8, revision 1.0), which allows both ways to treat what is too
+/// large: it becomes infinity, or the largest number where there is none. So does PyTorch (2.13);
+/// the types of CUDA, and so NCCL, have the largest number for both.
+template <int mantissa_bits, bool has_infinity>
+struct float8 {
+  std::uint8_t bits = 0;
+  float8() = default;
+  explicit constexpr float8(float value) : bits(from_float(value)) {}
+  explicit constexpr operator float() const { return to_float(bits); }
+  friend constexpr bool operator==(float8, float8) = default;
+
+  // Of the format, and as bits of a float32.
+  static constexpr int shift = 23 - mantissa_bits;
+  static constexpr int bias = (1 << (6 - mantissa_bits)) - 1;
+  static constexpr int rebias = (127 - bias) << 23;
+  static constexpr int smallest_normal = rebias + (1 << 23);
+  static constexpr int smallest_subnormal = (128 - bias - mantissa_bits) << 23;
+  /// A float32 whose last place is the smallest subnormal.
+  static constexpr int rounder = smallest_subnormal + (23 << 23);
+  static constexpr int nan = 0x7f;
+  /// What is too large becomes this; the last finite number, or infinity.
+  static constexpr int limit = has_infinity ? 0x80 - (1 << mantissa_bits) : nan - 1;
+
+  /// Round to nearest, ties to even; NaN stays NaN.
+  static constexpr std::uint8_t from_float(float value) {
+    const std::uint32_t word = std::bit_cast<std::uint32_t>(value);
+    const auto magnitude = static_cast<int>(word & 0x7fffffffu);
+    int rounded = 0;
+    if (magnitude < smallest_normal) {
+      const float sum = std::bit_cast<float>(magnitude) + std::bit_cast<float>(rounder);
+      rounded = std::bit_cast<int>(sum) - rounder;
+    } else {
+      const int odd = (magnitude >> shift) & 1;
+      rounded = (magnitude - rebias + (1 << (shift - 1)) - 1 + odd) >> shift;
+    }
+    if (rounded > limit) rounded = limit;
+    if (magnitude > 0x7f800000) rounded = nan;
+    return static_cast<std::uint8_t>(((word >> 24) & 0x80u) | static_cast<unsigned>(rounded));
+  }
+  static constexpr float to_float(std::uint8_t byte) {
+    const std::uint32_t sign = (byte & 0x80u) << 24;
+    const int magnitude = byte & 0x7f;
+    int number = (magnitude << shift) + rebias;
+    if (magnitude < 1 << mantissa_bits) {
+      const float unit = std::bit_cast<float>(smallest_subnormal);
+      number = std::bit_cast<int>(static_cast<float>(magnitude) * unit);
+    }
+    if (has_infinity && magnitude == limit) number = 0x7f800000;
+    if (magnitude > limit) number = 0x7fc00000;
+    return std::bit_cast<float>(sign | static_cast<std::uint32_t>(number));
+  }
+};
+
+/// 4 bits of exponent, 3 of mantissa; no infinity, and one NaN of each sign ("e4m3fn").
+using f8e4m3 = float8<3, false>;
+/// 5 bits of exponent, 2 of mantissa; otherwise as in IEEE 754.
+using f8e5m2 = float8<2, true>;
+static_assert(sizeof(f8e4m3) == 1 && sizeof(f8e5m2) == 1);
+
 /// Maps a C++ type to its DType. Specialise it for your own storage types (`__half`, `c10::Half`).
 template <class T>
 struct dtype_of {};
@@ -206,6 +282,14 @@ struct dtype_of<f16> {
 template <>
 struct dtype_of<bf16> {
   static constexpr DType value = DType::bf16;
+};
+template <>
+struct dtype_of<f8e4m3> {
+  static constexpr DType value = DType::f8e4m3;
+};
+template <>
+struct dtype_of<f8e5m2> {
+  static constexpr DType value = DType::f8e5m2;
 };
 template <>
 struct dtype_of<float> {

@@ -19,7 +19,8 @@ std::optional<Enum> find(const std::array<std::string_view, n>& names, std::stri
 }
 
 constexpr std::array<std::string_view, dtype_count> dtype_names = {
-    "i8", "u8", "i16", "u16", "i32", "u32", "i64", "u64", "f16", "bf16", "f32", "f64"};
+    "i8",  "u8",  "i16",  "u16", "i32", "u32",    "i64",
+    "u64", "f16", "bf16", "f32", "f64", "f8e4m3", "f8e5m2"};
 constexpr std::array<std::string_view, op_count> op_names = {
     "sum", "prod", "min", "max", "avg", "band", "bor", "bxor", "land", "lor", "lxor"};
 constexpr std::array<std::string_view, collective_count> collective_names = {

@@ -105,7 +105,8 @@ TEST(MovedData, IsComparedBitByBit) {
 }
 
 TEST(RandomData, RoundedSumsAreWithinTheTolerance) {
-  for (const DType dtype : {DType::f16, DType::bf16, DType::f32, DType::f64}) {
+  for (const DType dtype :
+       {DType::f16, DType::bf16, DType::f32, DType::f64, DType::f8e4m3, DType::f8e5m2}) {
     for (int op = 0; op < op_count; ++op) {
       for (const int ranks : {1, 2, 5, 64}) {
         const Pattern pattern = {dtype, static_cast<Op>(op), true, true, ranks, 17};

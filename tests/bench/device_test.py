@@ -36,6 +36,14 @@ class OnEmulatedDevices(unittest.TestCase):
                 for line in self.lines_of(run):
                     self.assertEqual([line[8], line[12]], ["0", "0"])  # wrong, on both sides
 
+    def test_every_type_and_operation_is_right(self):
+        run = measure("allreduce", "-b", "64", "-e", "64", "-d", "all", "-o", "all", "-n", "2",
+                      "-w", "1", ranks=2)
+        lines = self.lines_of(run)
+        self.assertIn(("f8e4m3", "sum"), [(line[2], line[3]) for line in lines])
+        for line in lines:
+            self.assertEqual([line[8], line[12]], ["0", "0"], line)
+
     def test_every_collective_is_right_from_device_to_device(self):
         for reading in "1", "2":
             for collective in COLLECTIVES:

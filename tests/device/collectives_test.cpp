@@ -144,6 +144,62 @@ TEST(DeviceCollectives, AllOthersToo) {
   });
 }
 
+TEST(DeviceCollectives, OfPrefixesAndOfRoots) {
+  run_ranks(3, [](Rank& rank) {
+    const int own = rank.comm.rank();
+    const bool is_root = own == 1;
+    const std::vector<int> untouched(6, -1);
+    const Numbers<int> mine(rank, {own + 1, 10 * own});
+    const Numbers<int> part(rank, {-1, -1});
+    const Numbers<int> before(rank, {-1, -1});
+    const Numbers<int> all(rank, untouched);
+    const Numbers<int> sum(rank, {-1, -1});
+    CUstream_st* const stream = rank.native();
+    Work prefix = rank.comm.scan(mine.span(), part.span(), Op::sum, stream);
+    EXPECT_EQ(part.values(), (std::vector<int>{(own + 1) * (own + 2) / 2, 5 * own * (own + 1)}));
+    Work lower = rank.comm.exscan(mine.span(), before.span(), Op::sum, stream);
+    EXPECT_EQ(before.values(), own == 0 ? (std::vector<int>{-1, -1})
+                                        : (std::vector<int>{own * (own + 1) / 2, 10 * (own - 1)}));
+    Work reduced = rank.comm.reduce(mine.span(), sum.span(), Op::sum, 1, stream);
+    EXPECT_EQ(sum.values(), is_root ? (std::vector<int>{6, 30}) : (std::vector<int>{-1, -1}));
+    Work gathered = rank.comm.gather(mine.span(), all.span(), 1, stream);
+    EXPECT_EQ(all.values(), is_root ? (std::vector<int>{1, 0, 2, 10, 3, 20}) : untouched);
+    Work scattered = rank.comm.scatter(all.span(), part.span(), 1, stream);
+    EXPECT_EQ(part.values(), (std::vector<int>{own + 1, 10 * own}));
+    for (Work* work : {&prefix, &lower, &reduced, &gathered, &scattered}) work->wait();
+  });
+}
+
+// That of rank r has r elements.
+TEST(DeviceCollectives, OfBlocksOfDifferentLengths) {
+  run_ranks(3, [](Rank& rank) {
+    const int own = rank.comm.rank();
+    const std::size_t length = rank.number();
+    const bool is_root = own == 2;
+    const std::vector<std::size_t> counts = {0, 1, 2};
+    const std::vector<std::size_t> alike(3, length);
+    const Numbers<int> mine(rank, counting(length, 10 * own));
+    const Numbers<int> all(rank, {-1, -1, -1});
+    const Numbers<int> part(rank, std::vector<int>(length, -1));
+    const Numbers<int> to_all(rank, counting(3 * length, 10 * own));
+    CUstream_st* const stream = rank.native();
+    Work gathered = rank.comm.gatherv(mine.span(), all.span(), {counts}, 2, stream);
+    EXPECT_EQ(all.values(), is_root ? (std::vector<int>{10, 20, 21}) : std::vector<int>(3, -1));
+    Work scattered = rank.comm.scatterv(all.span(), part.span(), {counts}, 2, stream);
+    EXPECT_EQ(part.values(), counting(length, 10 * own));
+    Work everywhere = rank.comm.allgatherv(mine.span(), all.span(), {counts}, stream);
+    EXPECT_EQ(all.values(), (std::vector<int>{10, 20, 21}));
+    Work summed = rank.comm.reduce_scatterv(all.span(), part.span(), counts, Op::sum, stream);
+    EXPECT_EQ(part.values(), own == 0   ? std::vector<int>{}
+                             : own == 1 ? (std::vector<int>{30})
+                                        : (std::vector<int>{60, 63}));
+    // Block i of rank r is as long as r.
+    Work exchanged = rank.comm.alltoallv(to_all.span(), {alike}, all.span(), {counts}, stream);
+    EXPECT_EQ(all.values(), (std::vector<int>{10 + own, 20 + 2 * own, 21 + 2 * own}));
+    for (Work* work : {&gathered, &scattered, &everywhere, &summed, &exchanged}) work->wait();
+  });
+}
+
 // With blocks of different lengths, between which something else lies.
 TEST(DeviceCollectives, LeaveWhatLiesBetweenBlocks) {
   run_ranks(2, [](Rank& rank) {
@@ -151,14 +207,8 @@ TEST(DeviceCollectives, LeaveWhatLiesBetweenBlocks) {
     const std::vector<std::size_t> displacements = {1, 3};
     const Numbers<int> mine(rank, counting(counts[rank.number()], 10 * rank.comm.rank()));
     const Numbers<int> all(rank, std::vector<int>(5, -1));
-    ErasedCall call{.collective = Collective::allgather,
-                    .send = mine.span().data(),
-                    .receive = all.span().data(),
-                    .count = counts[rank.number()],
-                    .dtype = DType::i32,
-                    .uneven = true,
-                    .receive_blocks = {counts, displacements}};
-    Work work = rank.comm.start(call, rank.native());
+    Work work =
+        rank.comm.allgatherv(mine.span(), all.span(), {counts, displacements}, rank.native());
     EXPECT_EQ(all.values(), (std::vector<int>{-1, 0, -1, 10, 11}));
     work.wait();
   });

@@ -194,15 +194,30 @@ TYPED_TEST(KernelTest, MakesTheBitsOfTheProcessor) {
   }
 }
 
-// Of two: all pairs of what is odd, which random numbers may miss.
+// What random numbers may miss.
 template <class T>
-void expect_pairs_alike() {
-  using Bits = element::Modular<element::Wide<T>>;
+std::vector<T> odd_values() {
   std::vector<T> values;
   for (const float value : {0.0f, 1.0f, INFINITY, NAN, 1e-41f, 65504.0f, 3e38f}) {
     values.push_back(T(value));
     values.push_back(T(-value));
   }
+  return values;
+}
+
+template <class T>
+std::vector<T> all_values() {
+  std::vector<T> values;
+  for (unsigned bits = 0; bits <= 0xff; ++bits) {
+    values.push_back(std::bit_cast<T>(static_cast<std::uint8_t>(bits)));
+  }
+  return values;
+}
+
+// All pairs of these.
+template <class T>
+void expect_pairs_alike(const std::vector<T>& values) {
+  using Bits = element::Modular<element::Wide<T>>;
   const std::size_t count = values.size() * values.size();
   std::vector<T> host;
   for (const T& a : values) {
@@ -229,7 +244,7 @@ void expect_pairs_alike() {
     const std::array<const void*, 2> own = {host.data(), host.data() + count};
     reduce(dtype_of<T>::value, op, expected.data(), own, count);
     for (std::size_t i = 0; i < count; ++i) {
-      EXPECT_TRUE(same<T>(reinterpret_cast<const std::byte*>(&expected[i]),
+      ASSERT_TRUE(same<T>(reinterpret_cast<const std::byte*>(&expected[i]),
                           reinterpret_cast<const std::byte*>(&got[i])))
           << name(op) << " of " << element::widen(host[i]) << " and "
           << element::widen(host[count + i]) << ": " << std::hex
@@ -239,10 +254,15 @@ void expect_pairs_alike() {
 }
 
 TEST(Kernels, TreatWhatIsOddAsTheProcessorDoes) {
-  expect_pairs_alike<f16>();
-  expect_pairs_alike<bf16>();
-  expect_pairs_alike<float>();
-  expect_pairs_alike<double>();
+  expect_pairs_alike(odd_values<f16>());
+  expect_pairs_alike(odd_values<bf16>());
+  expect_pairs_alike(odd_values<float>());
+  expect_pairs_alike(odd_values<double>());
+}
+
+TEST(Kernels, TreatAllPairsOf8BitFloatsAsTheProcessorDoes) {
+  expect_pairs_alike(all_values<f8e4m3>());
+  expect_pairs_alike(all_values<f8e5m2>());
 }
 
 // The product rounded to float32 is one thing, the exact one another: were it one instruction with

@@ -17,7 +17,7 @@
 #include "base/hash.hpp"
 #include "base/invariant.hpp"
 #include "base/text.hpp"
-#include "half.hpp"
+#include "short_float.hpp"
 
 namespace rondo {
 namespace {
@@ -33,7 +33,7 @@ std::vector<Op> all_ops() {
 
 // The type in which a reference value is kept.
 template <class T>
-using Reference = std::conditional_t<testing::is_half<T>, float, T>;
+using Reference = std::conditional_t<testing::is_short_float<T>, float, T>;
 
 // Integers of all bit patterns, and 0 now and then; floats of both signs with an infinity, a NaN
 // and a zero now and then.
@@ -172,9 +172,9 @@ std::string run_case(const Case& c) {
 
 template <class T>
 class ReductionTest : public ::testing::Test {};
-using Types =
-    ::testing::Types<std::int8_t, std::uint8_t, std::int16_t, std::uint16_t, std::int32_t,
-                     std::uint32_t, std::int64_t, std::uint64_t, f16, bf16, float, double>;
+using Types = ::testing::Types<std::int8_t, std::uint8_t, std::int16_t, std::uint16_t, std::int32_t,
+                               std::uint32_t, std::int64_t, std::uint64_t, f16, bf16, float, double,
+                               f8e4m3, f8e5m2>;
 TYPED_TEST_SUITE(ReductionTest, Types);
 
 TYPED_TEST(ReductionTest, AgreesWithReference) {
@@ -285,6 +285,8 @@ void expect_nan_wins() {
 TEST(Reduction, NanWinsInAnyPlace) {
   expect_nan_wins<f16>();
   expect_nan_wins<bf16>();
+  expect_nan_wins<f8e4m3>();
+  expect_nan_wins<f8e5m2>();
   expect_nan_wins<float>();
   expect_nan_wins<double>();
 }

@@ -95,6 +95,8 @@ constexpr TypeClass class_of(DType dtype) {
   switch (dtype) {
     case DType::f16:
     case DType::bf16:
+    case DType::f8e4m3:  // no type of MPI's
+    case DType::f8e5m2:
       return TypeClass::short_float;
     case DType::f32:
       return TypeClass::f32;

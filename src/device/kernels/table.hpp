@@ -13,8 +13,9 @@
 namespace rondo::element {
 
 /// In the order of DType.
-using Types = std::tuple<std::int8_t, std::uint8_t, std::int16_t, std::uint16_t, std::int32_t,
-                         std::uint32_t, std::int64_t, std::uint64_t, f16, bf16, float, double>;
+using Types =
+    std::tuple<std::int8_t, std::uint8_t, std::int16_t, std::uint16_t, std::int32_t, std::uint32_t,
+               std::int64_t, std::uint64_t, f16, bf16, float, double, f8e4m3, f8e5m2>;
 static_assert(std::tuple_size_v<Types> == dtype_count);
 
 template <class Function>

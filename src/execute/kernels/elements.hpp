@@ -92,6 +92,58 @@ struct Elements<bf16> {
 #endif
 };
 
+/// The four 8-bit floats of each 32-bit word, as float8 has it, in vectors: no element changes its
+/// place. All numbers that are compared fit signed ones.
+template <int mantissa_bits, bool has_infinity>
+struct Elements<float8<mantissa_bits, has_infinity>> {
+  using Bytes = Raw<width>;
+  using Lanes = Two<Two<Floats>>;
+
+  RONDO_INLINE static Lanes widen(Bytes raw) {
+    return {{to_float(raw & 0xff), to_float((raw >> 8) & 0xff)},
+            {to_float((raw >> 16) & 0xff), to_float(raw >> 24)}};
+  }
+
+  template <Fit>
+  RONDO_INLINE static Bytes narrow(Lanes lanes) {
+    return from_float(lanes.first.first) | (from_float(lanes.first.second) << 8) |
+           (from_float(lanes.second.first) << 16) | (from_float(lanes.second.second) << 24);
+  }
+
+ private:
+  using Format = float8<mantissa_bits, has_infinity>;
+  using Numbers = Vector<std::int32_t>;
+
+  RONDO_INLINE static Floats to_float(Words byte) {
+    const auto magnitude = reinterpret_cast<Numbers>(byte & 0x7f);
+    const auto unit = __builtin_bit_cast(float, Format::smallest_subnormal);
+    const auto subnormal =
+        reinterpret_cast<Numbers>(__builtin_convertvector(magnitude, Floats) * unit);
+    const Numbers normal = (magnitude << Format::shift) + Format::rebias;
+    const Numbers finite = magnitude < (1 << mantissa_bits) ? subnormal : normal;
+    constexpr std::int32_t largest = has_infinity ? Format::limit - 1 : Format::limit;
+    const Numbers quiet = (magnitude > Format::limit) & 0x400000;
+    const Numbers number = magnitude > largest ? quiet | 0x7f800000 : finite;
+    return reinterpret_cast<Floats>(reinterpret_cast<Words>(number) | ((byte & 0x80) << 24));
+  }
+
+  RONDO_INLINE static Words from_float(Floats value) {
+    const auto word = reinterpret_cast<Words>(value);
+    const auto magnitude = reinterpret_cast<Numbers>(word & 0x7fffffff);
+    const Numbers odd = (magnitude >> Format::shift) & 1;
+    constexpr std::int32_t half = 1 << (Format::shift - 1);
+    const Numbers normal = (magnitude - Format::rebias + (half - 1) + odd) >> Format::shift;
+    const Numbers small = magnitude < Format::smallest_normal ? magnitude : Numbers{};
+    const auto rounder = __builtin_bit_cast(float, Format::rounder);
+    const auto subnormal =
+        reinterpret_cast<Numbers>(reinterpret_cast<Floats>(small) + rounder) - Format::rounder;
+    const Numbers finite = magnitude < Format::smallest_normal ? subnormal : normal;
+    const Numbers limited = finite < Format::limit ? finite : Numbers{} + Format::limit;
+    const Numbers rounded = magnitude > 0x7f800000 ? Numbers{} + Format::nan : limited;
+    return reinterpret_cast<Words>(rounded) | ((word >> 24) & 0x80);
+  }
+};
+
 /// With an instruction for the conversion; all round to nearest, ties to even. With AVX-512, too,
 /// of 8 elements: from memory, it takes less than half as long as one of 16 on Zen 4.
 #if defined(__F16C__) || defined(__aarch64__)

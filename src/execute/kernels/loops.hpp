@@ -331,6 +331,8 @@ constexpr KernelTable make_kernels() {
   enter_all<bf16>(table);
   enter_all<float>(table);
   enter_all<double>(table);
+  enter_all<f8e4m3>(table);
+  enter_all<f8e5m2>(table);
   return table;
 }
 

@@ -1,9 +1,13 @@
 #!/usr/bin/env python3
 """The Python API among some ranks: `python -m rondo.run -n 3 world_test.py`."""
 
+import ctypes
+
 import numpy
 import rondo
 
+ctypes.pythonapi.PyCapsule_GetPointer.restype = ctypes.c_void_p
+ctypes.pythonapi.PyCapsule_GetPointer.argtypes = [ctypes.py_object, ctypes.c_char_p]
 comm = rondo.Communicator.from_env(timeout=60)
 rank, size = comm.rank, comm.size
 everybody = range(size)
@@ -34,6 +38,35 @@ for dtype in ("int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "u
     require(x, numpy.full((2, 3), rank + 1, dtype))
     assert comm.allreduce(x) is x
     require(x, numpy.full((2, 3), sum(r + 1 for r in everybody), dtype))
+
+
+
+class Float8:
+    """Bytes, shown by DLPack as numbers that NumPy does not know."""
+
+    def __init__(self, count, byte, code):
+        self.bytes = numpy.full(count, byte, "uint8")
+        self.code = code
+
+    def __dlpack_device__(self):
+        return self.bytes.__dlpack_device__()
+
+    def __dlpack__(self):
+        capsule = self.bytes.__dlpack__()
+        address = ctypes.pythonapi.PyCapsule_GetPointer(capsule, b"dltensor")
+        kind = ctypes.c_uint8.from_address(address + 20)  # behind data, device and dimensions
+        assert kind.value == 1  # unsigned integers
+        kind.value = self.code
+        return capsule
+
+
+for code, ones, threes in ((10, 0x38, 0x44), (12, 0x3c, 0x42)):  # float8_e4m3fn, float8_e5m2
+    x = Float8(7, ones if rank else threes, code)
+    assert comm.allreduce(x, op="max") is x
+    require(x.bytes, [threes] * 7)
+    x = Float8(7, ones if rank else threes, code)
+    comm.allreduce(x, op="prod")
+    require(x.bytes, [threes] * 7)
 
 given = numpy.array([rank + 1])
 for op, fold in (("band", numpy.bitwise_and), ("bor", numpy.bitwise_or),

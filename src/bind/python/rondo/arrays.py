@@ -52,7 +52,8 @@ class _Tensor(Structure):
                 ("byte_offset", c_uint64)]
 
 
-_KINDS = {0: "int", 1: "uint", 2: "float", 4: "bfloat"}  # DLDataTypeCode
+# DLDataTypeCode; of these the number of bits follows, but for those that name it.
+_KINDS = {0: "int", 1: "uint", 2: "float", 4: "bfloat", 10: "float8_e4m3fn", 12: "float8_e5m2"}
 _HOST = (1, 3, 11)  # kDLCPU, kDLCUDAHost, kDLROCMHost
 _get_pointer = ctypes.pythonapi.PyCapsule_GetPointer
 _get_pointer.restype = c_void_p
@@ -68,7 +69,9 @@ def _of_dlpack(array: Any, what: str) -> Elements:
                               "takes arrays in the memory of the host")
     capsule = array.__dlpack__()
     tensor = ctypes.cast(_get_pointer(capsule, b"dltensor"), POINTER(_Tensor)).contents
-    dtype = f"{_KINDS.get(tensor.code, f'DLPack type {tensor.code}, ')}{tensor.bits}"
+    dtype = _KINDS.get(tensor.code, f"DLPack type {tensor.code}, ")
+    if not dtype.startswith("float8"):
+        dtype += str(tensor.bits)
     if tensor.lanes != 1:
         dtype += f"x{tensor.lanes}"
     _require_dtype(dtype, what)

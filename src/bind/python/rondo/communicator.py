@@ -18,7 +18,8 @@ class Communicator:
     """Ranks that call the same collectives in the same order, with the same counts and types.
 
     Arrays are NumPy arrays or anything with DLPack in the memory of the host, in C order without
-    gaps, of 8 to 64 bit integers or 16 to 64 bit floats (bfloat16 included). A blocking call lets
+    gaps, of 8 to 64 bit integers or 8 to 64 bit floats (bfloat16, float8_e4m3fn and float8_e5m2
+    included). A blocking call lets
     other Python threads run. One thread at a time uses a communicator; abort() may come from any.
 
     Without `out`, reductions and broadcasts are in place, and what has more or fewer elements than

@@ -14,7 +14,8 @@ FILE = "librondo.so.0"
 MOST_COLLECTIVES = 32  # RONDO_MOST_COLLECTIVES
 
 DTYPES = {"int8": 0, "uint8": 1, "int16": 2, "uint16": 3, "int32": 4, "uint32": 5, "int64": 6,
-          "uint64": 7, "float16": 8, "bfloat16": 9, "float32": 10, "float64": 11}
+          "uint64": 7, "float16": 8, "bfloat16": 9, "float32": 10, "float64": 11,
+          "float8_e4m3fn": 12, "float8_e5m2": 13}
 OPS = {"sum": 0, "prod": 1, "min": 2, "max": 3, "avg": 4, "band": 5, "bor": 6, "bxor": 7,
        "land": 8, "lor": 9, "lxor": 10}
 COLLECTIVES = {"allreduce": 0, "broadcast": 1, "allgather": 2, "reduce_scatter": 3, "reduce": 4,

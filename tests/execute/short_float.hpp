@@ -6,7 +6,8 @@
 
 namespace rondo::testing {
 
+/// Folded as float32.
 template <class T>
-constexpr bool is_half = std::is_same_v<T, f16> || std::is_same_v<T, bf16>;
+constexpr bool is_short_float = !std::is_arithmetic_v<T>;
 
 }  // namespace rondo::testing
