@@ -1,6 +1,5 @@
 // Collectives from device to device, among ranks that are threads. To emulated devices each of them
-// is a process of its own where the environment says so; on real ones the ranks can be processes of
-// `rondo run`.
+// is a process of its own where EMULATED_PROCESSES says so; on real ones ranks can be processes.
 
 #include <gtest/gtest.h>
 
