@@ -38,7 +38,8 @@ constexpr std::array variables = {
     Variable{"RONDO_PLAN_FILE", "file of choices by collective and size; rondo tune writes one"},
     Variable{"RONDO_CACHE_DIR", "folder for what was found out; default ~/.cache/rondo"},
     Variable{"RONDO_MPI", "in MPI programs: measured, the default, always or off"},
-    Variable{"RONDO_MPI_AFTER", "calls on a communicator of MPI's before rondo makes one; 64"},
+    Variable{"RONDO_MPI_AFTER",
+             "calls on a communicator of MPI's before rondo makes one; 64, and 1 s of running"},
     Variable{"RONDO_STATS", "file for what became of the calls of an MPI program, as JSON"},
     Variable{"RONDO_STATS_TABLE", "1: the same as a table on standard error"},
 };

@@ -129,6 +129,38 @@ TEST(Member, LargeCallsCountForMany) {
   });
 }
 
+constexpr double any_time = 1e12;  // of what has passed, for making communicators
+
+TEST(Member, ProgramsThatHaveNotRunForLongStayBelow) {
+  Settings settings = always(4);
+  settings.most_forming = 1 / any_time;
+  Ranks(2).run(settings, [](Rank& rank, auto below) {
+    for (int call = 0; call < 20; ++call) EXPECT_EQ(rank.sum(below, 1), 2);
+    EXPECT_EQ(rank.passed, 20);
+  });
+  settings.most_forming = any_time;
+  Ranks(2).run(settings, [](Rank& rank, auto below) {
+    for (int call = 0; call < 20; ++call) EXPECT_EQ(rank.sum(below, 1), 2);
+    EXPECT_EQ(rank.passed, 4);
+  });
+}
+
+TEST(Member, AllAskAgainWhereOneHasNotTheTime) {
+  Settings settings = always(4);
+  settings.most_forming = any_time;
+  Ranks(3).run(settings, [](Rank& rank, auto below) {
+    constexpr double all_of_it = 1e100;
+    const bool is_late = rank.member.rank() == 1;
+    if (is_late) rank.drop_in.note_forming(all_of_it);
+    for (int call = 0; call < 10; ++call) EXPECT_EQ(rank.sum(below, 1), 3);
+    EXPECT_EQ(rank.passed, 10);  // asked after 4 and after 8
+    if (is_late) rank.drop_in.note_forming(-all_of_it);
+    for (int call = 0; call < 10; ++call) EXPECT_EQ(rank.sum(below, 1), 3);
+    EXPECT_EQ(rank.passed, 16);
+    EXPECT_EQ(rank.taken, 4);
+  });
+}
+
 TEST(Member, MeasuresBothWaysAndAllRanksKeepTheSame) {
   Settings settings;
   settings.calls_before = 0;

@@ -35,6 +35,12 @@ TEST(Settings, Modes) {
   EXPECT_EQ(settings_with({{"RONDO_MPI", "always"}, {"RONDO_MPI_AFTER", "3"}}).calls_before, 3u);
 }
 
+TEST(Settings, NobodyWaitsWhoSaysWhen) {
+  EXPECT_GT(settings_with({}).most_forming, 0);
+  EXPECT_EQ(settings_with({{"RONDO_MPI", "always"}}).most_forming, 0);
+  EXPECT_EQ(settings_with({{"RONDO_MPI_AFTER", "64"}}).most_forming, 0);
+}
+
 TEST(Settings, Statistics) {
   EXPECT_EQ(settings_with({{"RONDO_STATS", "a.json"}}).stats_file, "a.json");
   EXPECT_TRUE(settings_with({{"RONDO_STATS", "a.json"}}).counts());

@@ -7,6 +7,12 @@
 
 namespace rondo::bind {
 
+namespace {
+
+constexpr double usual_seconds = 0.05;  // for a communicator, where several ranks share a processor
+
+}  // namespace
+
 DropIn::DropIn(Settings settings, std::string form) : settings_(std::move(settings)) {
   teller_.form = std::move(form);
   teller_.mode = name(settings_.mode);
@@ -14,6 +20,12 @@ DropIn::DropIn(Settings settings, std::string form) : settings_(std::move(settin
 
 DropIn::~DropIn() {
   end();
+}
+
+bool DropIn::may_form() const {
+  if (settings_.most_forming == 0) return true;
+  const double elapsed = std::chrono::duration<double>(Clock::now() - start_).count();
+  return forming_ + usual_seconds <= settings_.most_forming * elapsed;
 }
 
 void DropIn::introduce(int rank, int ranks, std::string mpi) {

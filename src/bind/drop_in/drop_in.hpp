@@ -2,6 +2,8 @@
 
 // The drop-in in one process: what its communicators share.
 
+#include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <mutex>
@@ -27,6 +29,11 @@ class DropIn {
   Worlds& worlds() { return worlds_; }
   bool is_on() const { return settings_.mode != Mode::off; }
 
+  /// Whether the program has run for long enough that making one more communicator hardly counts.
+  /// Other ranks may see it otherwise.
+  bool may_form() const;
+  void note_forming(double seconds) { forming_ += seconds; }
+
   /// Who this process is among all, and what it runs on; for the report and for warnings. The
   /// first time counts.
   void introduce(int rank, int ranks, std::string mpi);
@@ -46,7 +53,11 @@ class DropIn {
   void end();
 
  private:
+  using Clock = std::chrono::steady_clock;
+
   const Settings settings_;
+  const Clock::time_point start_ = Clock::now();
+  std::atomic<double> forming_ = 0;  // seconds
   Worlds worlds_;
   std::mutex mutex_;
   Teller teller_;

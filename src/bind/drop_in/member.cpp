@@ -20,7 +20,9 @@ constexpr std::uint64_t more_patience = 8;
 Member::Member(DropIn& drop_in, Surroundings surroundings)
     : drop_in_(drop_in),
       surroundings_(std::move(surroundings)),
-      counts_(drop_in.settings().counts()) {
+      counts_(drop_in.settings().counts()),
+      due_calls_(drop_in.settings().calls_before),
+      due_bytes_(drop_in.settings().bytes_before) {
   tally_.communicators = 1;
   if (counts_) drop_in_.watch(tally_);
 }
@@ -32,13 +34,26 @@ Member::~Member() {
 
 bool Member::form_when_due(const Subject& subject) {
   if (absence_ == Reason::unavailable) return false;
-  const Settings& settings = drop_in_.settings();
-  if (calls_ < settings.calls_before && bytes_ < settings.bytes_before) {
-    ++calls_;
-    bytes_ += subject.bytes;
+  const bool is_due = calls_ >= due_calls_ || bytes_ >= due_bytes_;
+  if (is_due && all_may_form()) return form();
+  ++calls_;
+  bytes_ += subject.bytes;
+  return false;
+}
+
+// Where not, it is asked again when there have been twice as many calls.
+bool Member::all_may_form() {
+  if (drop_in_.settings().most_forming == 0) return true;
+  const char mine = drop_in_.may_form() ? 1 : 0;
+  std::string all(static_cast<std::size_t>(size()), '\0');
+  if (!surroundings_.exchange(&mine, all.data(), sizeof mine)) {
+    absence_ = Reason::unavailable;
+    drop_in_.warn("goes on with the MPI below: the ranks could not tell each other their times");
     return false;
   }
-  return form();
+  due_calls_ = 2 * std::max(due_calls_, calls_);
+  due_bytes_ = 2 * std::max(due_bytes_, bytes_);
+  return all.find('\0') == std::string::npos;
 }
 
 bool Member::form() {
@@ -54,7 +69,9 @@ bool Member::form() {
     absence_ = Reason::unavailable;
     drop_in_.warn(std::string("goes on with the MPI below: ") + error.what());
   }
-  tally_.forming_seconds += seconds_since(start);
+  const double seconds = seconds_since(start);
+  drop_in_.note_forming(seconds);
+  tally_.forming_seconds += seconds;
   return communicator_ != nullptr;
 }
 

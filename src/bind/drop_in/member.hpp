@@ -111,6 +111,7 @@ class Member {
   }
 
   bool form_when_due(const Subject& subject);
+  bool all_may_form();
   bool form();
   /// What becomes of an error inside: true where the MPI below can still carry out the call.
   bool is_refusal(std::size_t slot, const Error& error);
@@ -176,6 +177,8 @@ class Member {
   Reason absence_ = Reason::early;
   std::uint64_t calls_ = 0;  // before rondo's communicator was made
   std::uint64_t bytes_ = 0;
+  std::uint64_t due_calls_;  // when it is thought of making it
+  std::uint64_t due_bytes_;
   std::unique_ptr<Communicator> communicator_;
   std::vector<Choice> choices_;
   std::uint64_t until_review_ = 0;  // calls that rondo takes; 0: never

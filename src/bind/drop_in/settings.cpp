@@ -8,6 +8,9 @@ namespace rondo::bind {
 
 namespace {
 
+// What a program of some seconds does not notice.
+constexpr double usual_forming = 0.05;
+
 constexpr std::array<std::string_view, 3> mode_names = {"off", "measured", "always"};
 
 void complain(Settings& settings, const char* variable, const std::string& value,
@@ -41,9 +44,11 @@ Settings read_settings(const Lookup& lookup) {
     }
   }
   if (settings.mode == Mode::always) settings.calls_before = 0;
+  if (settings.mode == Mode::measured) settings.most_forming = usual_forming;
   if (const auto after = lookup("RONDO_MPI_AFTER")) {
     const char* end = after->data() + after->size();
     const auto read = std::from_chars(after->data(), end, settings.calls_before);
+    settings.most_forming = 0;
     if (read.ec != std::errc() || read.ptr != end) {
       complain(settings, "RONDO_MPI_AFTER", *after, "a number of calls");
     }

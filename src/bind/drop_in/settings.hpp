@@ -22,6 +22,9 @@ struct Settings {
   /// that it will be used: many live for a call or two only.
   std::uint64_t calls_before = 64;
   std::uint64_t bytes_before = 16u << 20;
+  /// … and as long as making them takes no more than this of the time that the program has run; 0:
+  /// whatever it takes.
+  double most_forming = 0;
   std::string stats_file = {};  ///< empty: none
   bool prints_table = false;
   std::string complaint = {};  ///< about a variable that makes no sense; `mode` is off then

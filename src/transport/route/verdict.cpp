@@ -353,14 +353,15 @@ std::string RoutedTransport::whereabouts(std::initializer_list<int> ranks) const
   return text;
 }
 
-// "; last heard of in its operation 6"; nothing where no data came from it directly.
+// "; its last message to this rank was of operation 6": where ranks pass on what others send, that
+// may be long ago. Nothing where none came.
 std::string RoutedTransport::last_sign_of(int rank) const {
   std::uint64_t last = std::max(heard_[rank], left_[rank].value_or(0));
   for (const auto& link : links_) {
     if (link->peer() == rank) last = std::max(last, link->last_heard());
   }
   if (last == 0) return "";
-  return concat("; last heard of in its operation ", last);
+  return concat("; its last message to this rank was of operation ", last);
 }
 
 }  // namespace rondo::process
