@@ -296,7 +296,7 @@ TEST(CAbi, NumbersOutOfRangeAreRefusedAndDoNotPoison) {
   ASSERT_EQ(rondo_comm_local(1, nullptr, &comm), RONDO_OK);
   float value = 3;
   const std::vector<rondo_status> all = {
-      rondo_allreduce(comm, &value, &value, 1, 12, RONDO_SUM),
+      rondo_allreduce(comm, &value, &value, 1, RONDO_F8E5M2 + 1, RONDO_SUM),
       rondo_allreduce(comm, &value, &value, 1, -1, RONDO_SUM),
       rondo_allreduce(comm, &value, &value, 1, RONDO_F32, 5),
       rondo_broadcast(comm, &value, 1, RONDO_F32, 1),

@@ -95,9 +95,10 @@ def as_subproject(source, work):
     shutil.copy(HERE / "subproject.build", work / "meson.build")
     shutil.copy(HERE / "consumer.cpp", work)
     # Outside of the project: Meson takes what is in it but not in the subproject for the project's.
+    # In groups, what one file has for itself looks to a compiler like a shadow on the next one.
     build = work.with_name("meson-build")
     call("meson", "setup", build, work, "--wrap-mode=forcefallback", "-Drondo:buildtype=plain",
-         "-Drondo:grouped=true")
+         "-Drondo:grouped=true", "-Drondo:werror=false")
     call("ninja", "-C", build, "consumer")
     run_consumer("Meson subproject", build / "consumer")
 

@@ -23,10 +23,11 @@ class ProcessWorld {
  public:
   using Body = std::function<std::optional<Error>(Transport& transport)>;
 
-  /// `look` sees what the ranks get.
+  /// `look` sees what the ranks get; `prepare` is what each of them does before they meet.
   ProcessWorld(int ranks, const Body& body,
                const std::function<void(const std::vector<Membership>&)>& look = {},
-               Medium medium = medium_under_test()) {
+               Medium medium = medium_under_test(),
+               const std::function<void(int rank)>& prepare = {}) {
     std::vector<Membership> all = memberships(ranks, medium);
     if (look) look(all);
     for (int rank = 0; rank < ranks; ++rank) {
@@ -36,6 +37,7 @@ class ProcessWorld {
       if (pid == 0) {
         Membership own = std::move(all[rank]);
         all.clear();  // or the other ranks' listeners would outlive them here
+        if (prepare) prepare(rank);
         run(std::move(own), body, ends[1]);
       }
       ::close(ends[1]);
