@@ -97,8 +97,8 @@ class EmulatedRuntime final : public DeviceRuntime {
   std::mutex mutex_;
   Mappings mappings_;
   std::map<std::size_t, std::vector<std::byte*>> free_addresses_;  // the last one is next
-  std::map<void*, std::unique_ptr<EmulatedStream>> streams_;
-  std::map<int, std::unique_ptr<EmulatedStream>> default_streams_;
+  std::map<void*, std::shared_ptr<EmulatedStream>> streams_;
+  std::map<int, std::shared_ptr<EmulatedStream>> default_streams_;
   std::map<void*, std::shared_ptr<EventState>> events_;
 };
 
