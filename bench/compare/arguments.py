@@ -111,8 +111,13 @@ def arguments_of(given, about=None):
                         metavar="N", help="seconds after which a contestant hangs (120)")
     parser.add_argument("--out", type=pathlib.Path, metavar="FOLDER",
                         help="for comparison.md, comparison.json, and a chart of each table")
+    return parse_with_defaults(parser, given, QUICK, FULL)
+
+
+def parse_with_defaults(parser, given, quick, full):
+    """What was not said is what the form has, quick or full."""
     arguments = parser.parse_args(given)
-    for name, value in (QUICK if arguments.quick else FULL).items():
+    for name, value in (quick if arguments.quick else full).items():
         if getattr(arguments, name) is None:
             setattr(arguments, name, value)
     if arguments.min > arguments.max:

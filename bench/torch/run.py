@@ -20,7 +20,7 @@ sys.path.insert(0, str(ROOT / "bench" / "compare"))
 import processes  # noqa: E402
 import report  # noqa: E402
 from arguments import (Parser, each_of, expected, make_folder, more_than_0,  # noqa: E402
-                       refuse, size, try_launch, whole_number, words)
+                       parse_with_defaults, refuse, size, try_launch, whole_number, words)
 from contestants import Panel, Place  # noqa: E402
 from interruption import end_on_signals  # noqa: E402
 from machine import QUIET_LOAD, about, afterwards, below_title, machine_of  # noqa: E402
@@ -71,13 +71,7 @@ def arguments_of(given):
                         metavar="N", help="seconds after which the ranks hang (600)")
     parser.add_argument("--out", type=pathlib.Path, metavar="FOLDER",
                         help="for torch.md, torch.json, and a chart of each table of sizes")
-    arguments = parser.parse_args(given)
-    for name, value in (QUICK if arguments.quick else FULL).items():
-        if getattr(arguments, name) is None:
-            setattr(arguments, name, value)
-    if arguments.min > arguments.max:
-        parser.error(f"--min {arguments.min}: more than --max {arguments.max}")
-    return arguments
+    return parse_with_defaults(parser, given, QUICK, FULL)
 
 
 def sizes_of(arguments):

@@ -129,9 +129,7 @@ Result<> DevicePath::open_workspaces(const std::vector<Offer>& offers) {
     if (!opened) return opened.error();
     flags_ = std::move(opened).value();
   }
-  const Result<> done = open(offers, workspace_share_);
-  workspaces_ = workspace_share_.places;
-  return done;
+  return open(offers, workspace_share_);
 }
 
 Result<> DevicePath::prepare_own(std::size_t bytes) {
@@ -301,12 +299,12 @@ void DevicePath::stop() {
 
 // What other processes have open must not be freed before they close it. Those that have ended
 // never say so.
-void DevicePath::await_closing() {
+void DevicePath::await_closing(const std::vector<PeerMemory>& opened) {
   DeviceFlags::write(flags_->closed(rank_), 1);
   const ProcessName own = own_process_name(*runtime_);
   const auto deadline = steady_clock::now() + patience_of_closing;
-  for (int peer = 0; peer < static_cast<int>(workspace_share_.memories.size()); ++peer) {
-    if (workspace_share_.memories[static_cast<std::size_t>(peer)].owner == own) continue;
+  for (int peer = 0; peer < static_cast<int>(opened.size()); ++peer) {
+    if (opened[static_cast<std::size_t>(peer)].owner == own) continue;
     while (DeviceFlags::read(flags_->closed(peer)) == 0 && steady_clock::now() < deadline) {
       std::this_thread::sleep_for(std::chrono::microseconds(50));
     }
@@ -320,13 +318,12 @@ DevicePath::~DevicePath() {
     std::this_thread::sleep_for(std::chrono::microseconds(50));
   }
   if (flags_) stop_stream();  // nothing is left in it, unless a probe has failed
-  const Share opened = workspace_share_;
+  const std::vector<PeerMemory> opened = workspace_share_.memories;
   if (cache_) {
     for (Share& share : shares_) close(share);
     close(workspace_share_);
   }
-  workspace_share_.memories = opened.memories;
-  if (flags_) await_closing();
+  if (flags_) await_closing(opened);
   if (last.native != nullptr) static_cast<void>(runtime_->destroy_event(last).ok());
   if (stream_.native != nullptr) static_cast<void>(runtime_->destroy_stream(stream_).ok());
   if (own_workspace_ != nullptr) {

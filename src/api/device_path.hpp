@@ -49,7 +49,9 @@ class DevicePath {
   /// Of any rank.
   std::byte* shared_at(int rank, Shared at) const;
   bool is_shared(Shared at) const;
-  std::byte* workspace(int rank) const { return workspaces_[static_cast<std::size_t>(rank)]; }
+  std::byte* workspace(int rank) const {
+    return workspace_share_.places[static_cast<std::size_t>(rank)];
+  }
   std::size_t workspace_bytes() const { return workspace_bytes_; }
 
   DeviceRuntime& runtime() const { return *runtime_; }
@@ -98,7 +100,7 @@ class DevicePath {
   Result<> start_probe();
   Result<> await_probe();
   Result<> read_probe();
-  void await_closing();
+  void await_closing(const std::vector<PeerMemory>& opened);
 
   DeviceRuntime* const runtime_;
   const int device_;
@@ -111,7 +113,6 @@ class DevicePath {
   std::size_t workspace_bytes_ = 0;
   std::optional<PeerCache> cache_;
   Share workspace_share_;
-  std::vector<std::byte*> workspaces_;
   std::vector<Share> shares_;  // by number; without places where it has ended
   std::map<Key, StreamProgram> programs_;
 };

@@ -50,10 +50,7 @@ std::shared_ptr<PendingOperation> DeviceRoute::start(DevicePath& path, Engine& e
                                                      const BuffersInUse& used, Plan plan,
                                                      DeviceStream stream) {
   DeviceRuntime& runtime = path.runtime();
-  if (value_or_throw(runtime.is_captured(stream))) {
-    throw Error(ErrorCode::unsupported,
-                concat(name(call.collective), ": calls cannot be captured into a graph"));
-  }
+  refuse_capture(runtime, stream, call.collective);
   const std::uint32_t turn = path.stream_turns + 1;
   std::uint32_t* const given = path.flags().given(path.rank());
   std::uint32_t* const taken = path.flags().taken(path.rank());
@@ -63,16 +60,8 @@ std::shared_ptr<PendingOperation> DeviceRoute::start(DevicePath& path, Engine& e
   // First the engine: a stream that waits for an operation that was refused would wait for ever.
   std::shared_ptr<PendingOperation> pending = engine.start(std::move(operation));
   path.stream_turns = turn;
-  // The words are those of all calls, which may be in different streams.
-  Result<> done = runtime.wait(stream, path.last);
-  if (done) done = runtime.write_value(stream, given, turn);
-  if (done) done = runtime.wait_value(stream, taken, turn);
-  // Also after an error, for what it has been given until then.
-  const Result<> recorded = runtime.record(stream, path.last);
-  if (done) done = recorded;
-  if (done) return pending;
-  handover->fail(done.error());
-  throw done.error();
+  handover->give(path.last);
+  return pending;
 }
 
 std::span<const Link> DeviceRoute::links(std::span<const Link> of_program) {
@@ -354,17 +343,20 @@ Route::Buffers DeviceRoute::buffers() {
     path_.require(runtime.copy(path_.stream(), in_host_.data(), call_.send, in_host_.size()));
     path_.require(runtime.synchronize(path_.stream()));
   }
-  const bool is_shared = call_.send == call_.receive && !in_host_.empty();
-  return {in_host_.data(), is_shared ? in_host_.data() : out_host_.data()};
+  return {in_host_.data(), result_in_host().data()};
+}
+
+std::vector<std::byte>& DeviceRoute::result_in_host() {
+  const bool is_in_place = call_.send == call_.receive && !in_host_.empty();
+  return is_in_place ? in_host_ : out_host_;
 }
 
 void DeviceRoute::finish_messages() {
   if (!is_of_device_) return;
-  const bool is_shared = call_.send == call_.receive && !in_host_.empty();
-  const std::vector<std::byte>& result = is_shared ? in_host_ : out_host_;
   DeviceRuntime& runtime = path_.runtime();
   if (!out_host_.empty()) {
-    path_.require(runtime.copy(path_.stream(), call_.receive, result.data(), out_host_.size()));
+    path_.require(
+        runtime.copy(path_.stream(), call_.receive, result_in_host().data(), out_host_.size()));
     path_.require(runtime.synchronize(path_.stream()));
   }
 }

@@ -78,6 +78,7 @@ class DeviceRoute final : public Route {
   std::size_t blocks() const;
   std::size_t blocks_of(bool is_in) const;
   void check_stream();
+  std::vector<std::byte>& result_in_host();
   bool has_quiet_peers() const;
 
   DevicePath& path_;

@@ -68,10 +68,7 @@ std::shared_ptr<PendingOperation> DeviceStaging::start(
     Engine& engine, const ErasedCall& call, const BuffersInUse& used, void* stream,
     const std::function<Operation(const ErasedCall&)>& prepare) {
   const DeviceStream here{stream, device_};
-  if (value_or_throw(runtime_.is_captured(here))) {
-    throw Error(ErrorCode::unsupported,
-                concat(name(call.collective), ": calls cannot be captured into a graph"));
-  }
+  refuse_capture(runtime_, here, call.collective);
   reserve(whole_pages(used.send_bytes) + used.receive_bytes);
   auto* const begin = static_cast<std::byte*>(all_.back());
   const Turn turn{.call = call,
@@ -92,29 +89,27 @@ std::shared_ptr<PendingOperation> DeviceStaging::start(
   // First the engine: a stream that waits for an operation that was refused would wait for ever.
   std::shared_ptr<PendingOperation> pending = engine.start(std::move(operation));
   turns_ = turn.number;
-  if (const Result<> given = give_to_stream(turn); !given) {
-    handover->fail(given.error());
-    throw given.error();
-  }
+  handover->give(
+      last_, [&] { return copy_in(turn); }, [&] { return copy_out(turn); });
   return pending;
 }
 
-// The memory is that of all calls, which may be in different streams.
-Result<> DeviceStaging::give_to_stream(const Turn& turn) {
+Result<> DeviceStaging::copy(DeviceStream stream, void* to, const void* from, std::size_t bytes) {
+  return bytes > 0 ? runtime_.copy(stream, to, from, bytes) : Result<>();
+}
+
+Result<> DeviceStaging::copy_in(const Turn& turn) {
   const BuffersInUse& used = turn.used;
-  Result<> done = runtime_.wait(turn.stream, last_);
-  const auto copy = [&](void* to, const void* from, std::size_t bytes) {
-    if (done && bytes > 0) done = runtime_.copy(turn.stream, to, from, bytes);
-  };
-  copy(turn.send, turn.call.send, used.send_bytes);
+  Result<> done = copy(turn.stream, turn.send, turn.call.send, used.send_bytes);
   // What lies between blocks stays as it is.
-  if (turn.call.uneven) copy(turn.receive, turn.call.receive, used.receive_bytes);
-  if (done) done = runtime_.write_value(turn.stream, turn.given, turn.number);
-  if (done) done = runtime_.wait_value(turn.stream, turn.taken, turn.number);
-  copy(turn.call.receive, turn.receive, used.receive_bytes);
-  // Also after an error, for what it has been given until then.
-  const Result<> recorded = runtime_.record(turn.stream, last_);
-  return done ? recorded : done;
+  if (done && turn.call.uneven) {
+    done = copy(turn.stream, turn.receive, turn.call.receive, used.receive_bytes);
+  }
+  return done;
+}
+
+Result<> DeviceStaging::copy_out(const Turn& turn) {
+  return copy(turn.stream, turn.call.receive, turn.receive, turn.used.receive_bytes);
 }
 
 int device_of(DeviceRuntime& runtime, const ErasedCall& call, const BuffersInUse& used) {

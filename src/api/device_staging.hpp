@@ -35,7 +35,9 @@ class DeviceStaging {
   struct Turn;
 
   void reserve(std::size_t bytes);
-  Result<> give_to_stream(const Turn& turn);
+  Result<> copy(DeviceStream stream, void* to, const void* from, std::size_t bytes);
+  Result<> copy_in(const Turn& turn);
+  Result<> copy_out(const Turn& turn);
 
   DeviceRuntime& runtime_;
   const int device_;

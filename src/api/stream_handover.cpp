@@ -3,6 +3,8 @@
 #include <atomic>
 
 #include "api/device_flags.hpp"
+#include "api/value_or_throw.hpp"
+#include "base/text.hpp"
 
 namespace rondo {
 
@@ -29,9 +31,30 @@ void StreamHandover::take_back() noexcept {
   std::atomic_ref(*taken_).store(turn_, std::memory_order_release);
 }
 
+void StreamHandover::give(DeviceEvent last, const Work& before, const Work& after) {
+  // The words are those of all calls, which may be in different streams.
+  Result<> done = runtime_.wait(stream_, last);
+  if (done && before) done = before();
+  if (done) done = runtime_.write_value(stream_, given_, turn_);
+  if (done) done = runtime_.wait_value(stream_, taken_, turn_);
+  if (done && after) done = after();
+  // Also after an error, for what it has been given until then.
+  const Result<> recorded = runtime_.record(stream_, last);
+  if (done) done = recorded;
+  if (done) return;
+  fail(done.error());
+  throw done.error();
+}
+
 void StreamHandover::fail(const Error& error) {
   const std::lock_guard lock(mutex_);
   failure_ = error;
+}
+
+void refuse_capture(DeviceRuntime& runtime, DeviceStream stream, Collective collective) {
+  if (!value_or_throw(runtime.is_captured(stream))) return;
+  throw Error(ErrorCode::unsupported,
+              concat(name(collective), ": calls cannot be captured into a graph"));
 }
 
 }  // namespace rondo
