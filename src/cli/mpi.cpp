@@ -140,7 +140,9 @@ int mpi_verb(std::span<char* const> args) {
   if (stats) set("RONDO_STATS", fs::absolute(*stats).string());
   if (prints_table) set("RONDO_STATS_TABLE", "1");
   const MpiSigns signs = real_signs();
-  const auto below = find_mpi(command.front(), signs);
+  // Something may stand before mpirun, as in `timeout 60 mpirun`.
+  std::optional<MpiBelow> below;
+  for (std::size_t i = 0; i < command.size() && !below; ++i) below = find_mpi(command[i], signs);
   if (!below) {
     if (signs.content(command.front()).empty()) {
       throw std::runtime_error(concat("cannot find or read ", command.front()));

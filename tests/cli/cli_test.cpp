@@ -52,6 +52,7 @@ TEST(Command, WrongUsageIsExplainedAndExitsWithTwo) {
   expect("mpi --mode=often -- mpirun true", 2, "measured, always or off, not 'often'");
   expect("mpi -q", 2, "the program to run is missing");
   expect("mpi -- /nowhere/program", 1, "cannot find or read /nowhere/program");
+  expect("mpi -- env true", 1, "cannot tell which MPI env uses");
   expect("run -n -- true", 2, "option -n needs a value");
   expect("run -n 1 --bind", 2, "option --bind needs a value");
   expect("verify --max-ranks many", 2, "option --max-ranks is a number from 1 to 1024, not 'many'");
