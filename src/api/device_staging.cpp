@@ -22,6 +22,10 @@ std::size_t whole_pages(std::size_t bytes) {
   return (bytes + page - 1) / page * page;
 }
 
+std::size_t bytes_for(const BuffersInUse& used) {
+  return whole_pages(used.send_bytes) + used.receive_bytes;
+}
+
 }  // namespace
 
 /// One call, and where its bytes are meanwhile.
@@ -31,9 +35,13 @@ struct DeviceStaging::Turn {
   DeviceStream stream;
   std::byte* send;
   std::byte* receive;
-  std::uint32_t* given;
-  std::uint32_t* taken;
-  std::uint32_t number;
+
+  ErasedCall in_host_memory() const {
+    ErasedCall staged = call;
+    staged.send = send;
+    staged.receive = receive;
+    return staged;
+  }
 };
 
 DeviceStaging::~DeviceStaging() {
@@ -67,31 +75,39 @@ void DeviceStaging::reserve(std::size_t bytes) {
 std::shared_ptr<PendingOperation> DeviceStaging::start(
     Engine& engine, const ErasedCall& call, const BuffersInUse& used, void* stream,
     const std::function<Operation(const ErasedCall&)>& prepare) {
-  const DeviceStream here{stream, device_};
-  refuse_capture(runtime_, here, call.collective);
-  reserve(whole_pages(used.send_bytes) + used.receive_bytes);
+  reserve(bytes_for(used));
   auto* const begin = static_cast<std::byte*>(all_.back());
-  const Turn turn{.call = call,
-                  .used = used,
-                  .stream = here,
-                  .send = begin + page,
-                  .receive = begin + page + whole_pages(used.send_bytes),
-                  .given = reinterpret_cast<std::uint32_t*>(begin),
-                  .taken = reinterpret_cast<std::uint32_t*>(begin + line),
-                  .number = turns_ + 1};
-  ErasedCall in_host_memory = call;
-  in_host_memory.send = turn.send;
-  in_host_memory.receive = turn.receive;
-  Operation operation = prepare(in_host_memory);
+  const Turn turn = turn_in(begin + page, call, used, stream);
+  Operation operation = prepare(turn.in_host_memory());
+  auto* const given = reinterpret_cast<std::uint32_t*>(begin);
+  auto* const taken = reinterpret_cast<std::uint32_t*>(begin + line);
   const auto handover =
-      std::make_shared<StreamHandover>(runtime_, here, turn.given, turn.taken, turn.number);
+      std::make_shared<StreamHandover>(runtime_, turn.stream, last_, given, taken, turns_ + 1);
   operation.handover = handover;
   // First the engine: a stream that waits for an operation that was refused would wait for ever.
   std::shared_ptr<PendingOperation> pending = engine.start(std::move(operation));
-  turns_ = turn.number;
-  handover->give(
-      last_, [&] { return copy_in(turn); }, [&] { return copy_out(turn); });
+  ++turns_;
+  handover->give([&] { return copy_in(turn); }, [&] { return copy_out(turn); });
   return pending;
+}
+
+std::shared_ptr<PendingOperation> DeviceStaging::capture(
+    CapturedCalls& calls, const ErasedCall& call, const BuffersInUse& used, void* stream,
+    const std::function<Operation(const ErasedCall&)>& prepare) {
+  PinnedPool::Area area = calls.reserve(device_, bytes_for(used));
+  const Turn turn = turn_in(area.data(), call, used, stream);
+  return calls.capture(
+      turn.stream, prepare(turn.in_host_memory()), std::move(area), [&] { return copy_in(turn); },
+      [&] { return copy_out(turn); });
+}
+
+DeviceStaging::Turn DeviceStaging::turn_in(std::byte* memory, const ErasedCall& call,
+                                           const BuffersInUse& used, void* stream) const {
+  return {.call = call,
+          .used = used,
+          .stream = {stream, device_},
+          .send = memory,
+          .receive = memory + whole_pages(used.send_bytes)};
 }
 
 Result<> DeviceStaging::copy(DeviceStream stream, void* to, const void* from, std::size_t bytes) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "api/arguments.hpp"
+#include "api/captured_calls.hpp"
 #include "device/runtime.hpp"
 #include "execute/engine.hpp"
 #include "rondo/erased_call.hpp"
@@ -30,11 +31,17 @@ class DeviceStaging {
   std::shared_ptr<PendingOperation> start(
       Engine& engine, const ErasedCall& call, const BuffersInUse& used, void* stream,
       const std::function<Operation(const ErasedCall&)>& prepare);
+  /// The same where the stream's work goes into a graph.
+  std::shared_ptr<PendingOperation> capture(
+      CapturedCalls& calls, const ErasedCall& call, const BuffersInUse& used, void* stream,
+      const std::function<Operation(const ErasedCall&)>& prepare);
 
  private:
   struct Turn;
 
   void reserve(std::size_t bytes);
+  Turn turn_in(std::byte* memory, const ErasedCall& call, const BuffersInUse& used,
+               void* stream) const;
   Result<> copy(DeviceStream stream, void* to, const void* from, std::size_t bytes);
   Result<> copy_in(const Turn& turn);
   Result<> copy_out(const Turn& turn);

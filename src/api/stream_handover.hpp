@@ -10,24 +10,28 @@
 
 #include "device/runtime.hpp"
 #include "execute/operation.hpp"
-#include "rondo/types.hpp"
 
 namespace rondo {
 
 class StreamHandover final : public Handover {
  public:
-  StreamHandover(DeviceRuntime& runtime, DeviceStream stream, std::uint32_t* given,
-                 std::uint32_t* taken, std::uint32_t turn)
-      : runtime_(runtime), stream_(stream), given_(given), taken_(taken), turn_(turn) {}
+  /// It begins after `last`, which is recorded anew when the stream is through.
+  StreamHandover(DeviceRuntime& runtime, DeviceStream stream, DeviceEvent last,
+                 std::uint32_t* given, std::uint32_t* taken, std::uint32_t turn)
+      : runtime_(runtime),
+        stream_(stream),
+        last_(last),
+        given_(given),
+        taken_(taken),
+        turn_(turn) {}
 
   Result<bool> is_given() override;
-  void take_back() noexcept override;
+  void take_back(const std::optional<Error>& error) noexcept override;
 
   using Work = std::function<Result<>()>;
-  /// Gives the call to the stream: after `last`, which is recorded anew when the stream is through;
-  /// `before` is what it does until it has come to the call, `after` what follows. Throws Error, of
-  /// which the operation hears, too.
-  void give(DeviceEvent last, const Work& before = {}, const Work& after = {});
+  /// Gives the call to the stream: `before` is what it does until it has come to the call, `after`
+  /// what follows. Throws Error, of which the operation hears, too.
+  void give(const Work& before = {}, const Work& after = {});
 
  private:
   /// The stream will never come to it.
@@ -35,6 +39,7 @@ class StreamHandover final : public Handover {
 
   DeviceRuntime& runtime_;
   const DeviceStream stream_;
+  const DeviceEvent last_;
   std::uint32_t* const given_;
   std::uint32_t* const taken_;
   const std::uint32_t turn_;
@@ -42,8 +47,5 @@ class StreamHandover final : public Handover {
   std::mutex mutex_;
   std::optional<Error> failure_;
 };
-
-/// Throws Error{unsupported} where what is called on the stream becomes part of a graph.
-void refuse_capture(DeviceRuntime& runtime, DeviceStream stream, Collective collective);
 
 }  // namespace rondo

@@ -12,6 +12,9 @@
 //     it is the same place, to be closed twice.
 //   * Memory runs out. Some of it has no handle, some a descriptor.
 //   * What frees, opens or closes memory waits for all streams of the device.
+//   * A stream that is captured must not be asked, nor waited for, and the default stream not be
+//   used
+//     meanwhile: that breaks the capture. A host function must not call anything here.
 //
 // A process is an object: several of them live in one process of the system.
 
@@ -75,6 +78,8 @@ class Machine {
   std::atomic<int> waiting_calls = 0;
   /// Launched so far.
   std::atomic<int> kernels = 0;
+  /// Host functions that have returned.
+  std::atomic<int> host_calls = 0;
 
  private:
   friend class EmulatedRuntime;
