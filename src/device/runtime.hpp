@@ -37,6 +37,13 @@ struct DeviceInfo {
   int multiprocessors = 0;
 };
 
+/// What lies between two devices, as far as the driver says.
+enum class DeviceLink : std::uint8_t {
+  not_known,  ///< one of them is hidden from this process, or they do not reach each other
+  pcie,       ///< or whatever else is not NVLink
+  nvlink,
+};
+
 /// What a pointer is. The runtime knows nothing of memory that it did not allocate or register:
 /// that is `host`.
 enum class MemoryKind : std::uint8_t { host, pinned, managed, device };
@@ -115,6 +122,8 @@ class DeviceRuntime {
   /// From now on work on `device` may touch all memory that this process has on `other`. Errors:
   /// unsupported.
   virtual Result<> reach_device(int device, int other) = 0;
+  /// Of two devices that are not the same.
+  virtual Result<DeviceLink> link(int device, int other) = 0;
 
   // Memory.
 
@@ -184,6 +193,6 @@ class DeviceRuntime {
 /// process, which lives until its end, or to what is in the way. A `version` other than its own is.
 using OpenDeviceRuntime = void(std::uint32_t version, Result<DeviceRuntime*>* opened);
 inline constexpr const char* device_runtime_entry = "rondo_open_device_runtime";
-inline constexpr std::uint32_t device_runtime_version = 2;
+inline constexpr std::uint32_t device_runtime_version = 3;
 
 }  // namespace rondo

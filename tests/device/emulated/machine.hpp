@@ -71,6 +71,8 @@ class Machine {
   std::atomic<bool> refuses_opens = false;
   std::atomic<bool> refuses_pinning = false;
   std::atomic<bool> refuses_peers = false;
+  /// So many devices in a row have NVLink among them; between others is PCIe.
+  std::atomic<int> linked_by = 1;
   /// Calls so far that may wait for a whole device.
   std::atomic<int> waiting_calls = 0;
   /// Launched so far.
