@@ -25,7 +25,8 @@ MOVED = (*INTEGERS, *UNSIGNED, *FLOATS, *COMPLEX, torch.bool,
          torch.float8_e4m3fnuz)
 SHAPES = ((), (0,), (1,), (7,), (2, 0, 3), (3, 5), (1025,), (70_000,))
 OPS = (Op.SUM, Op.AVG, Op.PRODUCT, Op.MIN, Op.MAX, Op.BAND, Op.BOR, Op.BXOR)
-TOLERANCES = {torch.float8_e4m3fn: 7e-2, torch.float8_e5m2: 0.2, torch.float16: 2e-3, torch.bfloat16: 2e-2, torch.float32: 1e-5, torch.float64: 1e-12,
+TOLERANCES = {torch.float8_e4m3fn: 7e-2, torch.float8_e5m2: 0.2, torch.float16: 2e-3,
+              torch.bfloat16: 2e-2, torch.float32: 1e-5, torch.float64: 1e-12,
               torch.complex64: 1e-5, torch.complex128: 1e-12}
 
 

@@ -1,5 +1,5 @@
-"""The headers of a version of PyTorch that is not installed: out of its wheel, of which only they are
-fetched.
+"""The headers of a version of PyTorch that is not installed: out of its wheel, of which only they
+are fetched.
 
 usage: headers.py VERSION    prints the folder
 """

@@ -52,8 +52,8 @@ def write_unit(unit: pathlib.Path) -> None:
 def compile_module(out: pathlib.Path, unit: pathlib.Path, includes: Sequence[pathlib.Path],
                    library: pathlib.Path, compiler: Sequence[str], module: str = MODULE,
                    more: Sequence[str] = ()) -> None:
-    """A module for the PyTorch that is installed. Raises subprocess.CalledProcessError with what the
-    compiler said."""
+    """A module for the PyTorch that is installed. Raises subprocess.CalledProcessError with what
+    the compiler said."""
     import torch  # pylint: disable=import-outside-toplevel
 
     place = pathlib.Path(torch.__file__).resolve().parent
