@@ -113,10 +113,11 @@ class CapturedCall : public std::enable_shared_from_this<CapturedCall> {
    public:
     Turn(std::shared_ptr<CapturedCall> call, std::optional<Error> refusal)
         : call_(std::move(call)), refusal_(std::move(refusal)) {}
-    Result<bool> is_given() override {
+    Result<std::uint32_t> given() override {
       if (refusal_) return *refusal_;
-      return true;
+      return 1;
     }
+    void take(std::uint32_t) noexcept override {}
     void take_back(const std::optional<Error>& error) noexcept override {
       const std::lock_guard lock(call_->mutex_);
       call_->end_turn(error);

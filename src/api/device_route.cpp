@@ -51,7 +51,8 @@ std::shared_ptr<PendingOperation> DeviceRoute::start(DevicePath& path, Engine& e
   std::uint32_t* const given = path.flags().given(path.rank());
   std::uint32_t* const taken = path.flags().taken(path.rank());
   const auto handover =
-      std::make_shared<StreamHandover>(path.runtime(), stream, path.last, given, taken, turn);
+      std::make_shared<StreamHandover>(path.runtime(), stream, path.last, given, taken,
+                                       StreamHandover::Turns{.before = path.stream_turns});
   operation.handover = handover;
   // First the engine: a stream that waits for an operation that was refused would wait for ever.
   std::shared_ptr<PendingOperation> pending = engine.start(std::move(operation));

@@ -125,7 +125,8 @@ TEST(Engine, LetsOthersMoveOnWhileItWaits) {
 struct Held final : Handover {
   std::atomic<bool> is_there = false;
   std::optional<Error> error;
-  Result<bool> is_given() override { return is_there.load(); }
+  Result<std::uint32_t> given() override { return is_there ? 1 : 0; }
+  void take(std::uint32_t) noexcept override {}
   void take_back(const std::optional<Error>& reason) noexcept override { error = reason; }
 };
 
