@@ -92,8 +92,9 @@ class DevicePath {
   DevicePath(DeviceRuntime& runtime, int device, int rank, int size);
 
   Result<> prepare_own(std::size_t bytes);
-  Result<Offer> offer(const void* memory) const;
-  Result<> open(const std::vector<Offer>& offers, Share& share);
+  Result<Offer> offer(const void* memory, MemoryParts& parts) const;
+  Result<> open(const std::vector<Offer>& offers, const std::vector<MemoryParts>& parts,
+                Share& share);
   void close(Share& share);
   Result<> open_workspaces(const std::vector<Offer>& offers);
   Result<> write_probe();
