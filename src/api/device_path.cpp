@@ -8,6 +8,7 @@
 
 #include "api/descriptor_round.hpp"
 #include "base/text.hpp"
+#include "plan/planner.hpp"
 
 namespace rondo {
 
@@ -23,7 +24,7 @@ constexpr std::chrono::seconds patience_of_closing(1);
 
 // What a rank says of itself before anything is made.
 struct Introduction {
-  std::array<std::uint8_t, 16> uuid = {};
+  DeviceSeat seat;
   std::uint64_t memory_bytes = 0;
 };
 
@@ -39,7 +40,12 @@ struct Finding {
   Finding() = default;
 };
 
-// Collective: whether all is well everywhere, else what the first rank found that has something.
+std::uint32_t probe_word(int from, int to) {
+  return 0x52300000u + static_cast<std::uint32_t>(from) * 256u + static_cast<std::uint32_t>(to);
+}
+
+}  // namespace
+
 Result<bool> agree(Exchange& exchange, const Result<>& own, std::string& why_not) {
   const Finding mine(own);
   const Result<std::vector<Finding>> all = gather(exchange, std::span<const Finding>(&mine, 1));
@@ -52,12 +58,6 @@ Result<bool> agree(Exchange& exchange, const Result<>& own, std::string& why_not
   }
   return true;
 }
-
-std::uint32_t probe_word(int from, int to) {
-  return 0x52300000u + static_cast<std::uint32_t>(from) * 256u + static_cast<std::uint32_t>(to);
-}
-
-}  // namespace
 
 /// An allocation, and where its owner's words are. What is not said is zero.
 struct DevicePath::Offer {
@@ -72,7 +72,7 @@ DevicePath::DevicePath(DeviceRuntime& runtime, int device, int rank, int size)
 
 Result<std::unique_ptr<DevicePath>> DevicePath::make(Exchange& exchange, DeviceRuntime* runtime,
                                                      int device, std::optional<Error> trouble,
-                                                     std::string& why_not) {
+                                                     const Machine& machine, std::string& why_not) {
   Result<> fine = trouble ? Result<>(*trouble) : Result<>();
   Introduction own;
   if (fine) {
@@ -83,7 +83,7 @@ Result<std::unique_ptr<DevicePath>> DevicePath::make(Exchange& exchange, DeviceR
       fine = Error(ErrorCode::invalid_argument, concat("there is no device ", device));
     } else {
       const DeviceInfo& info = devices.value()[static_cast<std::size_t>(device)];
-      own = {info.uuid, info.memory_bytes};
+      own = {DeviceSeat::of(own_process_name(*runtime), info), info.memory_bytes};
     }
   }
   const auto all = gather(exchange, std::span<const Introduction>(&own, 1));
@@ -95,11 +95,14 @@ Result<std::unique_ptr<DevicePath>> DevicePath::make(Exchange& exchange, DeviceR
   std::unique_ptr<DevicePath> path(
       new DevicePath(*runtime, device, exchange.rank(), exchange.size()));
   std::uint64_t least = most_workspace * 64;
-  path->shares_device_ = true;
+  std::vector<DeviceSeat> seats;
   for (const Introduction& each : all.value()) {
     least = std::min(least, each.memory_bytes);
-    path->shares_device_ &= each.uuid == own.uuid;
+    seats.push_back(each.seat);
   }
+  Result<DevicePaths> paths = find_paths(exchange, *runtime, device, std::move(seats), machine);
+  if (!paths) return paths.error();
+  path->paths_ = std::move(paths).value();
   fine = path->prepare_own(std::max<std::size_t>(least / 64, least_workspace));
   MemoryParts none;
   Result<Offer> offered = fine ? path->offer(path->own_workspace_, none) : fine.error();
@@ -123,6 +126,24 @@ Result<std::unique_ptr<DevicePath>> DevicePath::make(Exchange& exchange, DeviceR
     fine = step();
   }
   return path;
+}
+
+// Collective. What no runtime can say is left to the machine.
+Result<DevicePaths> DevicePath::find_paths(Exchange& exchange, DeviceRuntime& runtime, int device,
+                                           std::vector<DeviceSeat> seats, const Machine& machine) {
+  std::vector<DeviceLink> own(seats.size(), DeviceLink::not_known);
+  const Result<std::vector<DeviceInfo>> devices = runtime.devices();
+  for (std::size_t rank = 0; devices && rank < seats.size(); ++rank) {
+    for (std::size_t other = 0; other < devices.value().size(); ++other) {
+      const int number = static_cast<int>(other);
+      if (number == device || devices.value()[other].uuid != seats[rank].uuid) continue;
+      const Result<DeviceLink> link = runtime.link(device, number);
+      if (link) own[rank] = link.value();
+    }
+  }
+  const auto all = gather(exchange, std::span<const DeviceLink>(own));
+  if (!all) return all.error();
+  return DevicePaths(std::move(seats), all.value(), machine);
 }
 
 Result<> DevicePath::open_workspaces(const std::vector<Offer>& offers) {
@@ -426,8 +447,8 @@ std::byte* DevicePath::shared_at(int rank, Shared at) const {
 }
 
 const StreamProgram& DevicePath::program(const Plan& plan, const Amount& amount, bool in_place) {
-  const Key key{plan.algorithm, plan.collective, plan.root, amount.dtype,
-                amount.op,      amount.count,    in_place};
+  const Key key{plan_hash(plan, 0), plan.collective, plan.root, amount.dtype,
+                amount.op,          amount.count,    in_place};
   const auto known = programs_.find(key);
   if (known != programs_.end()) return known->second;
   if (programs_.size() >= most_programs) programs_.clear();

@@ -59,6 +59,16 @@ Result<> EmulatedRuntime::reach_device(int device, int other) {
   return Error(ErrorCode::unsupported, "reach_device: not from this device");
 }
 
+Result<DeviceLink> EmulatedRuntime::link(int device, int other) {
+  for (const int each : {device, other}) {
+    if (Result<> fine = check("link", each); !fine) return fine.error();
+  }
+  if (device == other) return refuse("link", "of a device and itself");
+  if (machine_.refuses_peers) return DeviceLink::not_known;
+  const bool is_linked = device / machine_.linked_by == other / machine_.linked_by;
+  return is_linked ? DeviceLink::nvlink : DeviceLink::pcie;
+}
+
 Result<EmulatedStream*> EmulatedRuntime::find(const char* call, DeviceStream stream) {
   if (Result<> fine = check(call, stream.device); !fine) return fine.error();
   const std::lock_guard lock(mutex_);
