@@ -35,6 +35,14 @@ TEST(Trial, GoesBothWaysInRows) {
   }
 }
 
+TEST(Trial, TheFirstRowOpensLinks) {
+  Trial trial;
+  for (int call = 0; !trial.is_over(); ++call) {
+    EXPECT_EQ(trial.is_first_row(), call < Trial::row) << call;
+    trial.add(1);
+  }
+}
+
 TEST(Trial, DoesNotCountTheFirstRows) {
   const Trial trial = carried_out([](Way way, int row, int) {
     if (row == 0) return 1e9;

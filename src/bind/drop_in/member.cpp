@@ -28,7 +28,11 @@ Member::Member(DropIn& drop_in, Surroundings surroundings)
 }
 
 Member::~Member() {
-  communicator_.reset();
+  if (communicator_) {
+    const auto start = Clock::now();
+    communicator_.reset();
+    drop_in_.note_forming(seconds_since(start));
+  }
   if (counts_) drop_in_.add(tally_);
 }
 

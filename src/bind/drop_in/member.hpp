@@ -157,6 +157,8 @@ class Member {
       trials_.erase(slot);
       return code;
     }
+    // A part of what making the communicator takes.
+    if (trial.is_first_row()) drop_in_.note_forming(seconds);
     trial.add(seconds * 1e9);
     if (counts_) {
       KindTally& tally = tally_.of(subject.kind);

@@ -32,6 +32,8 @@ class Trial {
   /// Of the call that went the way that next() said.
   void add(double nanoseconds);
   bool is_over() const { return calls_ == calls; }
+  /// The next calls are the first ones that rondo takes, which open links and make plans.
+  bool is_first_row() const { return calls_ < row; }
 
   /// What this rank has seen: medians, since waiting for a rank that comes late is part of some.
   Times times() const;
