@@ -118,6 +118,7 @@ Result<void*> CudaRuntime::allocate(Allocation kind, int device, std::size_t byt
 }
 
 Result<> CudaRuntime::deallocate(Allocation kind, void* memory) {
+  const ApartFromCaptures apart;
   switch (kind) {
     case Allocation::device:
     case Allocation::managed:
@@ -169,6 +170,7 @@ Result<cudaMemPool_t> CudaRuntime::pool_of(Allocation kind, int device) {
 
 // Kernels and streams get the host's addresses, which devices must know as their own, too.
 Result<> CudaRuntime::pin(void* memory, std::size_t bytes) {
+  const ApartFromCaptures apart;
   const unsigned flags = cudaHostRegisterPortable | cudaHostRegisterMapped;
   Result<> done = checked("cudaHostRegister", cudaHostRegister(memory, bytes, flags));
   if (!done) return done;
@@ -181,6 +183,7 @@ Result<> CudaRuntime::pin(void* memory, std::size_t bytes) {
 }
 
 Result<> CudaRuntime::unpin(void* memory) {
+  const ApartFromCaptures apart;
   return checked("cudaHostUnregister", cudaHostUnregister(memory));
 }
 
@@ -300,6 +303,7 @@ Result<void*> CudaRuntime::open_memory(int device, const MemoryHandle& handle) {
 }
 
 Result<> CudaRuntime::close_memory(void* base) {
+  const ApartFromCaptures apart;
   return checked("cudaIpcCloseMemHandle", cudaIpcCloseMemHandle(base));
 }
 

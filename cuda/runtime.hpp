@@ -11,6 +11,21 @@
 
 namespace rondo {
 
+/// While it lives, what this thread calls leaves alone what any thread captures. Without it CUDA
+/// refuses calls that may wait for a device, or are asked of streams, and breaks those captures.
+class ApartFromCaptures {
+ public:
+  ApartFromCaptures() { exchange(); }
+  ApartFromCaptures(const ApartFromCaptures&) = delete;
+  ApartFromCaptures& operator=(const ApartFromCaptures&) = delete;
+  ~ApartFromCaptures() { exchange(); }
+
+ private:
+  void exchange() { static_cast<void>(cudaThreadExchangeStreamCaptureMode(&other_)); }
+
+  cudaStreamCaptureMode other_ = cudaStreamCaptureModeRelaxed;
+};
+
 /// Makes a device the one of this thread, and gives back the one before it.
 class ChosenDevice {
  public:
@@ -21,9 +36,14 @@ class ChosenDevice {
   const Result<>& chosen() const { return chosen_; }
 
  private:
+  const ApartFromCaptures apart_;
   int before_ = -1;
   Result<> chosen_;
 };
+
+inline cudaStream_t native(DeviceStream stream) {
+  return static_cast<cudaStream_t>(stream.native);
+}
 
 class CudaRuntime final : public DeviceRuntime {
  public:
@@ -47,7 +67,6 @@ class CudaRuntime final : public DeviceRuntime {
   Result<> destroy_stream(DeviceStream stream) override;
   Result<bool> is_done(DeviceStream stream) override;
   Result<> synchronize(DeviceStream stream) override;
-  Result<bool> is_captured(DeviceStream stream) override;
   Result<DeviceEvent> create_event(int device, bool shared) override;
   Result<> destroy_event(DeviceEvent event) override;
   Result<> record(DeviceStream stream, DeviceEvent event) override;
@@ -63,6 +82,15 @@ class CudaRuntime final : public DeviceRuntime {
   Result<> write_value(DeviceStream stream, std::uint32_t* word, std::uint32_t value) override;
   Result<> wait_value(DeviceStream stream, std::uint32_t* word, std::uint32_t value) override;
   Result<> call_host(DeviceStream stream, void (*function)(void*), void* argument) override;
+
+  Result<> begin_capture(DeviceStream stream) override;
+  Result<DeviceGraph> end_capture(DeviceStream stream) override;
+  Result<Capture> capture_of(DeviceStream stream) override;
+  Result<> keep_in_graph(DeviceStream stream, void (*release)(void*), void* object) override;
+  Result<> destroy_graph(DeviceGraph graph) override;
+  Result<GraphInstance> instantiate(DeviceGraph graph) override;
+  Result<> launch(DeviceStream stream, GraphInstance instance) override;
+  Result<> destroy_instance(GraphInstance instance) override;
 
  private:
   struct MappedPart {

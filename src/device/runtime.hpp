@@ -13,6 +13,9 @@
 //     itself (a wrong argument, no memory left) leaves nothing behind.
 //   * allocate(), deallocate(), open_memory(), close_memory() and their like may wait for all that
 //     is under way on the device: none of them in the middle of a collective.
+//   * A stream that is captured carries nothing out: what it is given goes into a graph. To ask how
+//     far it is, or to wait for it, breaks the capture. All other calls, also those that may wait
+//     for a device, leave it alone, in whichever thread they are made.
 //   * Any thread may call anything. Which device a thread has chosen for itself stays as it is.
 
 #include <array>
@@ -106,6 +109,23 @@ struct DeviceEvent {
   int device = 0;
 };
 
+/// What becomes of the work that a stream is given.
+enum class Capture : std::uint8_t {
+  none,    ///< it is carried out
+  active,  ///< it goes into a graph
+  broken,  ///< nothing: the graph is lost, or others are made that it must not come between
+};
+
+/// Work that was captured, and what carries it out, any number of times.
+struct DeviceGraph {
+  void* native = nullptr;
+  int device = 0;
+};
+struct GraphInstance {
+  void* native = nullptr;
+  int device = 0;
+};
+
 /// destinations[d][i] = sources[0][i] ⊕ sources[1][i] ⊕ …, as reduce() of execute/reduction.hpp,
 /// bit for bit but for which NaN a NaN is. Sources and destinations are memory that the device
 /// reaches. A destination is a source, or overlaps nothing else.
@@ -180,8 +200,6 @@ class DeviceRuntime {
   /// Whether all that was given to it is done.
   virtual Result<bool> is_done(DeviceStream stream) = 0;
   virtual Result<> synchronize(DeviceStream stream) = 0;
-  /// Whether what is given to it goes into a graph instead of being carried out.
-  virtual Result<bool> is_captured(DeviceStream stream) = 0;
 
   /// `shared` events can be exported. An event that was never recorded counts as done.
   virtual Result<DeviceEvent> create_event(int device, bool shared) = 0;
@@ -210,6 +228,24 @@ class DeviceRuntime {
   /// `function` runs in a thread of the runtime's, makes no call here, and lets nobody wait: others
   /// take their turn after it. It is never called where something before it failed.
   virtual Result<> call_host(DeviceStream stream, void (*function)(void*), void* argument) = 0;
+
+  // Graphs.
+
+  /// From now on what is given to the stream goes into a graph. Not for default streams.
+  virtual Result<> begin_capture(DeviceStream stream) = 0;
+  /// In the thread that began it. Errors: invalid_argument where the capture is broken.
+  virtual Result<DeviceGraph> end_capture(DeviceStream stream) = 0;
+  virtual Result<Capture> capture_of(DeviceStream stream) = 0;
+  /// The graph that is being made of the stream's work keeps `object`. `release` is called with it
+  /// when the graph is gone, and its instances, and none of them is carried out any more: in any
+  /// thread, and as what call_host() calls. Where this fails, it is called at once.
+  virtual Result<> keep_in_graph(DeviceStream stream, void (*release)(void*), void* object) = 0;
+  virtual Result<> destroy_graph(DeviceGraph graph) = 0;
+  virtual Result<GraphInstance> instantiate(DeviceGraph graph) = 0;
+  /// One after the other, whatever streams they are in, where they are of one instance.
+  virtual Result<> launch(DeviceStream stream, GraphInstance instance) = 0;
+  /// May still be carried out.
+  virtual Result<> destroy_instance(GraphInstance instance) = 0;
 };
 
 /// What librondo-cuda exports as device_runtime_entry: sets `opened` to the runtime of this

@@ -8,33 +8,10 @@
 #include <cstring>
 #include <memory>
 
-#include "harness.hpp"
+#include "bytes.hpp"
 
 namespace rondo::test {
 namespace {
-
-constexpr std::size_t length = 1 << 16;
-
-std::vector<std::byte> pattern(unsigned seed, std::size_t bytes = length) {
-  std::vector<std::byte> values(bytes);
-  for (std::size_t i = 0; i < bytes; ++i) {
-    values[i] = static_cast<std::byte>((i * 31 + seed) % 251);
-  }
-  return values;
-}
-
-void put(DeviceRuntime& on, DeviceStream stream, void* to, const std::vector<std::byte>& values) {
-  must(on.copy(stream, to, values.data(), values.size()));
-  must(on.synchronize(stream));
-}
-
-std::vector<std::byte> get(DeviceRuntime& on, DeviceStream stream, const void* from,
-                           std::size_t bytes = length) {
-  std::vector<std::byte> values(bytes);
-  must(on.copy(stream, values.data(), from, bytes));
-  must(on.synchronize(stream));
-  return values;
-}
 
 TEST(Devices, HaveNamesAndAreTold) {
   const auto devices = must(runtime().devices());
@@ -423,33 +400,46 @@ TEST(Values, OrderStreamsOfTwoProcesses) {
   peer.channel().receive<int>();
 }
 
+// In a graph, or as it is.
 void use_nothing(DeviceRuntime& here, Channel& channel) {
+  const bool is_captured = channel.receive<bool>();
   const Memory memory(here, Allocation::device, 64);
   const Stream stream(here);
   const void* const nowhere = reinterpret_cast<const void*>(std::uintptr_t{4096});
   void* const destination = memory.bytes();
-  static std::atomic<int> called;
-  called = 0;
+  std::atomic<int> called = 0;
+  const DeviceEvent before = must(here.create_event(0, false));
+  must(here.record(stream, before));
+  if (is_captured) must(here.begin_capture(stream));
   must(here.reduce(stream, {.dtype = DType::f32,
                             .op = Op::sum,
                             .sources = std::span(&nowhere, 1),
                             .destinations = std::span(&destination, 1),
                             .count = 4}));
-  static_cast<void>(here.call_host(
-                            stream, [](void*) { ++called; }, nullptr)
-                        .ok());
+  static_cast<void>(
+      here.call_host(
+              stream, [](void* counter) { ++*static_cast<std::atomic<int>*>(counter); }, &called)
+          .ok());
+  if (is_captured) {
+    must(here.launch(stream, must(here.instantiate(must(here.end_capture(stream))))));
+  }
   channel.send(outcome(here.synchronize(stream)));
+  channel.send(outcome(here.is_done(before)));
   channel.send(outcome(here.allocate(Allocation::device, 0, 64)));
   channel.send(outcome(here.create_stream(0)));
   channel.send(called.load());
 }
 
 TEST(Errors, OfWorkStay) {
-  Peer peer(use_nothing);
-  EXPECT_EQ(peer.channel().receive<int>(), failed_with(ErrorCode::io));
-  EXPECT_EQ(peer.channel().receive<int>(), failed_with(ErrorCode::io));
-  EXPECT_NE(peer.channel().receive<int>(), 0);
-  EXPECT_EQ(peer.channel().receive<int>(), 0) << "a host function ran after work that failed";
+  for (const bool is_captured : {false, true}) {
+    Peer peer(use_nothing);
+    peer.channel().send(is_captured);
+    for (int call = 0; call < 3; ++call) {
+      EXPECT_EQ(peer.channel().receive<int>(), failed_with(ErrorCode::io));
+    }
+    EXPECT_NE(peer.channel().receive<int>(), 0);
+    EXPECT_EQ(peer.channel().receive<int>(), 0) << "a host function ran after work that failed";
+  }
   // It is the peer's trouble alone.
   const Stream stream(runtime());
   must(runtime().synchronize(stream));

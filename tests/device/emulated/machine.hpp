@@ -15,6 +15,9 @@
 //     that lie side by side and are described each for itself; some has none of these. What goes by
 //     descriptor stays while others have it mapped, but for that of a pool.
 //   * What frees, opens or closes memory waits for all streams of the device.
+//   * A stream that is captured must not be asked, nor waited for, and the default stream not be
+//   used
+//     meanwhile: that breaks the capture. A host function must not call anything here.
 //
 // A process is an object: several of them live in one process of the system.
 
@@ -93,6 +96,8 @@ class Machine {
   std::atomic<int> waiting_calls = 0;
   /// Launched so far.
   std::atomic<int> kernels = 0;
+  /// Host functions that have returned.
+  std::atomic<int> host_calls = 0;
 
  private:
   friend class EmulatedRuntime;
