@@ -59,9 +59,9 @@ class CudaRuntime final : public DeviceRuntime {
   Result<MemoryHandle> export_memory(const void* pointer) override;
   Result<void*> open_memory(int device, const MemoryHandle& handle) override;
   Result<> close_memory(void* base) override;
-  Result<Descriptor> export_descriptor(const void* pointer) override;
-  Result<void*> map_descriptor(int device, int descriptor, std::size_t bytes) override;
-  Result<> unmap_descriptor(void* base) override;
+  Result<MemoryParts> export_parts(const void* pointer) override;
+  Result<void*> map_parts(int device, const MemoryParts& memory) override;
+  Result<> unmap_parts(void* base) override;
 
   Result<DeviceStream> create_stream(int device) override;
   Result<> destroy_stream(DeviceStream stream) override;
@@ -93,12 +93,24 @@ class CudaRuntime final : public DeviceRuntime {
   Result<> destroy_instance(GraphInstance instance) override;
 
  private:
-  Result<void*> allocate_with_descriptor(int device, std::size_t bytes);
-  Result<void*> map(int device, unsigned long long allocation, std::size_t bytes);
+  struct MappedPart {
+    unsigned long long allocation = 0;
+    std::size_t bytes = 0;
+  };
+
+  Result<void*> allocate_mapped(Allocation kind, int device, std::size_t bytes);
+  Result<void*> map(int device, const std::vector<MappedPart>& parts, Result<> before);
   Result<> unmap(void* base);
+  Result<cudaMemPool_t> pool_of(Allocation kind, int device);
+  Result<> free_to_pool(void* memory);
+  Result<Descriptor> export_part(void* base);
+  Result<MemoryParts> export_from_pool(const MemoryInfo& info, cudaMemPool_t pool);
+  Result<void*> map_from_pool(int device, const MemoryParts& memory);
 
   std::mutex mutex_;
-  std::map<void*, std::size_t> mapped_;  // by map()
+  std::map<void*, std::size_t> mapped_;            // by map()
+  std::map<int, cudaMemPool_t> shared_pools_;      // by device
+  std::map<void*, cudaMemPool_t> imported_pools_;  // by what is mapped
 };
 
 }  // namespace rondo

@@ -58,16 +58,19 @@ struct MemoryInfo {
   std::size_t size = 0;
   std::uint64_t id = 0;         ///< no other allocation of this process ever has it
   bool has_handle = false;      ///< export_memory() works
-  bool has_descriptor = false;  ///< export_descriptor() works
+  bool has_descriptor = false;  ///< export_parts() works
 };
 
 /// Ways to get memory, which differ in how other processes can get at it.
 enum class Allocation : std::uint8_t {
-  device,      ///< by handle
-  descriptor,  ///< by file descriptor
-  pool,        ///< not at all
-  pinned,      ///< host memory that devices read and write; not at all
-  managed,     ///< moves between host and device; not at all
+  device,       ///< by handle
+  descriptor,   ///< by file descriptor
+  pool,         ///< not at all
+  pinned,       ///< host memory that devices read and write; not at all
+  managed,      ///< moves between host and device; not at all
+  parts,        ///< by several descriptors: allocations side by side, each described for itself
+  shared_pool,  ///< by the descriptor of its pool
+  unshared,     ///< as `descriptor`, but not at all
 };
 
 /// Stands for a whole allocation, wherever in it the pointer was. Plain bytes, to be sent.
@@ -77,6 +80,23 @@ struct MemoryHandle {
 };
 struct EventHandle {
   std::array<std::byte, 64> bytes = {};
+};
+
+/// Memory that other processes get at by file descriptors: of each of the allocations that lie side
+/// by side there, or of the pool that it is from.
+struct MemoryParts {
+  struct Part {
+    Descriptor descriptor;
+    std::size_t bytes = 0;
+  };
+  static constexpr std::size_t most_parts = 128;
+
+  std::byte* base = nullptr;
+  std::size_t size = 0;
+  std::uint64_t id = 0;  ///< no other such memory of this process ever has it
+  std::vector<Part> parts = {};
+  bool is_in_pool = false;    ///< then there is one part, of which the size is that of the memory
+  MemoryHandle pointer = {};  ///< where in the pool
 };
 
 /// A null `native` is the device's default stream.
@@ -164,11 +184,14 @@ class DeviceRuntime {
   virtual Result<void*> open_memory(int device, const MemoryHandle& handle) = 0;
   virtual Result<> close_memory(void* base) = 0;
 
-  /// The same through a file descriptor, for memory that has no handle. It lives until all who
-  /// have it mapped or hold a descriptor are through with it.
-  virtual Result<Descriptor> export_descriptor(const void* pointer) = 0;
-  virtual Result<void*> map_descriptor(int device, int descriptor, std::size_t bytes) = 0;
-  virtual Result<> unmap_descriptor(void* base) = 0;
+  /// The same by descriptors, for memory that has no handle: of the allocation that `pointer` is in
+  /// and all that lie beside it without a gap. It lives until all who have it mapped or hold a
+  /// descriptor are through with it, unless it is a pool's. Errors: unsupported for memory that was
+  /// not made for it, or is in more parts than MemoryParts::most_parts.
+  virtual Result<MemoryParts> export_parts(const void* pointer) = 0;
+  /// Where it begins in this process. The descriptors are of no more use for it afterwards.
+  virtual Result<void*> map_parts(int device, const MemoryParts& memory) = 0;
+  virtual Result<> unmap_parts(void* base) = 0;
 
   // Streams and events.
 

@@ -44,6 +44,9 @@ TEST(Pointers, AreWhatTheyAre) {
   };
   for (const Case& c : {Case{Allocation::device, MemoryKind::device, true, false},
                         Case{Allocation::descriptor, MemoryKind::device, false, true},
+                        Case{Allocation::parts, MemoryKind::device, false, true},
+                        Case{Allocation::shared_pool, MemoryKind::device, false, true},
+                        Case{Allocation::unshared, MemoryKind::device, false, false},
                         Case{Allocation::pool, MemoryKind::device, false, false},
                         Case{Allocation::pinned, MemoryKind::pinned, false, false},
                         Case{Allocation::managed, MemoryKind::managed, false, false}}) {
@@ -55,8 +58,10 @@ TEST(Pointers, AreWhatTheyAre) {
     EXPECT_EQ(info.has_handle, c.has_handle) << which;
     EXPECT_EQ(info.has_descriptor, c.has_descriptor) << which;
     EXPECT_EQ(runtime().export_memory(memory.bytes()).ok(), c.has_handle) << which;
-    EXPECT_EQ(runtime().export_descriptor(memory.bytes()).ok(), c.has_descriptor) << which;
-    if (c.allocation == Allocation::pool) continue;  // which may be a part of something larger
+    EXPECT_EQ(runtime().export_parts(memory.bytes()).ok(), c.has_descriptor) << which;
+    // What may be a part of something larger, or has parts itself.
+    if (c.allocation == Allocation::pool || c.allocation == Allocation::shared_pool) continue;
+    if (c.allocation == Allocation::parts) continue;
     EXPECT_EQ(info.base, memory.bytes()) << which;
     EXPECT_GE(info.size, length) << which;
   }
@@ -257,33 +262,73 @@ TEST(Handles, StandForTheWholeAllocation) {
   EXPECT_EQ(get(runtime(), stream, memory.bytes()), expected);
 }
 
-void add_one_by_descriptor(DeviceRuntime& here, Channel& channel) {
-  const Descriptor descriptor = channel.receive_descriptor();
-  const auto bytes = channel.receive<std::size_t>();
-  void* const memory = must(here.map_descriptor(0, descriptor.fd(), bytes));
-  channel.receive<int>();  // the other side has no such memory any more
-  const Stream stream(here);
-  const auto values = get(here, stream, memory);
-  channel.send(values == pattern(11));
-  put(here, stream, memory, pattern(12));
-  channel.send(get(here, stream, memory) == pattern(12));
-  channel.send(outcome(here.unmap_descriptor(memory)));
+void send_parts(Channel& channel, const MemoryParts& memory) {
+  channel.send(memory.parts.size());
+  channel.send(memory.is_in_pool);
+  channel.send(memory.pointer);
+  for (const MemoryParts::Part& part : memory.parts) {
+    channel.send_descriptor(part.descriptor.fd());
+    channel.send(part.bytes);
+  }
 }
 
-TEST(Descriptors, KeepMemoryAlive) {
-  Peer peer(add_one_by_descriptor);
-  {
-    const Memory memory(runtime(), Allocation::descriptor, length);
-    const Stream stream(runtime());
-    put(runtime(), stream, memory.bytes(), pattern(11));
-    const Descriptor descriptor = must(runtime().export_descriptor(memory.bytes()));
-    peer.channel().send_descriptor(descriptor.fd());
-    peer.channel().send(must(runtime().describe(memory.bytes())).size);
+MemoryParts receive_parts(Channel& channel) {
+  MemoryParts memory;
+  memory.parts.resize(channel.receive<std::size_t>());
+  memory.is_in_pool = channel.receive<bool>();
+  memory.pointer = channel.receive<MemoryHandle>();
+  for (MemoryParts::Part& part : memory.parts) {
+    part.descriptor = channel.receive_descriptor();
+    part.bytes = channel.receive<std::size_t>();
+    memory.size += part.bytes;
   }
+  return memory;
+}
+
+void write_by_descriptors(DeviceRuntime& here, Channel& channel) {
+  void* const memory = must(here.map_parts(0, receive_parts(channel)));
+  channel.receive<int>();  // where it may, the other side has no such memory any more
+  const Stream stream(here);
+  channel.send(get(here, stream, memory) == pattern(11));
+  put(here, stream, memory, pattern(12));
+  channel.send(get(here, stream, memory) == pattern(12));
+  channel.send(outcome(here.unmap_parts(static_cast<std::byte*>(memory) + 256)));
+  channel.send(outcome(here.unmap_parts(memory)));
+}
+
+void check_writing(Peer& peer) {
   peer.channel().send(0);
   EXPECT_TRUE(peer.channel().receive<bool>());
   EXPECT_TRUE(peer.channel().receive<bool>());
+  EXPECT_NE(peer.channel().receive<int>(), 0) << "unmapped at a place that is not the beginning";
   EXPECT_EQ(peer.channel().receive<int>(), 0);
+}
+
+TEST(Descriptors, KeepMemoryAlive) {
+  for (const Allocation kind : {Allocation::descriptor, Allocation::parts}) {
+    Peer peer(write_by_descriptors);
+    {
+      const Memory memory(runtime(), kind, length);
+      const Stream stream(runtime());
+      put(runtime(), stream, memory.bytes(), pattern(11));
+      const MemoryParts exported = must(runtime().export_parts(memory.bytes() + length - 1));
+      EXPECT_EQ(exported.base, memory.bytes());
+      EXPECT_GE(exported.size, length);
+      EXPECT_EQ(exported.parts.size() > 1, kind == Allocation::parts);
+      send_parts(peer.channel(), exported);
+    }
+    check_writing(peer);
+  }
+}
+
+TEST(Descriptors, OfPoolsShowTheSameMemory) {
+  Peer peer(write_by_descriptors);
+  const Memory memory(runtime(), Allocation::shared_pool, length);
+  const Stream stream(runtime());
+  put(runtime(), stream, memory.bytes(), pattern(11));
+  send_parts(peer.channel(), must(runtime().export_parts(memory.bytes())));
+  check_writing(peer);
+  EXPECT_EQ(get(runtime(), stream, memory.bytes()), pattern(12));
 }
 
 struct Shared {
@@ -403,7 +448,7 @@ TEST(Errors, OfWorkStay) {
 }  // namespace
 
 std::vector<Role*> roles() {
-  return {add_one, add_one_by_descriptor, wait_for_event, write_five, use_nothing};
+  return {add_one, write_by_descriptors, wait_for_event, write_five, use_nothing};
 }
 
 }  // namespace rondo::test

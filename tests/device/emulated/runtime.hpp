@@ -39,9 +39,9 @@ class EmulatedRuntime final : public DeviceRuntime {
   Result<MemoryHandle> export_memory(const void* pointer) override;
   Result<void*> open_memory(int device, const MemoryHandle& handle) override;
   Result<> close_memory(void* base) override;
-  Result<Descriptor> export_descriptor(const void* pointer) override;
-  Result<void*> map_descriptor(int device, int descriptor, std::size_t bytes) override;
-  Result<> unmap_descriptor(void* base) override;
+  Result<MemoryParts> export_parts(const void* pointer) override;
+  Result<void*> map_parts(int device, const MemoryParts& memory) override;
+  Result<> unmap_parts(void* base) override;
 
   Result<DeviceStream> create_stream(int device) override;
   Result<> destroy_stream(DeviceStream stream) override;
@@ -99,6 +99,7 @@ class EmulatedRuntime final : public DeviceRuntime {
   std::vector<std::shared_ptr<EmulatedStream>> captured_streams();
   Result<std::shared_ptr<EventState>> find(const char* call, DeviceEvent event);
   Mappings::iterator mapping_of(const void* pointer);
+  Result<std::shared_ptr<Storage>> find_parts(const MemoryParts& memory);
   std::byte* show(std::shared_ptr<Storage> storage, Origin origin);
   void hide(Mappings::iterator mapping);
   void drain(int device);

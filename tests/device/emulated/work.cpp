@@ -321,7 +321,8 @@ void EmulatedRuntime::die() {
   fate_.fail(Error(ErrorCode::io, "the process was killed"));
   const std::lock_guard lock(mutex_);
   for (const auto& [base, mapping] : mappings_) {
-    if (mapping.origin == Origin::own) mapping.storage->is_freed = true;
+    const bool is_own = mapping.origin == Origin::own;
+    if (is_own && !mapping.storage->outlives_owner()) mapping.storage->is_freed = true;
   }
 }
 
