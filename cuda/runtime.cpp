@@ -12,9 +12,6 @@ namespace rondo {
 
 namespace {
 
-cudaStream_t native(DeviceStream stream) {
-  return static_cast<cudaStream_t>(stream.native);
-}
 cudaEvent_t native(DeviceEvent event) {
   return static_cast<cudaEvent_t>(event.native);
 }
@@ -94,6 +91,21 @@ Result<> CudaRuntime::reach_device(int device, int other) {
   return checked("cudaDeviceEnablePeerAccess", enabled);
 }
 
+// Only over NVLink is an atomic operation on a peer's memory one.
+Result<DeviceLink> CudaRuntime::link(int device, int other) {
+  int reaches = 0;
+  int has_atomics = 0;
+  cudaError_t asked =
+      cudaDeviceGetP2PAttribute(&reaches, cudaDevP2PAttrAccessSupported, device, other);
+  if (asked == cudaSuccess && reaches != 0) {
+    asked =
+        cudaDeviceGetP2PAttribute(&has_atomics, cudaDevP2PAttrNativeAtomicSupported, device, other);
+  }
+  if (asked != cudaSuccess) return cuda_error("cudaDeviceGetP2PAttribute", asked);
+  if (reaches == 0) return DeviceLink::not_known;
+  return has_atomics != 0 ? DeviceLink::nvlink : DeviceLink::pcie;
+}
+
 Result<DeviceStream> CudaRuntime::create_stream(int device) {
   const ChosenDevice here(device);
   if (!here.chosen()) return here.chosen().error();
@@ -104,6 +116,7 @@ Result<DeviceStream> CudaRuntime::create_stream(int device) {
 }
 
 Result<> CudaRuntime::destroy_stream(DeviceStream stream) {
+  const ApartFromCaptures apart;
   return checked("cudaStreamDestroy", cudaStreamDestroy(native(stream)));
 }
 
@@ -119,20 +132,6 @@ Result<> CudaRuntime::synchronize(DeviceStream stream) {
   return checked("cudaStreamSynchronize", cudaStreamSynchronize(native(stream)));
 }
 
-Result<bool> CudaRuntime::is_captured(DeviceStream stream) {
-  const ChosenDevice here(stream.device);
-  if (!here.chosen()) return here.chosen().error();
-  cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
-  const cudaError_t error = cudaStreamIsCapturing(native(stream), &status);
-  // The default stream while another one is captured.
-  if (error == cudaErrorStreamCaptureImplicit) {
-    static_cast<void>(cudaGetLastError());
-    return true;
-  }
-  if (error != cudaSuccess) return cuda_error("cudaStreamIsCapturing", error);
-  return status != cudaStreamCaptureStatusNone;
-}
-
 Result<DeviceEvent> CudaRuntime::create_event(int device, bool shared) {
   const ChosenDevice here(device);
   if (!here.chosen()) return here.chosen().error();
@@ -144,6 +143,7 @@ Result<DeviceEvent> CudaRuntime::create_event(int device, bool shared) {
 }
 
 Result<> CudaRuntime::destroy_event(DeviceEvent event) {
+  const ApartFromCaptures apart;
   return checked("cudaEventDestroy", cudaEventDestroy(native(event)));
 }
 
@@ -160,10 +160,12 @@ Result<> CudaRuntime::wait(DeviceStream stream, DeviceEvent event) {
 }
 
 Result<bool> CudaRuntime::is_done(DeviceEvent event) {
+  const ApartFromCaptures apart;
   return answer("cudaEventQuery", cudaEventQuery(native(event)));
 }
 
 Result<EventHandle> CudaRuntime::export_event(DeviceEvent event) {
+  const ApartFromCaptures apart;
   cudaIpcEventHandle_t made = {};
   const cudaError_t error = cudaIpcGetEventHandle(&made, native(event));
   if (error != cudaSuccess) return cuda_error("cudaIpcGetEventHandle", error);

@@ -6,7 +6,9 @@
 #include <thread>
 #include <utility>
 
+#include "api/descriptor_round.hpp"
 #include "base/text.hpp"
+#include "plan/planner.hpp"
 
 namespace rondo {
 
@@ -22,7 +24,7 @@ constexpr std::chrono::seconds patience_of_closing(1);
 
 // What a rank says of itself before anything is made.
 struct Introduction {
-  std::array<std::uint8_t, 16> uuid = {};
+  DeviceSeat seat;
   std::uint64_t memory_bytes = 0;
 };
 
@@ -38,7 +40,12 @@ struct Finding {
   Finding() = default;
 };
 
-// Collective: whether all is well everywhere, else what the first rank found that has something.
+std::uint32_t probe_word(int from, int to) {
+  return 0x52300000u + static_cast<std::uint32_t>(from) * 256u + static_cast<std::uint32_t>(to);
+}
+
+}  // namespace
+
 Result<bool> agree(Exchange& exchange, const Result<>& own, std::string& why_not) {
   const Finding mine(own);
   const Result<std::vector<Finding>> all = gather(exchange, std::span<const Finding>(&mine, 1));
@@ -52,17 +59,12 @@ Result<bool> agree(Exchange& exchange, const Result<>& own, std::string& why_not
   return true;
 }
 
-std::uint32_t probe_word(int from, int to) {
-  return 0x52300000u + static_cast<std::uint32_t>(from) * 256u + static_cast<std::uint32_t>(to);
-}
-
-}  // namespace
-
 /// An allocation, and where its owner's words are. What is not said is zero.
 struct DevicePath::Offer {
   PeerMemory memory;
   std::int64_t device = 0;  // as its process numbers it
   DeviceFlags::Origin flags;
+  Finding no_way;  // for other processes
 };
 
 DevicePath::DevicePath(DeviceRuntime& runtime, int device, int rank, int size)
@@ -70,7 +72,7 @@ DevicePath::DevicePath(DeviceRuntime& runtime, int device, int rank, int size)
 
 Result<std::unique_ptr<DevicePath>> DevicePath::make(Exchange& exchange, DeviceRuntime* runtime,
                                                      int device, std::optional<Error> trouble,
-                                                     std::string& why_not) {
+                                                     const Machine& machine, std::string& why_not) {
   Result<> fine = trouble ? Result<>(*trouble) : Result<>();
   Introduction own;
   if (fine) {
@@ -81,7 +83,7 @@ Result<std::unique_ptr<DevicePath>> DevicePath::make(Exchange& exchange, DeviceR
       fine = Error(ErrorCode::invalid_argument, concat("there is no device ", device));
     } else {
       const DeviceInfo& info = devices.value()[static_cast<std::size_t>(device)];
-      own = {info.uuid, info.memory_bytes};
+      own = {DeviceSeat::of(own_process_name(*runtime), info), info.memory_bytes};
     }
   }
   const auto all = gather(exchange, std::span<const Introduction>(&own, 1));
@@ -93,13 +95,17 @@ Result<std::unique_ptr<DevicePath>> DevicePath::make(Exchange& exchange, DeviceR
   std::unique_ptr<DevicePath> path(
       new DevicePath(*runtime, device, exchange.rank(), exchange.size()));
   std::uint64_t least = most_workspace * 64;
-  path->shares_device_ = true;
+  std::vector<DeviceSeat> seats;
   for (const Introduction& each : all.value()) {
     least = std::min(least, each.memory_bytes);
-    path->shares_device_ &= each.uuid == own.uuid;
+    seats.push_back(each.seat);
   }
+  Result<DevicePaths> paths = find_paths(exchange, *runtime, device, std::move(seats), machine);
+  if (!paths) return paths.error();
+  path->paths_ = std::move(paths).value();
   fine = path->prepare_own(std::max<std::size_t>(least / 64, least_workspace));
-  Result<Offer> offered = fine ? path->offer(path->own_workspace_) : fine.error();
+  MemoryParts none;
+  Result<Offer> offered = fine ? path->offer(path->own_workspace_, none) : fine.error();
   if (fine && !offered) fine = offered.error();
   const Offer mine = offered ? offered.value() : Offer();
   const auto offers = gather(exchange, std::span<const Offer>(&mine, 1));
@@ -122,6 +128,24 @@ Result<std::unique_ptr<DevicePath>> DevicePath::make(Exchange& exchange, DeviceR
   return path;
 }
 
+// Collective. What no runtime can say is left to the machine.
+Result<DevicePaths> DevicePath::find_paths(Exchange& exchange, DeviceRuntime& runtime, int device,
+                                           std::vector<DeviceSeat> seats, const Machine& machine) {
+  std::vector<DeviceLink> own(seats.size(), DeviceLink::not_known);
+  const Result<std::vector<DeviceInfo>> devices = runtime.devices();
+  for (std::size_t rank = 0; devices && rank < seats.size(); ++rank) {
+    for (std::size_t other = 0; other < devices.value().size(); ++other) {
+      const int number = static_cast<int>(other);
+      if (number == device || devices.value()[other].uuid != seats[rank].uuid) continue;
+      const Result<DeviceLink> link = runtime.link(device, number);
+      if (link) own[rank] = link.value();
+    }
+  }
+  const auto all = gather(exchange, std::span<const DeviceLink>(own));
+  if (!all) return all.error();
+  return DevicePaths(std::move(seats), all.value(), machine);
+}
+
 Result<> DevicePath::open_workspaces(const std::vector<Offer>& offers) {
   if (rank_ != 0) {
     Result<std::shared_ptr<DeviceFlags>> opened =
@@ -129,7 +153,7 @@ Result<> DevicePath::open_workspaces(const std::vector<Offer>& offers) {
     if (!opened) return opened.error();
     flags_ = std::move(opened).value();
   }
-  return open(offers, workspace_share_);
+  return open(offers, std::vector<MemoryParts>(offers.size()), workspace_share_);
 }
 
 Result<> DevicePath::prepare_own(std::size_t bytes) {
@@ -151,8 +175,9 @@ Result<> DevicePath::prepare_own(std::size_t bytes) {
   return {};
 }
 
-// A handle is needed where some rank is another process, which is known when offers are read.
-Result<DevicePath::Offer> DevicePath::offer(const void* memory) const {
+// A handle, or descriptors, are needed where some rank is another process, which is known when
+// offers are read.
+Result<DevicePath::Offer> DevicePath::offer(const void* memory, MemoryParts& parts) const {
   const Result<MemoryInfo> info = runtime_->describe(memory);
   if (!info) return info.error();
   if (info.value().kind != MemoryKind::device || info.value().device != device_) {
@@ -165,26 +190,44 @@ Result<DevicePath::Offer> DevicePath::offer(const void* memory) const {
                         .id = info.value().id,
                         .handle = {}},
              .device = device_,
-             .flags = {}};
+             .flags = {},
+             .no_way = {}};
   const Result<MemoryHandle> handle = runtime_->export_memory(memory);
-  if (handle) made.memory.handle = handle.value();
+  if (handle) {
+    made.memory.handle = handle.value();
+  } else if (Result<MemoryParts> exported = runtime_->export_parts(memory); exported) {
+    parts = std::move(exported).value();
+    made.memory.base = reinterpret_cast<std::uintptr_t>(parts.base);
+    made.memory.size = parts.size;
+    made.memory.id = parts.id;
+    made.memory.has_parts = true;
+  } else {
+    made.no_way = Finding(info.value().has_descriptor ? exported.error() : handle.error());
+  }
   if (flags_ && rank_ == 0) made.flags = flags_->origin(flags_);
   return made;
 }
 
-Result<> DevicePath::open(const std::vector<Offer>& offers, Share& share) {
+Result<> DevicePath::open(const std::vector<Offer>& offers, const std::vector<MemoryParts>& parts,
+                          Share& share) {
   const ProcessName own = own_process_name(*runtime_);
   for (const Offer& each : offers) {
     const bool is_same_place = each.memory.owner == own && each.device == device_;
-    if (!is_same_place && each.memory.handle == MemoryHandle()) {
+    const char* const no_way = each.no_way.text.data();
+    if (each.memory.owner != own && *no_way != '\0') {
       return Error(ErrorCode::unsupported,
-                   concat("the memory of rank ", share.places.size(), " has no handle"));
+                   concat("other processes cannot reach the memory of rank ", share.places.size(),
+                          ": ", no_way));
+    }
+    if (!is_same_place && each.memory.owner == own && each.memory.handle == MemoryHandle()) {
+      return Error(ErrorCode::unsupported, concat("memory without a handle, that of rank ",
+                                                  share.places.size(), ", and another device"));
     }
     if (!is_same_place && each.memory.owner == own) {
       const Result<> reached = runtime_->reach_device(device_, static_cast<int>(each.device));
       if (!reached) return reached;
     }
-    const Result<void*> place = cache_->acquire(each.memory);
+    const Result<void*> place = cache_->acquire(each.memory, &parts[share.places.size()]);
     if (!place)
       return place.error().with_prefix(concat("memory of rank ", share.places.size(), ": "));
     share.memories.push_back(each.memory);
@@ -332,7 +375,8 @@ DevicePath::~DevicePath() {
 }
 
 Result<bool> DevicePath::share(Exchange& exchange, const void* memory, std::string& why_not) {
-  const Result<Offer> offered = offer(memory);
+  MemoryParts own;
+  Result<Offer> offered = offer(memory, own);
   Result<> fine = offered ? Result<>() : offered.error();
   const Offer mine = offered ? offered.value() : Offer();
   const auto offers = gather(exchange, std::span<const Offer>(&mine, 1));
@@ -343,7 +387,16 @@ Result<bool> DevicePath::share(Exchange& exchange, const void* memory, std::stri
              .size = mine.memory.size,
              .memories = {},
              .places = {}};
-  fine = open(offers.value(), made);
+  std::vector<PeerMemory> memories;
+  for (const Offer& each : offers.value()) memories.push_back(each.memory);
+  std::vector<MemoryParts> parts;
+  agreed = pass_parts(
+      exchange, memories, own,
+      [&](const Result<>& result) { return agree(exchange, result, why_not); }, parts);
+  own = {};
+  if (!agreed || !agreed.value()) return agreed;
+  fine = open(offers.value(), parts, made);
+  parts.clear();
   agreed = agree(exchange, fine, why_not);
   if (agreed && agreed.value()) {
     shares_.push_back(std::move(made));
@@ -394,8 +447,8 @@ std::byte* DevicePath::shared_at(int rank, Shared at) const {
 }
 
 const StreamProgram& DevicePath::program(const Plan& plan, const Amount& amount, bool in_place) {
-  const Key key{plan.algorithm, plan.collective, plan.root, amount.dtype,
-                amount.op,      amount.count,    in_place};
+  const Key key{plan_hash(plan, 0), plan.collective, plan.root, amount.dtype,
+                amount.op,          amount.count,    in_place};
   const auto known = programs_.find(key);
   if (known != programs_.end()) return known->second;
   if (programs_.size() >= most_programs) programs_.clear();

@@ -12,6 +12,7 @@
 #include "api/arguments.hpp"
 #include "api/device_route.hpp"
 #include "api/find_costs.hpp"
+#include "api/measure_devices.hpp"
 #include "api/measure_links.hpp"
 #include "api/persistent_state.hpp"
 #include "api/refuse.hpp"
@@ -20,6 +21,7 @@
 #include "base/text.hpp"
 #include "bootstrap/device_library.hpp"
 #include "bootstrap/environment.hpp"
+#include "execute/stream_clock.hpp"
 #include "plan/default_costs.hpp"
 #include "plan/device_plan.hpp"
 #include "plan/uneven.hpp"
@@ -232,28 +234,34 @@ std::shared_ptr<PendingOperation> Communicator::State::start(const ErasedCall& c
   const BuffersInUse used = check_arguments(call, rank(), size());
   const Result<DeviceRuntime*> opened = devices();
   if (!opened) throw opened.error();
-  const int device = device_of(*devices_, call, used);
+  const DeviceStream here{stream, device_of(*devices_, call, used)};
+  const int device = here.device;
+  const bool is_captured = CapturedCalls::is_captured(*devices_, here, call.collective);
+  if (is_captured && !captured_calls_) {
+    captured_calls_ = std::make_unique<CapturedCalls>(engine, *devices_);
+  }
   if (device_path_ && DeviceRoute::serves(call)) {
-    return DeviceRoute::start(*device_path_, engine, prepare(call), call, used, plan_of(call),
-                              {stream, device});
+    Operation operation = prepare(call);
+    operation.route =
+        std::make_shared<DeviceRoute>(*device_path_, call, used, plan_of(call), device);
+    if (!is_captured) return DeviceRoute::start(*device_path_, engine, std::move(operation), here);
+    return captured_calls_->capture(here, std::move(operation),
+                                    captured_calls_->reserve(device, 0));
   }
   std::unique_ptr<DeviceStaging>& staging = stagings_[device];
   if (!staging) staging = std::make_unique<DeviceStaging>(*devices_, device);
-  return staging->start(engine, call, used, stream,
-                        [this](const ErasedCall& staged) { return prepare(staged); });
+  const auto prepared = [this](const ErasedCall& staged) { return prepare(staged); };
+  if (is_captured) return staging->capture(*captured_calls_, call, used, stream, prepared);
+  return staging->start(engine, call, used, stream, prepared);
 }
 
-// From device to device: the algorithm that was asked for, else what suits devices.
+// From device to device.
 Plan Communicator::State::plan_of(const ErasedCall& call) {
   const std::size_t bytes = elements_of(call, size()) * size_of(call.dtype);
-  const Result<const Choice*> choice = planner().choose(call.collective, bytes);
+  const Result<const Choice*> choice = device_planner_->choose(call.collective, bytes);
   if (!choice) throw choice.error();
-  const int root = is_rooted(call.collective) ? call.root : 0;
-  if (choice.value()->cause != Cause::wish) {
-    return device_plan(call.collective, size(), root, bytes, device_path_->shares_device());
-  }
   Plan plan = choice.value()->plan;
-  plan.root = root;
+  if (is_rooted(call.collective)) plan.root = call.root;
   return plan;
 }
 
@@ -277,12 +285,20 @@ bool Communicator::State::connect_devices(int device) {
   if (size() > most_device_ranks) {
     trouble.emplace(ErrorCode::unsupported, concat("more than ", most_device_ranks, " ranks"));
   }
+  const auto host = static_cast<std::size_t>(ranks.front().host);
+  const Machine& machine =
+      topology->machines[static_cast<std::size_t>(topology->hosts[host].machine)];
   Exchange among = exchange();
   std::string why_not;
   Result<std::unique_ptr<DevicePath>> made =
-      DevicePath::make(among, devices_, device, trouble, why_not);
+      DevicePath::make(among, devices_, device, trouble, machine, why_not);
   if (!made) throw made.error();
   device_path_ = std::move(made).value();
+  if (device_path_) {
+    const Result<bool> planned = plan_devices(machine, why_not);
+    if (!planned) throw planned.error();
+    if (!planned.value()) device_path_.reset();
+  }
   if (!device_path_) {
     if (rank() == 0) {
       std::clog << concat("rondo: device memory goes by way of the host's: ", why_not, "\n");
@@ -291,6 +307,24 @@ bool Communicator::State::connect_devices(int device) {
   }
   host_route_ = std::make_shared<DeviceRoute>(*device_path_);
   prepared_ = {};
+  return true;
+}
+
+// What the paths between the devices cost becomes known, and with it which schedules to take.
+Result<bool> Communicator::State::plan_devices(const Machine& machine, std::string& why_not) {
+  const Result<std::vector<DeviceInfo>> all = devices_->devices();
+  if (!all) throw all.error();
+  const DeviceInfo& device = all.value()[static_cast<std::size_t>(device_path_->device())];
+  const std::string name = settings.costs ? "" : device_costs_name(machine, device.name);
+  CostTable table = costs();
+  Exchange among(engine, plans, settings.timeout + patience_with_devices);
+  Result<bool> found = find_device_costs(among, *device_path_, name, table, why_not);
+  if (!found || !found.value()) return found;
+  const DevicePaths& paths = device_path_->paths();
+  Result<DeviceModel> model = make_device_model(paths.devices(), paths.by_rows(), table);
+  if (!model) return model.error();
+  costs_ = std::move(table);
+  device_planner_.emplace(make_device_planner(std::move(model).value(), settings.wishes));
   return true;
 }
 

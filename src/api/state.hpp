@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "api/call_cache.hpp"
+#include "api/captured_calls.hpp"
 #include "api/device_path.hpp"
 #include "api/device_staging.hpp"
 #include "api/exchange.hpp"
@@ -53,6 +54,7 @@ struct RONDO_LOCAL Communicator::State {
   }
 
   ~State() {
+    if (captured_calls_) captured_calls_->detach();
     engine.finish();
     messenger.finish();
     *engine_while_here_ = nullptr;
@@ -113,17 +115,20 @@ struct RONDO_LOCAL Communicator::State {
   void set_route(Operation& operation, const ErasedCall& call) const;
   Result<DeviceRuntime*> devices();
   Plan plan_of(const ErasedCall& call);
+  Result<bool> plan_devices(const Machine& machine, std::string& why_not);
   Operation make_operation(const ErasedCall& call, Plan plan, std::size_t tile_bytes,
                            std::uint64_t hash);
   void tell_notes();
 
   std::optional<CostTable> costs_;
   std::optional<Planner> planner_;
+  std::optional<Planner> device_planner_;  // once devices are connected
   const std::shared_ptr<Engine*> engine_while_here_ = std::make_shared<Engine*>(&engine);
   CallCache prepared_;
   Operation uneven_;                                        // the last one
   DeviceRuntime* devices_ = nullptr;                        // once a call has asked for it
   std::map<int, std::unique_ptr<DeviceStaging>> stagings_;  // of each device that was met
+  std::unique_ptr<CapturedCalls> captured_calls_;           // once there is one
   std::unique_ptr<DevicePath> device_path_;                 // once devices are connected
   std::shared_ptr<Route> host_route_;                       // of calls without device memory, then
 };

@@ -11,6 +11,8 @@
 #include <optional>
 #include <vector>
 
+#include "execute/chunks.hpp"
+#include "execute/handover.hpp"
 #include "execute/route.hpp"
 #include "execute/sized_program.hpp"
 #include "plan/cache.hpp"
@@ -19,17 +21,6 @@
 #include "rondo/transport.hpp"
 
 namespace rondo {
-
-/// Hands the buffers of an operation over when its turn has come, and takes them back: for
-/// somebody else, such as a device, who has them before and after. The engine's thread calls it.
-class Handover {
- public:
-  virtual ~Handover() = default;
-  /// Whether the buffers may be used by now. Errors: what keeps them from ever being.
-  virtual Result<bool> is_given() = 0;
-  /// The operation has ended, in whatever way, or never began.
-  virtual void take_back() noexcept = 0;
-};
 
 /// A collective is prepared once for all calls that differ in their buffers only.
 struct Operation {
@@ -41,6 +32,10 @@ struct Operation {
   std::vector<Message> messages = {};  ///< of an exchange
   /// Of a collective that is started; most have none.
   std::shared_ptr<Handover> handover = nullptr;
+  /// Has its buffers, and goes before those that wait for theirs: they may be waiting for this one.
+  bool may_overtake = false;
+  /// In which its buffers come and go; null: whole.
+  std::shared_ptr<const ChunkOrder> chunks = nullptr;
   /// Of a collective that may go another way than by messages.
   std::shared_ptr<Route> route = nullptr;
   std::chrono::milliseconds timeout{0};
@@ -58,16 +53,23 @@ class PendingOperation {
   /// True when done. Without `patience`, it always is.
   bool wait(std::optional<std::chrono::milliseconds> patience = std::nullopt);
   /// Set before done() becomes true.
-  const std::optional<Error>& error() const { return error_; }
+  const std::optional<Error>& error() const {
+    return has_failed_.load(std::memory_order_acquire) ? error_ : no_error;
+  }
   bool is_awaited() const { return waiters_.load(std::memory_order_relaxed) > 0; }
 
   void complete(std::optional<Error> error);
   /// Before it is handed over, each time. Nobody waits for it.
   void rearm();
+  /// The same of one that others look at meanwhile: its first error stays.
+  void reopen() { done_.store(false, std::memory_order_seq_cst); }
 
  private:
+  static const std::optional<Error> no_error;
+
   Operation operation_;
   std::atomic<bool> done_ = false;
+  std::atomic<bool> has_failed_ = false;
   std::atomic<int> waiters_ = 0;
   std::mutex mutex_;
   std::condition_variable finished_;

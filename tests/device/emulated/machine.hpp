@@ -10,14 +10,21 @@
 //     its process for good.
 //   * A handle stands for the whole allocation; the exporting process cannot open it; opened twice
 //     it is the same place, to be closed twice.
-//   * Memory runs out. Some of it has no handle, some a descriptor.
+//   * Memory runs out. Some of it has no handle, but a descriptor, or several, which stand for
+//   parts
+//     that lie side by side and are described each for itself; some has none of these. What goes by
+//     descriptor stays while others have it mapped, but for that of a pool.
 //   * What frees, opens or closes memory waits for all streams of the device.
+//   * A stream that is captured must not be asked, nor waited for, and the default stream not be
+//   used
+//     meanwhile: that breaks the capture. A host function must not call anything here.
 //
 // A process is an object: several of them live in one process of the system.
 
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -43,6 +50,12 @@ struct Storage {
   const std::size_t size;
   std::byte* const bytes;  // where it really is
   const bool is_borrowed = false;
+  /// Of what is in parts, each but the last one.
+  static constexpr std::size_t part_bytes = 1 << 14;
+  /// Descriptors keep it.
+  bool outlives_owner() const {
+    return kind == Allocation::descriptor || kind == Allocation::parts;
+  }
   std::atomic<bool> is_freed = false;  // by the process that allocated it
 };
 
@@ -66,15 +79,25 @@ class Machine {
   /// machine outlives it.
   std::unique_ptr<DeviceRuntime> process();
 
+  /// Opened or mapped by any process, and not closed.
+  std::atomic<int> open_memories = 0;
   /// From now on no memory can be exported, or opened, as in some containers.
   std::atomic<bool> refuses_exports = false;
   std::atomic<bool> refuses_opens = false;
   std::atomic<bool> refuses_pinning = false;
   std::atomic<bool> refuses_peers = false;
+  /// So many devices in a row have NVLink among them; between others is PCIe.
+  std::atomic<int> linked_by = 1;
+  /// So many more copies are carried out; the streams whose turn it is then wait for more.
+  std::atomic<std::int64_t> copies_left = std::numeric_limits<std::int64_t>::max();
+  /// Of copies in a stream; 0: as fast as it goes.
+  std::atomic<std::uint64_t> bytes_per_second = 0;
   /// Calls so far that may wait for a whole device.
   std::atomic<int> waiting_calls = 0;
   /// Launched so far.
   std::atomic<int> kernels = 0;
+  /// Host functions that have returned.
+  std::atomic<int> host_calls = 0;
 
  private:
   friend class EmulatedRuntime;
