@@ -48,6 +48,17 @@ TEST(PathsOfDevices, HaveCostsThatAllRanksKnow) {
   });
 }
 
+TEST(PathsOfDevices, AreExplained) {
+  run_connected(2, [](Rank& rank) {
+    const std::string text = rank.comm.explain(Collective::allreduce, 100'000, DType::f32);
+    EXPECT_NE(text.find("allreduce of 100000 f32"), std::string::npos) << text;
+    EXPECT_NE(text.find(", from device to device: "), std::string::npos) << text;
+    EXPECT_NE(text.find("\nrank 1: "), std::string::npos) << text;
+    const std::string other = rank.comm.explain(Collective::scan, 100, DType::f32);
+    EXPECT_EQ(other.find("from device to device"), std::string::npos) << other;
+  });
+}
+
 // Of two devices, with what somebody has written of some of the classes.
 TEST(PathsOfDevices, CostsThatAreGivenAreNotMeasured) {
   if (!has_two_devices()) GTEST_SKIP() << "of two emulated devices";
