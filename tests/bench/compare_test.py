@@ -229,7 +229,7 @@ class Starting(unittest.TestCase):
         with tempfile.TemporaryDirectory() as directory:
             found = contestants.find_contestants(pathlib.Path(directory))
         self.assertEqual(found[0].name, "rondo")
-        self.assertEqual(len({each.name for each in found}), 9)
+        self.assertEqual(len({each.name for each in found}), 10)
         for each in found:
             self.assertRegex(each.missing, "was not built|is a launcher of")
 
