@@ -199,6 +199,7 @@ const std::vector<Flag>& flags() {
       {"-t", "--nthreads", "1: a rank is one process here", set_one},
       {"-J", "--json", "a file name", word(&Options::json_file)},
       {"", "--transport", "a name such as tcp or inproc", word(&Options::transport)},
+      {"", "--device-order", "auto, streams or kernels", word(&Options::device_order)},
       {"", "--ranks", "a whole number from 1 on", whole_number(&Options::ranks, 1)},
       {"", "--algorithm", "one of " + all_names<Algorithm>(algorithm_count), set_algorithm},
       {"", "--tile", bytes + ", more than 0", set_tile},
@@ -356,6 +357,7 @@ Which library path
   --device                 buffers in device memory, and calls in the order of a stream of each
                            rank's; the devices of a host are dealt out to its ranks in turns.
                            -R 1: from device to device; 2: and used in place
+  --device-order NAME      how steps of ranks wait for each other then: auto, streams, kernels
                            -z 0: from the first call to the end of the stream, / n; no p50, p99
                            -z 1: each call, and a wait for the stream
   --transport NAME         auto, shm, tcp, mpi; inproc runs --ranks N threads in this process

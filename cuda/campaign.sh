@@ -68,9 +68,10 @@ build() {
   [ -f "$folder/build.ninja" ] || meson setup "$folder" --buildtype release -Dcuda=enabled \
     -Dmpi=disabled || return 1
   ninja -C "$folder" cuda/librondo-cuda.so.0.1.0 tests/device/device_conformance_test \
-    tests/device/device_kernels_test tests/device/device_collectives_test \
-    tests/device/device_direct_test tests/device/measure_device src/cli/rondo \
-    bench/rondo-perf examples/gpu_stream examples/train_digits/train_digits_gpu
+    tests/device/device_kernels_test tests/device/device_programs_test \
+    tests/device/device_collectives_test tests/device/device_direct_test \
+    tests/device/measure_device src/cli/rondo bench/rondo-perf examples/gpu_stream \
+    examples/train_digits/train_digits_gpu
 }
 
 say "devices: $devices; $(date -u +%Y-%m-%dT%H:%MZ); $(uname -srm)"
@@ -88,23 +89,28 @@ programs=$folder/tests/device
 
 step conformance 120 "$programs/device_conformance_test" "$devices"
 step kernels 120 "$programs/device_kernels_test" "$devices"
+step programs 120 "$programs/device_programs_test" "$devices"
 # Communicators load what they find there.
 [ "$devices" = cuda ] || RONDO_PLUGIN_PATH=$programs/plugin
 step collectives 120 "$programs/device_collectives_test" cuda
-step direct 120 "$programs/device_direct_test" cuda
+for order in streams kernels; do
+  step "direct-$order" 120 env DEVICE_ORDER="$order" "$programs/device_direct_test" cuda
+done
 if [ "$devices" = cuda ]; then
   # Errors of calls are what some tests ask for.
   for ranks in 2 4 8; do
     step "direct-$ranks-processes" 180 "$folder/src/cli/rondo" run -n "$ranks" -- \
       "$programs/device_direct_test" cuda
   done
-  for program in kernels conformance collectives direct; do
+  for program in kernels programs conformance collectives direct; do
     optional compute-sanitizer "$program-memcheck" 240 compute-sanitizer --tool memcheck \
       --report-api-errors no --error-exitcode 1 "$programs/device_${program}_test" cuda
   done
   for tool in racecheck initcheck; do
-    optional compute-sanitizer "kernels-$tool" 240 compute-sanitizer --tool "$tool" \
-      --error-exitcode 1 "$programs/device_kernels_test" cuda
+    for program in kernels programs; do
+      optional compute-sanitizer "$program-$tool" 240 compute-sanitizer --tool "$tool" \
+        --error-exitcode 1 "$programs/device_${program}_test" cuda
+    done
   done
   step measure 120 "$programs/measure_device" cuda
   largest=256M
@@ -125,6 +131,17 @@ for ranks in 2 4 8; do
     step "perf-allreduce-$ranks-R$reading" 300 "$folder/src/cli/rondo" run -n "$ranks" --no-prefix \
       -- "$folder/bench/rondo-perf" allreduce --device -R "$reading" -b 4 -e "$largest" -f 8
   done
+done
+# Both ways in which steps wait for each other: ranks that are threads of one process, and
+# processes that have the device in turns, where kernels that wait are expected to take long.
+for order in streams kernels; do
+  for ranks in 2 4; do
+    step "perf-allreduce-$ranks-threads-$order" 300 "$folder/bench/rondo-perf" allreduce --device \
+      -R 1 --transport inproc --ranks "$ranks" --device-order "$order" -b 4 -e "$largest" -f 8
+  done
+  [ "$devices" = cuda ] || continue
+  step "perf-allreduce-2-$order" 300 "$folder/src/cli/rondo" run -n 2 --no-prefix -- \
+    "$folder/bench/rondo-perf" allreduce --device -R 1 --device-order "$order" -b 4 -e 64K -f 8
 done
 for collective in broadcast reduce allgather reduce_scatter alltoall; do
   step "perf-$collective" 300 "$folder/src/cli/rondo" run -n 2 --no-prefix -- \

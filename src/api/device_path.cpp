@@ -20,12 +20,6 @@ constexpr std::size_t most_programs = 256;
 constexpr std::chrono::seconds patience_of_probe(10);
 constexpr std::chrono::seconds patience_of_closing(1);
 
-// What a rank says of itself before anything is made.
-struct Introduction {
-  std::array<std::uint8_t, 16> uuid = {};
-  std::uint64_t memory_bytes = 0;
-};
-
 // What went wrong, in so many letters; nothing where all is well.
 struct Finding {
   std::array<char, 240> text = {};
@@ -58,6 +52,14 @@ std::uint32_t probe_word(int from, int to) {
 
 }  // namespace
 
+/// What a rank says of itself before anything is made.
+struct DevicePath::Introduction {
+  std::array<std::uint8_t, 16> uuid = {};
+  std::uint64_t memory_bytes = 0;
+  ProcessName process;
+  std::int64_t resident_blocks = 0;
+};
+
 /// An allocation, and where its owner's words are. What is not said is zero.
 struct DevicePath::Offer {
   PeerMemory memory;
@@ -69,7 +71,8 @@ DevicePath::DevicePath(DeviceRuntime& runtime, int device, int rank, int size)
     : runtime_(&runtime), device_(device), rank_(rank), size_(size) {}
 
 Result<std::unique_ptr<DevicePath>> DevicePath::make(Exchange& exchange, DeviceRuntime* runtime,
-                                                     int device, std::optional<Error> trouble,
+                                                     int device, const DeviceWishes& wishes,
+                                                     std::optional<Error> trouble,
                                                      std::string& why_not) {
   Result<> fine = trouble ? Result<>(*trouble) : Result<>();
   Introduction own;
@@ -81,7 +84,10 @@ Result<std::unique_ptr<DevicePath>> DevicePath::make(Exchange& exchange, DeviceR
       fine = Error(ErrorCode::invalid_argument, concat("there is no device ", device));
     } else {
       const DeviceInfo& info = devices.value()[static_cast<std::size_t>(device)];
-      own = {info.uuid, info.memory_bytes};
+      const Result<int> resident =
+          wishes.ordering == Ordering::streams ? Result<int>(0) : runtime->resident_blocks(device);
+      own = {info.uuid, info.memory_bytes, own_process_name(*runtime),
+             resident ? resident.value() : 0};
     }
   }
   const auto all = gather(exchange, std::span<const Introduction>(&own, 1));
@@ -98,6 +104,7 @@ Result<std::unique_ptr<DevicePath>> DevicePath::make(Exchange& exchange, DeviceR
     least = std::min(least, each.memory_bytes);
     path->shares_device_ &= each.uuid == own.uuid;
   }
+  path->choose_ordering(all.value(), wishes);
   fine = path->prepare_own(std::max<std::size_t>(least / 64, least_workspace));
   Result<Offer> offered = fine ? path->offer(path->own_workspace_) : fine.error();
   if (fine && !offered) fine = offered.error();
@@ -106,6 +113,7 @@ Result<std::unique_ptr<DevicePath>> DevicePath::make(Exchange& exchange, DeviceR
   if (!offers) return offers.error();
   const std::function<Result<>()> steps_of_probe[] = {
       [&] { return path->open_workspaces(offers.value()); },
+      [&] { return path->prepare_kernels(); },
       [&] { return path->write_probe(); },
       [&] { return path->start_probe(); },
       [&] { return path->await_probe(); },
@@ -120,6 +128,33 @@ Result<std::unique_ptr<DevicePath>> DevicePath::make(Exchange& exchange, DeviceR
     fine = step();
   }
   return path;
+}
+
+// Half of what a device has room for is left to others: a kernel that waits must not keep away what
+// it waits for.
+void DevicePath::choose_ordering(const std::vector<Introduction>& all, const DeviceWishes& wishes) {
+  Ordering suitable = Ordering::kernels;
+  std::int64_t slices = most_slices;
+  for (const Introduction& one : all) {
+    std::int64_t on_device = 0;
+    for (const Introduction& other : all) {
+      const bool same_device = one.uuid == other.uuid;
+      on_device += same_device ? 1 : 0;
+      const Ordering ordering = ordering_for(one.process == other.process, same_device);
+      if (ordering == Ordering::streams) suitable = ordering;
+    }
+    slices = std::min(slices, one.resident_blocks / (2 * on_device));
+  }
+  if (wishes.ordering.value_or(suitable) == Ordering::kernels) slices_ = static_cast<int>(slices);
+}
+
+// The annexes begin behind the workspaces.
+Result<> DevicePath::prepare_kernels() {
+  if (slices_ == 0) return {};
+  std::vector<std::byte*> annexes;
+  for (int rank = 0; rank < size_; ++rank) annexes.push_back(workspace(rank) + workspace_bytes_);
+  kernels_.emplace(*runtime_, stream_, rank_, slices_, flags_->stop(), annexes);
+  return kernels_->prepare();
 }
 
 Result<> DevicePath::open_workspaces(const std::vector<Offer>& offers) {
@@ -139,7 +174,8 @@ Result<> DevicePath::prepare_own(std::size_t bytes) {
   const Result<DeviceEvent> event = runtime_->create_event(device_, false);
   if (!event) return event.error();
   last = event.value();
-  const Result<void*> memory = runtime_->allocate(Allocation::device, device_, bytes);
+  const std::size_t annex = slices_ > 0 ? KernelOrder::annex_bytes(size_) : 0;
+  const Result<void*> memory = runtime_->allocate(Allocation::device, device_, bytes + annex);
   if (!memory) return memory.error();
   own_workspace_ = memory.value();
   workspace_bytes_ = bytes;
@@ -292,7 +328,7 @@ void DevicePath::stop() {
   DeviceFlags::write(flags_->stop(), 1);
   for (int to = 0; to < size_; ++to) {
     for (int from = 0; from < size_; ++from) {
-      DeviceFlags::write(flags_->told(to, from), steps + (1u << 30));
+      DeviceFlags::write(flags_->told(to, from), static_cast<std::uint32_t>(steps) + (1u << 30));
     }
   }
 }
@@ -318,6 +354,7 @@ DevicePath::~DevicePath() {
     std::this_thread::sleep_for(std::chrono::microseconds(50));
   }
   if (flags_) stop_stream();  // nothing is left in it, unless a probe has failed
+  kernels_.reset();
   const std::vector<PeerMemory> opened = workspace_share_.memories;
   if (cache_) {
     for (Share& share : shares_) close(share);

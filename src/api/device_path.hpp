@@ -14,6 +14,7 @@
 
 #include "api/device_flags.hpp"
 #include "api/exchange.hpp"
+#include "api/kernel_order.hpp"
 #include "device/peer_cache.hpp"
 #include "execute/stream_program.hpp"
 
@@ -25,7 +26,8 @@ class DevicePath {
   /// value where some rank cannot: all ranks have the same reason in `why_not` then. `runtime` is
   /// null, and `trouble` says why, where this rank has no devices. Errors: those of the transport.
   static Result<std::unique_ptr<DevicePath>> make(Exchange& exchange, DeviceRuntime* runtime,
-                                                  int device, std::optional<Error> trouble,
+                                                  int device, const DeviceWishes& wishes,
+                                                  std::optional<Error> trouble,
                                                   std::string& why_not);
   DevicePath(const DevicePath&) = delete;
   DevicePath& operator=(const DevicePath&) = delete;
@@ -61,6 +63,8 @@ class DevicePath {
   bool shares_device() const { return shares_device_; }
   DeviceStream stream() const { return stream_; }
   DeviceFlags& flags() const { return *flags_; }
+  /// Null where it is streams that wait for each other.
+  KernelOrder* kernels() { return kernels_ ? &*kernels_ : nullptr; }
 
   /// The program of this rank, kept for the next call that is alike. Throws Error.
   const StreamProgram& program(const Plan& plan, const Amount& amount, bool in_place);
@@ -73,13 +77,15 @@ class DevicePath {
   /// The same, and until this rank's stream is through with all that it has been given.
   void stop_stream();
 
-  /// Of a call: how far all ranks' counters have come before it. Alike on all ranks.
-  std::uint32_t steps = 0;
+  /// Of a call: how far all ranks' counters have come before it. Alike on all ranks. Streams count
+  /// on a circle.
+  std::uint64_t steps = 0;
   std::uint32_t turns = 0;         ///< calls that went this way
   std::uint32_t stream_turns = 0;  ///< calls on the user's streams
   DeviceEvent last = {};           ///< when the stream of the last of those is through
 
  private:
+  struct Introduction;
   struct Offer;
   struct Share {
     std::byte* base = nullptr;
@@ -91,7 +97,9 @@ class DevicePath {
 
   DevicePath(DeviceRuntime& runtime, int device, int rank, int size);
 
+  void choose_ordering(const std::vector<Introduction>& all, const DeviceWishes& wishes);
   Result<> prepare_own(std::size_t bytes);
+  Result<> prepare_kernels();
   Result<Offer> offer(const void* memory) const;
   Result<> open(const std::vector<Offer>& offers, Share& share);
   void close(Share& share);
@@ -111,9 +119,11 @@ class DevicePath {
   std::shared_ptr<DeviceFlags> flags_;
   void* own_workspace_ = nullptr;
   std::size_t workspace_bytes_ = 0;
+  int slices_ = 0;  // of kernels that wait; 0: none does
   std::optional<PeerCache> cache_;
   Share workspace_share_;
   std::vector<Share> shares_;  // by number; without places where it has ended
+  std::optional<KernelOrder> kernels_;
   std::map<Key, StreamProgram> programs_;
 };
 

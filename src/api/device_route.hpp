@@ -60,9 +60,6 @@ class DeviceRoute final : public Route {
     DevicePath::Shared in;
     DevicePath::Shared out;
   };
-  // Where each rank has a buffer: of scratch, always in its workspace.
-  using Bases = std::vector<std::array<std::byte*, 3>>;
-
   Ticket own_ticket() const;
   void tell(Posting& posting, Message::Kind kind, void* (*at)(DeviceRoute&, int),
             std::size_t bytes);
@@ -70,8 +67,9 @@ class DeviceRoute final : public Route {
   void give_to_stream();
   bool go_in_place();
   void go_by_workspaces();
-  void carry_out(const StreamProgram& program, const Bases& bases);
-  void carry_out(const StreamStep& step, const Bases& bases);
+  void carry_out(const StreamProgram& program, const BufferBases& bases, std::size_t count,
+                 bool meets);
+  void carry_out(const StreamStep& step, const BufferBases& bases);
   void meet();
   void copy_chunk(bool is_in, std::size_t first, std::size_t count);
   const StreamProgram& program(std::size_t count, bool in_place);

@@ -16,6 +16,7 @@ Settings Settings::from(const Options& options, int ranks) {
     settings.wishes.algorithms[static_cast<std::size_t>(collective)] = algorithm;
   }
   settings.progress = options.progress;
+  settings.devices.ordering = parse_ordering(options.device_order.value_or("auto"));
   settings.wishes.radix = options.radix;
   settings.wishes.tile_bytes = options.tile_bytes;
   for (const NamedFile& file : named_files()) {

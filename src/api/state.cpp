@@ -280,7 +280,7 @@ bool Communicator::State::connect_devices(int device) {
   Exchange among = exchange();
   std::string why_not;
   Result<std::unique_ptr<DevicePath>> made =
-      DevicePath::make(among, devices_, device, trouble, why_not);
+      DevicePath::make(among, devices_, device, settings.devices, trouble, why_not);
   if (!made) throw made.error();
   device_path_ = std::move(made).value();
   if (!device_path_) {

@@ -24,6 +24,7 @@ namespace rondo {
 struct Settings {
   std::chrono::milliseconds timeout{30'000};
   Wishes wishes;
+  DeviceWishes devices = {};
   std::shared_ptr<const Topology> topology;  ///< of the whole world, from a file; null: look
   std::optional<CostTable> costs;            ///< from a file; nothing: measure
   std::string costs_file = {};               ///< its name

@@ -30,6 +30,8 @@ constexpr std::array variables = {
     Variable{"RONDO_TRANSPORT",
              "what carries the data: auto (shm where it reaches, else tcp), shm, tcp or mpi"},
     Variable{"RONDO_SHARED_BYTES", "memory that a rank shares with its host; default 4M"},
+    Variable{"RONDO_DEVICE_ORDER",
+             "how steps on devices wait: auto, streams or kernels; see cuda/README.md"},
     Variable{"RONDO_PLUGIN_PATH",
              "folders of librondo-mpi-bridge and librondo-cuda, with : between"},
     Variable{"RONDO_ISA", "instructions of reductions: baseline, avx2, avx512; default: the last"},

@@ -7,6 +7,7 @@
 #include "base/words.hpp"
 #include "bootstrap/environment.hpp"
 #include "bootstrap/world.hpp"
+#include "plan/device_plan.hpp"
 #include "schedule/text.hpp"
 
 namespace rondo {
@@ -100,19 +101,23 @@ Result<> read_bytes(const Lookup& lookup, std::string_view variable, std::int64_
   return {};
 }
 
-Result<> check_transport(std::string_view source, const std::string& transport) {
+using Words = std::span<const std::string_view>;
+
+Result<> require_one_of(Words words, std::string_view source, const std::string& text) {
   std::string known;
-  for (const std::string_view candidate : transports()) {
-    if (transport == candidate) return {};
-    known += concat(known.empty() ? "" : ", ", candidate);
+  for (const std::string_view word : words) {
+    if (text == word) return {};
+    known += concat(known.empty() ? "" : ", ", word);
   }
-  return malformed(source, transport, known);
+  return malformed(source, text, known);
 }
 
-Result<> read_transport(const Lookup& lookup, std::optional<std::string>& transport) {
-  if (transport) return {};
-  transport = text_of(lookup, "RONDO_TRANSPORT").value_or(std::string(transports()[0]));
-  return check_transport("RONDO_TRANSPORT", *transport);
+/// Without a word from anybody it is the first of them.
+Result<> read_one_of(Words words, const Lookup& lookup, std::string_view variable,
+                     std::optional<std::string>& text) {
+  if (text) return {};
+  text = text_of(lookup, variable).value_or(std::string(words[0]));
+  return require_one_of(words, variable, *text);
 }
 
 }  // namespace
@@ -141,7 +146,10 @@ Result<> check_options(const Options& options) {
                               collective, algorithm);
   }
   if (checked && options.transport) {
-    checked = check_transport("Options::transport", *options.transport);
+    checked = require_one_of(transports(), "Options::transport", *options.transport);
+  }
+  if (checked && options.device_order) {
+    checked = require_one_of(known_orderings, "Options::device_order", *options.device_order);
   }
   return checked;
 }
@@ -169,7 +177,10 @@ Result<Options> read_options(const Lookup& lookup, Options options) {
     read = read_bytes(lookup, "RONDO_SHARED_BYTES", shared_bytes_least, shared_bytes_most,
                       options.shared_bytes);
   }
-  if (read) read = read_transport(lookup, options.transport);
+  if (read) read = read_one_of(transports(), lookup, "RONDO_TRANSPORT", options.transport);
+  if (read) {
+    read = read_one_of(known_orderings, lookup, "RONDO_DEVICE_ORDER", options.device_order);
+  }
   if (!options.topology) options.topology = text_of(lookup, "RONDO_TOPOLOGY");
   if (!options.costs) options.costs = text_of(lookup, "RONDO_COSTS");
   if (!options.plan_file) options.plan_file = text_of(lookup, "RONDO_PLAN_FILE");

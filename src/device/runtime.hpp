@@ -98,6 +98,27 @@ struct DeviceReduction {
   static constexpr std::size_t most_destinations = 128;
 };
 
+struct BlockCounts;
+
+/// All steps of a rank's program in one kernel, which waits for those of peers itself: see
+/// device/kernels/block_program.hpp.
+struct DeviceProgram {
+  DType dtype = DType::f32;  ///< of all moves
+  Op op = Op::sum;
+  const std::byte* memory = nullptr;  ///< device memory that has BlockProgram::bytes()
+  const BlockCounts* counts = nullptr;
+  std::span<std::uint64_t* const> words = {};  ///< of each rank, slices x ranks
+  int rank = 0;
+  int slices = 1;  ///< thread blocks
+  /// Of what moves touch, dealt out to the slices in turns; whole vectors of 16 bytes.
+  std::uint32_t piece_bytes = 16 << 10;
+  /// What the words of this rank have come to, before which nothing of this program is told.
+  std::uint64_t before = 0;
+  const std::uint32_t* stop = nullptr;  ///< ends it, also while it waits
+
+  static constexpr std::size_t most_ranks = 64;
+};
+
 struct DeviceCopy {
   void* to = nullptr;
   const void* from = nullptr;
@@ -171,6 +192,12 @@ class DeviceRuntime {
   /// In one kernel; of memory that the device reaches. They must not overlap. `stop` as above.
   virtual Result<> copy_all(DeviceStream stream, std::span<const DeviceCopy> copies,
                             const std::uint32_t* stop) = 0;
+  /// How many blocks of such programs a device carries out at the same time, where it has nothing
+  /// else to do. Whatever a first launch would wait for is done afterwards.
+  virtual Result<int> resident_blocks(int device) = 0;
+  /// More blocks than resident_blocks(), of all programs on the device that wait for each other,
+  /// may wait for ever.
+  virtual Result<> run(DeviceStream stream, const DeviceProgram& program) = 0;
   /// A 32-bit word of device or pinned memory, after all before it is done.
   virtual Result<> write_value(DeviceStream stream, std::uint32_t* word, std::uint32_t value) = 0;
   /// The stream goes on when int32(*word - value) >= 0. It holds no multiprocessor meanwhile.
@@ -184,6 +211,6 @@ class DeviceRuntime {
 /// process, which lives until its end, or to what is in the way. A `version` other than its own is.
 using OpenDeviceRuntime = void(std::uint32_t version, Result<DeviceRuntime*>* opened);
 inline constexpr const char* device_runtime_entry = "rondo_open_device_runtime";
-inline constexpr std::uint32_t device_runtime_version = 2;
+inline constexpr std::uint32_t device_runtime_version = 3;
 
 }  // namespace rondo

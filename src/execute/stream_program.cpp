@@ -382,6 +382,15 @@ std::size_t scratch_bytes_of(const std::vector<StreamProgram>& programs, std::si
   return bytes;
 }
 
+std::size_t parts_of(const StreamProgram& program) {
+  std::size_t parts = program.steps.size();
+  for (const StreamStep& step : program.steps) {
+    parts += step.waits.size() + step.moves.size() + step.tells.size();
+    for (const Move& move : step.moves) parts += move.sources.size() + move.destinations.size();
+  }
+  return parts;
+}
+
 }  // namespace
 
 Result<StreamProgram> make_stream_program(const Plan& plan, const Amount& amount, int rank,
@@ -397,6 +406,7 @@ Result<StreamProgram> make_stream_program(const Plan& plan, const Amount& amount
   own.scratch_bytes = scratch_bytes_of(all, size_of(amount.dtype));
   for (const StreamProgram& each : all) {
     own.most_steps = std::max(own.most_steps, static_cast<std::uint32_t>(each.steps.size()));
+    own.most_parts = std::max(own.most_parts, parts_of(each));
   }
   return std::move(own);
 }

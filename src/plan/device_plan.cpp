@@ -11,6 +11,22 @@ constexpr std::size_t least_scattered = 1 << 20;
 
 }  // namespace
 
+std::optional<Ordering> parse_ordering(std::string_view text) {
+  for (const Ordering ordering : {Ordering::streams, Ordering::kernels}) {
+    if (text == name(ordering)) return ordering;
+  }
+  return std::nullopt;
+}
+
+std::string_view name(std::optional<Ordering> ordering) {
+  if (!ordering) return known_orderings[0];
+  return known_orderings[*ordering == Ordering::streams ? 1 : 2];
+}
+
+Ordering ordering_for(bool same_process, bool same_device) {
+  return same_device && !same_process ? Ordering::streams : Ordering::kernels;
+}
+
 bool has_device_plan(Collective collective) {
   switch (collective) {
     case Collective::allreduce:

@@ -37,5 +37,18 @@ TEST(DevicePlan, LeavesTheRootsWayOutToAllWhereItIsShort) {
   EXPECT_EQ(algorithm(many, true), Algorithm::knomial);
 }
 
+TEST(DevicePlan, KernelsWaitUnlessProcessesShareADevice) {
+  EXPECT_EQ(ordering_for(true, true), Ordering::kernels);
+  EXPECT_EQ(ordering_for(true, false), Ordering::kernels);
+  EXPECT_EQ(ordering_for(false, false), Ordering::kernels);
+  EXPECT_EQ(ordering_for(false, true), Ordering::streams);
+}
+
+TEST(DevicePlan, OrderingsHaveNames) {
+  for (const std::string_view text : known_orderings) EXPECT_EQ(name(parse_ordering(text)), text);
+  EXPECT_EQ(parse_ordering("kernels"), Ordering::kernels);
+  EXPECT_EQ(parse_ordering("streams"), Ordering::streams);
+}
+
 }  // namespace
 }  // namespace rondo::testing

@@ -10,6 +10,7 @@
 
 #include "device/emulated/machine.hpp"
 #include "device/emulated/stream.hpp"
+#include "device/kernels/block_program.hpp"
 
 namespace rondo::test {
 
@@ -59,6 +60,8 @@ class EmulatedRuntime final : public DeviceRuntime {
   Result<> reduce(DeviceStream stream, const DeviceReduction& reduction) override;
   Result<> copy_all(DeviceStream stream, std::span<const DeviceCopy> copies,
                     const std::uint32_t* stop) override;
+  Result<int> resident_blocks(int device) override;
+  Result<> run(DeviceStream stream, const DeviceProgram& program) override;
   Result<> write_value(DeviceStream stream, std::uint32_t* word, std::uint32_t value) override;
   Result<> wait_value(DeviceStream stream, std::uint32_t* word, std::uint32_t value) override;
   Result<> call_host(DeviceStream stream, void (*function)(void*), void* argument) override;
@@ -87,6 +90,7 @@ class EmulatedRuntime final : public DeviceRuntime {
   Result<std::uint32_t*> word_at(const char* call, const void* word);
   Result<std::byte*> resolve(const void* pointer, std::size_t bytes, bool may_be_host);
   Result<bool> is_stopped(const std::uint32_t* stop);
+  Result<> resolve(ProgramArguments& arguments, std::size_t element, std::vector<std::byte>& own);
   void die();
   Result<> enqueue(const char* call, DeviceStream stream, EmulatedStream::Job job);
 

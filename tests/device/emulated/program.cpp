@@ -1,0 +1,157 @@
+// Kernels that wait for each other: all blocks of one in turns.
+
+#include <cstring>
+
+#include "device/emulated/runtime.hpp"
+#include "device/kernels/table.hpp"
+
+namespace rondo::test {
+
+namespace {
+
+// The threads of a block, one after the other.
+struct OneByOne {
+  static constexpr std::size_t threads = 32;
+
+  template <class Condition>
+  bool all(std::size_t count, const Condition& condition) const {
+    bool holds = true;
+    for (std::size_t i = 0; i < count; ++i) holds = condition(i) && holds;
+    return holds;
+  }
+  template <class Work>
+  void each(const Work& work) const {
+    for (std::size_t thread = 0; thread < threads; ++thread) work(thread, threads);
+  }
+};
+
+template <class T, Op op>
+struct Advance {
+  static Progress function(const ProgramArguments& arguments, std::uint32_t slice,
+                           BlockState& state) {
+    return advance<T, op>(arguments, slice, state, OneByOne());
+  }
+};
+
+using Function = Progress (*)(const ProgramArguments&, std::uint32_t, BlockState&);
+constexpr element::Table<Function> functions = element::make_table<Function, Advance>();
+
+// The blocks of a kernel. Each begins when the device has room for it, and keeps that to its end.
+class Blocks {
+ public:
+  Blocks(const ProgramArguments& arguments, Function function, std::atomic<int>& resident)
+      : arguments_(arguments),
+        function_(function),
+        resident_(resident),
+        states_(arguments.slices),
+        stages_(arguments.slices, Stage::outside) {}
+  Blocks(const Blocks&) = delete;
+  Blocks& operator=(const Blocks&) = delete;
+  ~Blocks() {
+    for (const Stage stage : stages_) resident_ -= stage == Stage::inside ? 1 : 0;
+  }
+
+  /// All of them as far as they get; whether all are through.
+  bool advance() {
+    for (bool moved = true; moved;) {
+      moved = false;
+      for (std::uint32_t slice = 0; slice < arguments_.slices; ++slice) moved |= advance(slice);
+    }
+    return left_ == 0;
+  }
+
+ private:
+  enum class Stage : std::uint8_t { outside, inside, over };
+
+  bool enter() {
+    if (++resident_ <= Machine::most_resident) return true;
+    --resident_;
+    return false;
+  }
+  bool advance(std::uint32_t slice) {
+    Stage& stage = stages_[slice];
+    if (stage == Stage::outside && enter()) stage = Stage::inside;
+    if (stage != Stage::inside) return false;
+    const Progress progress = function_(arguments_, slice, states_[slice]);
+    if (progress == Progress::over) {
+      stage = Stage::over;
+      --resident_;
+      --left_;
+    }
+    return progress != Progress::waiting;
+  }
+
+  const ProgramArguments& arguments_;
+  const Function function_;
+  std::atomic<int>& resident_;
+  std::vector<BlockState> states_;
+  std::vector<Stage> stages_;
+  std::uint32_t left_ = static_cast<std::uint32_t>(stages_.size());
+};
+
+}  // namespace
+
+Result<int> EmulatedRuntime::resident_blocks(int device) {
+  if (Result<> fine = check("resident_blocks", device); !fine) return fine.error();
+  return Machine::most_resident;
+}
+
+// From addresses of this process to where all is, with the program in memory of the host's own.
+Result<> EmulatedRuntime::resolve(ProgramArguments& arguments, std::size_t element,
+                                  std::vector<std::byte>& own) {
+  const Result<std::byte*> memory = resolve(arguments.memory, arguments.counts.bytes(), false);
+  if (!memory) return memory.error();
+  own.assign(memory.value(), memory.value() + arguments.counts.bytes());
+  arguments.memory = own.data();
+  const std::size_t words = std::size_t{arguments.slices} * arguments.ranks;
+  for (std::uint32_t rank = 0; rank < arguments.ranks; ++rank) {
+    const Result<std::byte*> place =
+        resolve(arguments.words[rank], words * sizeof(std::uint64_t), false);
+    if (!place) return place.error();
+    arguments.words[rank] = reinterpret_cast<std::uint64_t*>(place.value());
+  }
+  if (arguments.stop != nullptr) {
+    const Result<std::byte*> place = resolve(arguments.stop, sizeof(std::uint32_t), false);
+    if (!place) return place.error();
+    arguments.stop = reinterpret_cast<std::uint32_t*>(place.value());
+  }
+  const BlockArrays arrays(own.data(), arguments.counts);
+  auto* const places = const_cast<void**>(arrays.places);
+  for (std::uint32_t i = 0; i < arguments.counts.moves; ++i) {
+    const BlockMove& move = arrays.moves[i];
+    const std::uint32_t end = move.first_place + move.source_count + move.destination_count;
+    for (std::uint32_t at = move.first_place; at < end; ++at) {
+      const Result<std::byte*> place = resolve(places[at], move.count * element, false);
+      if (!place) return place.error();
+      places[at] = place.value();
+    }
+  }
+  return {};
+}
+
+Result<> EmulatedRuntime::run(DeviceStream stream, const DeviceProgram& program) {
+  const Result<ProgramArguments> made = arguments_of(program);
+  if (!made) return made.error();
+  const Result<EmulatedStream*> found = find("run", stream);
+  if (!found) return found.error();
+  ++machine_.kernels;
+  ++machine_.programs;
+  const std::size_t element = size_of(program.dtype);
+  const Function function = element::find(functions, program.dtype, program.op);
+  std::atomic<int>& resident = machine_.resident_[static_cast<std::size_t>(stream.device)];
+  found.value()->enqueue(
+      [=, this, &resident, arguments = made.value(), waiter = found.value()]() mutable -> Result<> {
+        // A stopped one touches nothing, whatever has become of it.
+        if (const Result<bool> stopped = is_stopped(arguments.stop); !stopped || stopped.value()) {
+          return stopped ? Result<>() : stopped.error();
+        }
+        std::vector<std::byte> own;
+        if (const Result<> resolved = resolve(arguments, element, own); !resolved) return resolved;
+        Blocks blocks(arguments, function, resident);
+        waiter->await([&] { return blocks.advance(); });
+        return {};
+      });
+  return {};
+}
+
+}  // namespace rondo::test
