@@ -93,7 +93,7 @@ step programs 120 "$programs/device_programs_test" "$devices"
 # Communicators load what they find there.
 [ "$devices" = cuda ] || RONDO_PLUGIN_PATH=$programs/plugin
 step collectives 120 "$programs/device_collectives_test" cuda
-for order in streams kernels; do
+for order in streams kernels programs; do
   step "direct-$order" 120 env DEVICE_ORDER="$order" "$programs/device_direct_test" cuda
 done
 if [ "$devices" = cuda ]; then
@@ -103,8 +103,11 @@ if [ "$devices" = cuda ]; then
       "$programs/device_direct_test" cuda
   done
   for program in kernels programs conformance collectives direct; do
-    optional compute-sanitizer "$program-memcheck" 240 compute-sanitizer --tool memcheck \
-      --report-api-errors no --error-exitcode 1 "$programs/device_${program}_test" cuda
+    # Kernels that wait for each other are tried with one program: where the tool carries out one
+    # after the other they never end.
+    optional compute-sanitizer "$program-memcheck" 240 env DEVICE_ORDER=streams \
+      compute-sanitizer --tool memcheck --report-api-errors no --error-exitcode 1 \
+      "$programs/device_${program}_test" cuda
   done
   for tool in racecheck initcheck; do
     for program in kernels programs; do
@@ -114,9 +117,11 @@ if [ "$devices" = cuda ]; then
   done
   step measure 120 "$programs/measure_device" cuda
   largest=256M
+  most_packets=256K
 else
   step measure 120 "$programs/measure_device" emulated 16
   largest=4K
+  most_packets=4K
 fi
 step devices 60 "$folder/src/cli/rondo" topo
 # All ranks have the devices of this host, in turns.
@@ -142,6 +147,12 @@ for order in streams kernels; do
   [ "$devices" = cuda ] || continue
   step "perf-allreduce-2-$order" 300 "$folder/src/cli/rondo" run -n 2 --no-prefix -- \
     "$folder/bench/rondo-perf" allreduce --device -R 1 --device-order "$order" -b 4 -e 64K -f 8
+done
+# Which sizes are worth packets.
+for packets in 0 4K 256K; do
+  step "perf-packets-$packets" 120 "$folder/bench/rondo-perf" allreduce --device -R 1 -z 1 \
+    --transport inproc --ranks 4 --device-order kernels --device-packets "$packets" -b 4 \
+    -e "$most_packets" -f 4
 done
 for collective in broadcast reduce allgather reduce_scatter alltoall; do
   step "perf-$collective" 300 "$folder/src/cli/rondo" run -n 2 --no-prefix -- \

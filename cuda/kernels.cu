@@ -68,12 +68,32 @@ __global__ void __launch_bounds__(threads_of_a_block)
 }
 
 template <class T, Op op>
+__global__ void __launch_bounds__(threads_of_a_block)
+    packet_kernel(const __grid_constant__ PacketArguments arguments) {
+  const std::size_t thread = std::size_t{blockIdx.x} * blockDim.x + threadIdx.x;
+  const std::size_t threads = std::size_t{gridDim.x} * blockDim.x;
+  PacketState state;
+  while (advance<T, op>(arguments, state, thread, threads) != Progress::over) {
+  }
+}
+
+template <class T, Op op>
 struct Program {
   static const void* function() { return reinterpret_cast<const void*>(&program_kernel<T, op>); }
+};
+template <class T, Op op>
+struct Packets {
+  static const void* function() { return reinterpret_cast<const void*>(&packet_kernel<T, op>); }
 };
 
 using Kernel = const void* (*)();
 constexpr element::Table<Kernel> programs = element::make_table<Kernel, Program>();
+constexpr element::Table<Kernel> packets = element::make_table<Kernel, Packets>();
+
+cudaError_t launch(Kernel kernel, const void* arguments, unsigned blocks, cudaStream_t stream) {
+  void* values[] = {const_cast<void*>(arguments)};
+  return cudaLaunchKernel(kernel(), dim3(blocks), dim3(threads_of_a_block), values, 0, stream);
+}
 
 }  // namespace
 
@@ -90,21 +110,26 @@ cudaError_t launch_copies(const CopyArguments& arguments, unsigned count, unsign
 
 cudaError_t launch_program(DType dtype, Op op, const ProgramArguments& arguments,
                            cudaStream_t stream) {
-  void* values[] = {const_cast<ProgramArguments*>(&arguments)};
-  return cudaLaunchKernel(element::find(programs, dtype, op)(), dim3(arguments.slices),
-                          dim3(threads_of_a_block), values, 0, stream);
+  return launch(element::find(programs, dtype, op), &arguments, arguments.slices, stream);
 }
 
-cudaError_t find_resident_programs(int* blocks) {
+cudaError_t launch_packets(DType dtype, Op op, const PacketArguments& arguments, unsigned blocks,
+                           cudaStream_t stream) {
+  return launch(element::find(packets, dtype, op), &arguments, blocks, stream);
+}
+
+cudaError_t find_resident_blocks(int* blocks) {
   *blocks = 0;
-  for (const auto& of_type : programs) {
-    for (const Kernel kernel : of_type) {
-      if (kernel == nullptr) continue;
-      int found = 0;
-      const cudaError_t error =
-          cudaOccupancyMaxActiveBlocksPerMultiprocessor(&found, kernel(), threads_of_a_block, 0);
-      if (error != cudaSuccess) return error;
-      *blocks = *blocks == 0 ? found : std::min(*blocks, found);
+  for (const element::Table<Kernel>* const table : {&programs, &packets}) {
+    for (const auto& of_type : *table) {
+      for (const Kernel kernel : of_type) {
+        if (kernel == nullptr) continue;
+        int found = 0;
+        const cudaError_t error =
+            cudaOccupancyMaxActiveBlocksPerMultiprocessor(&found, kernel(), threads_of_a_block, 0);
+        if (error != cudaSuccess) return error;
+        *blocks = *blocks == 0 ? found : std::min(*blocks, found);
+      }
     }
   }
   return cudaSuccess;

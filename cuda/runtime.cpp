@@ -236,7 +236,7 @@ Result<int> CudaRuntime::resident_blocks(int device) {
   const Result<int> multiprocessors = multiprocessors_of(device);
   if (!multiprocessors) return multiprocessors.error();
   int blocks = 0;
-  const cudaError_t error = find_resident_programs(&blocks);
+  const cudaError_t error = find_resident_blocks(&blocks);
   if (error != cudaSuccess) {
     return cuda_error("cudaOccupancyMaxActiveBlocksPerMultiprocessor", error);
   }
@@ -250,6 +250,18 @@ Result<> CudaRuntime::run(DeviceStream stream, const DeviceProgram& program) {
   if (!here.chosen()) return here.chosen();
   return checked("run",
                  launch_program(program.dtype, program.op, arguments.value(), native(stream)));
+}
+
+Result<> CudaRuntime::exchange(DeviceStream stream, const DevicePackets& packets) {
+  const Result<PacketArguments> arguments = arguments_of(packets);
+  if (!arguments) return arguments.error();
+  const ChosenDevice here(stream.device);
+  if (!here.chosen()) return here.chosen();
+  const Result<unsigned> blocks =
+      blocks_for(units_of(packets.bytes), stream.device, packets.most_blocks);
+  if (!blocks) return blocks.error();
+  return checked("exchange", launch_packets(packets.dtype, packets.op, arguments.value(),
+                                            blocks.value(), native(stream)));
 }
 
 Result<> CudaRuntime::write_value(DeviceStream stream, std::uint32_t* word, std::uint32_t value) {

@@ -38,6 +38,9 @@ struct Options {
   /// and hold no multiprocessor, "kernels" look at words until they are written; or "auto": streams
   /// where several processes share a device, else kernels. The same on all ranks. "auto".
   std::optional<std::string> device_order = {};
+  /// Up to so many bytes from a rank to another one go in packets where kernels wait; 0: nothing
+  /// does. Twice as many for each rank are allocated on each device. The same on all ranks. 16 KiB.
+  std::optional<std::size_t> device_packet_bytes = {};
   /// File of topology text, as `rondo topo --text` writes it: where the ranks of the world live. It
   /// is the same on all ranks. Without it they look for themselves.
   std::optional<std::string> topology = {};

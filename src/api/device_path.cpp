@@ -105,7 +105,7 @@ Result<std::unique_ptr<DevicePath>> DevicePath::make(Exchange& exchange, DeviceR
     path->shares_device_ &= each.uuid == own.uuid;
   }
   path->choose_ordering(all.value(), wishes);
-  fine = path->prepare_own(std::max<std::size_t>(least / 64, least_workspace));
+  fine = path->prepare_own(std::max<std::size_t>(least / 64, least_workspace), wishes.packet_bytes);
   Result<Offer> offered = fine ? path->offer(path->own_workspace_) : fine.error();
   if (fine && !offered) fine = offered.error();
   const Offer mine = offered ? offered.value() : Offer();
@@ -113,7 +113,7 @@ Result<std::unique_ptr<DevicePath>> DevicePath::make(Exchange& exchange, DeviceR
   if (!offers) return offers.error();
   const std::function<Result<>()> steps_of_probe[] = {
       [&] { return path->open_workspaces(offers.value()); },
-      [&] { return path->prepare_kernels(); },
+      [&] { return path->prepare_kernels(wishes.packet_bytes); },
       [&] { return path->write_probe(); },
       [&] { return path->start_probe(); },
       [&] { return path->await_probe(); },
@@ -149,11 +149,16 @@ void DevicePath::choose_ordering(const std::vector<Introduction>& all, const Dev
 }
 
 // The annexes begin behind the workspaces.
-Result<> DevicePath::prepare_kernels() {
+Result<> DevicePath::prepare_kernels(std::size_t packet_bytes) {
   if (slices_ == 0) return {};
   std::vector<std::byte*> annexes;
   for (int rank = 0; rank < size_; ++rank) annexes.push_back(workspace(rank) + workspace_bytes_);
-  kernels_.emplace(*runtime_, stream_, rank_, slices_, flags_->stop(), annexes);
+  kernels_.emplace(*runtime_, KernelOrder::Place{.stream = stream_,
+                                                 .rank = rank_,
+                                                 .most_slices = slices_,
+                                                 .packet_bytes = packet_bytes,
+                                                 .stop = flags_->stop(),
+                                                 .annexes = std::move(annexes)});
   return kernels_->prepare();
 }
 
@@ -167,14 +172,14 @@ Result<> DevicePath::open_workspaces(const std::vector<Offer>& offers) {
   return open(offers, workspace_share_);
 }
 
-Result<> DevicePath::prepare_own(std::size_t bytes) {
+Result<> DevicePath::prepare_own(std::size_t bytes, std::size_t packet_bytes) {
   const Result<DeviceStream> stream = runtime_->create_stream(device_);
   if (!stream) return stream.error();
   stream_ = stream.value();
   const Result<DeviceEvent> event = runtime_->create_event(device_, false);
   if (!event) return event.error();
   last = event.value();
-  const std::size_t annex = slices_ > 0 ? KernelOrder::annex_bytes(size_) : 0;
+  const std::size_t annex = slices_ > 0 ? KernelOrder::annex_bytes(size_, packet_bytes) : 0;
   const Result<void*> memory = runtime_->allocate(Allocation::device, device_, bytes + annex);
   if (!memory) return memory.error();
   own_workspace_ = memory.value();
@@ -354,13 +359,13 @@ DevicePath::~DevicePath() {
     std::this_thread::sleep_for(std::chrono::microseconds(50));
   }
   if (flags_) stop_stream();  // nothing is left in it, unless a probe has failed
-  kernels_.reset();
   const std::vector<PeerMemory> opened = workspace_share_.memories;
   if (cache_) {
     for (Share& share : shares_) close(share);
     close(workspace_share_);
   }
   if (flags_) await_closing(opened);
+  kernels_.reset();
   if (last.native != nullptr) static_cast<void>(runtime_->destroy_event(last).ok());
   if (stream_.native != nullptr) static_cast<void>(runtime_->destroy_stream(stream_).ok());
   if (own_workspace_ != nullptr) {

@@ -98,8 +98,8 @@ class DevicePath {
   DevicePath(DeviceRuntime& runtime, int device, int rank, int size);
 
   void choose_ordering(const std::vector<Introduction>& all, const DeviceWishes& wishes);
-  Result<> prepare_own(std::size_t bytes);
-  Result<> prepare_kernels();
+  Result<> prepare_own(std::size_t bytes, std::size_t packet_bytes);
+  Result<> prepare_kernels(std::size_t packet_bytes);
   Result<Offer> offer(const void* memory) const;
   Result<> open(const std::vector<Offer>& offers, Share& share);
   void close(Share& share);

@@ -185,8 +185,9 @@ void DeviceRoute::give_to_stream() {
   DeviceFlags::write(flags.busy(path_.rank()), turn_);
   is_given_ = true;
   if (DeviceFlags::read(flags.stop()) == 0) {
-    if (path_.kernels() != nullptr) path_.kernels()->begin_call();
-    if (!go_in_place()) go_by_workspaces();
+    KernelOrder* const kernels = path_.kernels();
+    if (kernels != nullptr) path_.require(kernels->begin_call(turn_));
+    if (!go_in_place() && !go_by_packets()) go_by_workspaces();
   }
   path_.require(path_.runtime().write_value(path_.stream(), flags.idle(path_.rank()), turn_));
 }
@@ -214,6 +215,21 @@ bool DeviceRoute::go_in_place() {
   const StreamProgram& all = program(call_.count, in_place);
   if (all.scratch_bytes > path_.workspace_bytes()) return false;
   carry_out(all, bases, call_.count, false);
+  return true;
+}
+
+// What is small, where kernels wait: each rank touches its own buffers only. Sums are made in the
+// order of the ranks: so they are where no other plan was asked for. Alike on all ranks.
+bool DeviceRoute::go_by_packets() {
+  KernelOrder* const kernels = path_.kernels();
+  const std::size_t bytes = call_.count * size_of(call_.dtype);
+  if (kernels == nullptr || !kernels->serves(bytes)) return false;
+  if (!(plan_ == device_plan(call_.collective, path_.size(), plan_.root, bytes * blocks(),
+                             path_.shares_device()))) {
+    return false;
+  }
+  const PacketExchange exchange = packets_of(call_, path_.rank(), path_.size());
+  path_.require(kernels->carry_out(exchange, call_.dtype, call_.op));
   return true;
 }
 

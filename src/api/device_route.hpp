@@ -65,6 +65,7 @@ class DeviceRoute final : public Route {
             std::size_t bytes);
   bool have_all_devices() const;
   void give_to_stream();
+  bool go_by_packets();
   bool go_in_place();
   void go_by_workspaces();
   void carry_out(const StreamProgram& program, const BufferBases& bases, std::size_t count,

@@ -17,6 +17,7 @@ Settings Settings::from(const Options& options, int ranks) {
   }
   settings.progress = options.progress;
   settings.devices.ordering = parse_ordering(options.device_order.value_or("auto"));
+  settings.devices.packet_bytes = options.device_packet_bytes.value_or(usual_packet_bytes);
   settings.wishes.radix = options.radix;
   settings.wishes.tile_bytes = options.tile_bytes;
   for (const NamedFile& file : named_files()) {

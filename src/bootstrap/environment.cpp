@@ -32,6 +32,8 @@ constexpr std::array variables = {
     Variable{"RONDO_SHARED_BYTES", "memory that a rank shares with its host; default 4M"},
     Variable{"RONDO_DEVICE_ORDER",
              "how steps on devices wait: auto, streams or kernels; see cuda/README.md"},
+    Variable{"RONDO_DEVICE_PACKET_BYTES",
+             "what goes between devices in packets, up to 1M; default 16K"},
     Variable{"RONDO_PLUGIN_PATH",
              "folders of librondo-mpi-bridge and librondo-cuda, with : between"},
     Variable{"RONDO_ISA", "instructions of reductions: baseline, avx2, avx512; default: the last"},

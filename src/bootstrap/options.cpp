@@ -20,6 +20,7 @@ constexpr milliseconds default_timeout{30'000};
 constexpr milliseconds default_join_timeout{60'000};
 constexpr std::int64_t timeout_most = std::numeric_limits<std::int32_t>::max();  // 24 days
 constexpr std::int64_t tile_bytes_most = std::int64_t{1} << 40;
+constexpr auto device_packet_bytes_most = static_cast<std::int64_t>(most_packet_bytes);
 constexpr std::int64_t shared_bytes_least = std::int64_t{64} << 10;
 constexpr std::int64_t shared_bytes_most = std::int64_t{1} << 40;
 constexpr std::array<std::string_view, 4> names_of_transports = {"auto", "shm", "tcp", "mpi"};
@@ -139,6 +140,7 @@ Result<> check_options(const Options& options) {
   require("Options::join_timeout", count(options.join_timeout), 1, timeout_most);
   require("Options::radix", options.radix, 2, max_radix);
   require("Options::tile_bytes", options.tile_bytes, 0, tile_bytes_most);
+  require("Options::device_packet_bytes", options.device_packet_bytes, 0, device_packet_bytes_most);
   require("Options::shared_bytes", options.shared_bytes, shared_bytes_least, shared_bytes_most);
   for (const auto& [collective, algorithm] : options.algorithms) {
     if (!checked) break;
@@ -176,6 +178,10 @@ Result<Options> read_options(const Lookup& lookup, Options options) {
   if (read) {
     read = read_bytes(lookup, "RONDO_SHARED_BYTES", shared_bytes_least, shared_bytes_most,
                       options.shared_bytes);
+  }
+  if (read) {
+    read = read_bytes(lookup, "RONDO_DEVICE_PACKET_BYTES", 0, device_packet_bytes_most,
+                      options.device_packet_bytes);
   }
   if (read) read = read_one_of(transports(), lookup, "RONDO_TRANSPORT", options.transport);
   if (read) {

@@ -37,9 +37,16 @@ Ordering ordering_for(bool same_process, bool same_device);
 /// device.
 inline constexpr int most_slices = 32;
 
+/// Up to here calls are exchanged in packets, where kernels wait, if nothing else was asked for:
+/// bytes from a rank to another one. They are twice as many on their way, but nothing is copied
+/// before, and nobody meets. To be set by a measurement.
+inline constexpr std::size_t usual_packet_bytes = std::size_t{16} << 10;
+inline constexpr std::size_t most_packet_bytes = std::size_t{1} << 20;
+
 /// What was asked for, alike on all ranks.
 struct DeviceWishes {
   std::optional<Ordering> ordering = {};  ///< nothing: as suits the ranks
+  std::size_t packet_bytes = usual_packet_bytes;
 };
 
 /// Whether collectives of this kind go from device to device at all.

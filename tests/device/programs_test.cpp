@@ -187,6 +187,77 @@ TYPED_TEST(ProgramTest, MakesTheBitsOfAReduction) {
   }
 }
 
+// What two ranks have, in packets.
+TYPED_TEST(ProgramTest, PacketsMakeTheBitsOfAReduction) {
+  constexpr std::size_t count = 101;
+  constexpr std::size_t stride = 4096;
+  constexpr DType dtype = dtype_of<TypeParam>::value;
+  std::array<Rank, 2> ranks;
+  const Memory memory(runtime(), Allocation::device, 5 * stride);
+  const Memory boxes(runtime(), Allocation::device, 2 * stride);
+  std::vector<std::byte> host(5 * stride);
+  for (std::size_t i = 0; i < host.size(); ++i) host[i] = static_cast<std::byte>(splitmix(i));
+  const std::vector<std::byte> zeros(2 * stride);
+  must(runtime().copy(ranks[0].stream, boxes.bytes(), zeros.data(), zeros.size()));
+  must(runtime().synchronize(ranks[0].stream));
+  std::uint32_t flag = 0;
+  for (int number = 0; number < op_count; ++number) {
+    const auto op = static_cast<Op>(number);
+    if (!is_defined(op, dtype)) continue;
+    for (const std::size_t shift : {std::size_t{0}, sizeof(TypeParam), std::size_t{1}}) {
+      must(runtime().copy(ranks[0].stream, memory.bytes(), host.data(), host.size()));
+      must(runtime().synchronize(ranks[0].stream));
+      std::vector<const void*> sources;
+      std::array<void*, 3> destinations;
+      for (std::size_t s = 0; s < 2; ++s) sources.push_back(memory.bytes() + s * stride + shift);
+      for (std::size_t d = 0; d < 3; ++d) {
+        destinations[d] = memory.bytes() + (2 + d) * stride + shift;
+      }
+      ++flag;
+      for (std::size_t r = 0; r < 2; ++r) {
+        std::array<const void*, 2> sends = {sources[r], sources[r]};
+        sends[r] = nullptr;
+        auto* const mine = reinterpret_cast<std::uint64_t*>(boxes.bytes() + r * stride);
+        auto* const theirs = reinterpret_cast<std::uint64_t*>(boxes.bytes() + (1 - r) * stride);
+        const std::array<std::uint64_t*, 2> outboxes = {theirs, theirs};
+        std::array<const std::uint64_t*, 2> inboxes = {mine, mine};
+        inboxes[r] = nullptr;
+        must(runtime().exchange(ranks[r].stream, {.dtype = dtype,
+                                                  .op = op,
+                                                  .folds = true,
+                                                  .sends = sends,
+                                                  .outboxes = outboxes,
+                                                  .inboxes = inboxes,
+                                                  .own = sources[r],
+                                                  .receives = std::span(destinations).subspan(r, 1),
+                                                  .bytes = count * sizeof(TypeParam),
+                                                  .divisor = 3,
+                                                  .rank = static_cast<int>(r),
+                                                  .flag = flag,
+                                                  .most_blocks = 2}));
+      }
+      must(runtime().synchronize(ranks[1].stream));
+      must(runtime().reduce(ranks[0].stream, {.dtype = dtype,
+                                              .op = op,
+                                              .sources = sources,
+                                              .destinations = std::span(destinations).last(1),
+                                              .count = count,
+                                              .divisor = 3}));
+      std::vector<std::byte> got(3 * stride);
+      must(runtime().copy(ranks[0].stream, got.data(), memory.bytes() + 2 * stride, got.size()));
+      must(runtime().synchronize(ranks[0].stream));
+      const std::byte* const sum = got.data() + 2 * stride + shift;
+      for (std::size_t r = 0; r < 2; ++r) {
+        const std::byte* const own = got.data() + r * stride;
+        const std::size_t end = shift + count * sizeof(TypeParam);
+        EXPECT_TRUE(std::equal(own + shift, own + end, sum))
+            << name(op) << " of " << name(dtype) << ", shifted by " << shift;
+        EXPECT_TRUE(std::equal(own + end, own + stride, host.data() + (2 + r) * stride + end));
+      }
+    }
+  }
+}
+
 }  // namespace
 
 std::vector<Role*> roles() {

@@ -14,10 +14,14 @@ namespace rondo::test {
 
 namespace {
 
-// How steps wait for each other: nothing for what suits.
-std::optional<std::string> asked_order() {
+// DEVICE_ORDER says how steps wait for each other: as Options::device_order, or "programs" for
+// kernels without packets. Nothing for what suits.
+void set_order(Options& options) {
   const char* const asked = std::getenv("DEVICE_ORDER");
-  return asked == nullptr ? std::nullopt : std::optional<std::string>(asked);
+  if (asked == nullptr || options.device_order) return;
+  const bool has_no_packets = std::string(asked) == "programs";
+  options.device_order = has_no_packets ? "kernels" : asked;
+  if (has_no_packets) options.device_packet_bytes = 0;
 }
 
 }  // namespace
@@ -51,7 +55,7 @@ Communicator* launched() {
 }
 
 void run_ranks(int ranks, const Body& body, Options options) {
-  if (!options.device_order) options.device_order = asked_order();
+  set_order(options);
   if (Communicator* const world = launched()) {
     Communicator own = world->split(0, world->rank());
     if (options.timeout) own.set_timeout(*options.timeout);

@@ -75,7 +75,8 @@ class Machine {
   std::atomic<int> waiting_calls = 0;
   /// Launched so far.
   std::atomic<int> kernels = 0;
-  std::atomic<int> programs = 0;  ///< of these, those that wait themselves
+  std::atomic<int> programs = 0;   ///< of these, those that wait themselves
+  std::atomic<int> exchanges = 0;  ///< and those that exchange packets
   /// Thread blocks of programs that a device carries out at the same time, of all processes.
   static constexpr int most_resident = 16;
 

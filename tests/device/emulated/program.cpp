@@ -1,6 +1,7 @@
 // Kernels that wait for each other: all blocks of one in turns.
 
-#include <cstring>
+#include <algorithm>
+#include <functional>
 
 #include "device/emulated/runtime.hpp"
 #include "device/kernels/table.hpp"
@@ -36,15 +37,25 @@ struct Advance {
 using Function = Progress (*)(const ProgramArguments&, std::uint32_t, BlockState&);
 constexpr element::Table<Function> functions = element::make_table<Function, Advance>();
 
+template <class T, Op op>
+struct AdvancePackets {
+  static Progress function(const PacketArguments& arguments, PacketState& state, std::size_t thread,
+                           std::size_t threads) {
+    return advance<T, op>(arguments, state, thread, threads);
+  }
+};
+
+using PacketFunction = Progress (*)(const PacketArguments&, PacketState&, std::size_t, std::size_t);
+constexpr element::Table<PacketFunction> packet_functions =
+    element::make_table<PacketFunction, AdvancePackets>();
+
 // The blocks of a kernel. Each begins when the device has room for it, and keeps that to its end.
 class Blocks {
  public:
-  Blocks(const ProgramArguments& arguments, Function function, std::atomic<int>& resident)
-      : arguments_(arguments),
-        function_(function),
-        resident_(resident),
-        states_(arguments.slices),
-        stages_(arguments.slices, Stage::outside) {}
+  using Advance = std::function<Progress(std::uint32_t block)>;
+
+  Blocks(std::uint32_t count, Advance advance, std::atomic<int>& resident)
+      : advance_(std::move(advance)), resident_(resident), stages_(count, Stage::outside) {}
   Blocks(const Blocks&) = delete;
   Blocks& operator=(const Blocks&) = delete;
   ~Blocks() {
@@ -55,7 +66,7 @@ class Blocks {
   bool advance() {
     for (bool moved = true; moved;) {
       moved = false;
-      for (std::uint32_t slice = 0; slice < arguments_.slices; ++slice) moved |= advance(slice);
+      for (std::uint32_t block = 0; block < stages_.size(); ++block) moved |= advance(block);
     }
     return left_ == 0;
   }
@@ -68,11 +79,11 @@ class Blocks {
     --resident_;
     return false;
   }
-  bool advance(std::uint32_t slice) {
-    Stage& stage = stages_[slice];
+  bool advance(std::uint32_t block) {
+    Stage& stage = stages_[block];
     if (stage == Stage::outside && enter()) stage = Stage::inside;
     if (stage != Stage::inside) return false;
-    const Progress progress = function_(arguments_, slice, states_[slice]);
+    const Progress progress = advance_(block);
     if (progress == Progress::over) {
       stage = Stage::over;
       --resident_;
@@ -81,10 +92,8 @@ class Blocks {
     return progress != Progress::waiting;
   }
 
-  const ProgramArguments& arguments_;
-  const Function function_;
+  const Advance advance_;
   std::atomic<int>& resident_;
-  std::vector<BlockState> states_;
   std::vector<Stage> stages_;
   std::uint32_t left_ = static_cast<std::uint32_t>(stages_.size());
 };
@@ -134,20 +143,86 @@ Result<> EmulatedRuntime::run(DeviceStream stream, const DeviceProgram& program)
   if (!made) return made.error();
   const Result<EmulatedStream*> found = find("run", stream);
   if (!found) return found.error();
+  if (is_to_die_) die();
   ++machine_.kernels;
   ++machine_.programs;
   const std::size_t element = size_of(program.dtype);
   const Function function = element::find(functions, program.dtype, program.op);
   std::atomic<int>& resident = machine_.resident_[static_cast<std::size_t>(stream.device)];
+  found.value()->enqueue([=, this, &resident, arguments = made.value(),
+                          waiter = found.value()]() mutable -> Result<> {
+    // A stopped one touches nothing, whatever has become of it.
+    if (const Result<bool> stopped = is_stopped(arguments.stop); !stopped || stopped.value()) {
+      return stopped ? Result<>() : stopped.error();
+    }
+    std::vector<std::byte> own;
+    if (const Result<> resolved = resolve(arguments, element, own); !resolved) return resolved;
+    std::vector<BlockState> states(arguments.slices);
+    Blocks blocks(
+        arguments.slices,
+        [&](std::uint32_t slice) { return function(arguments, slice, states[slice]); }, resident);
+    waiter->await([&] { return blocks.advance(); });
+    return {};
+  });
+  return {};
+}
+
+Result<> EmulatedRuntime::resolve(PacketArguments& arguments) {
+  Result<> done;
+  const auto find = [&](auto*& place, std::size_t bytes) {
+    if (!done || place == nullptr) return;
+    const Result<std::byte*> found = resolve(place, bytes, false);
+    if (!found) {
+      done = found.error();
+      return;
+    }
+    place = reinterpret_cast<std::remove_reference_t<decltype(place)>>(found.value());
+  };
+  const std::size_t boxed = 2 * unit_bytes * units_of(arguments.bytes);
+  for (std::uint32_t rank = 0; rank < arguments.ranks; ++rank) {
+    find(arguments.sends[rank], arguments.bytes);
+    if (arguments.sends[rank] != nullptr) find(arguments.outboxes[rank], boxed);
+    find(arguments.inboxes[rank], boxed);
+    find(arguments.receives[rank], arguments.bytes);
+  }
+  find(arguments.own, arguments.bytes);
+  find(arguments.stop, sizeof(std::uint32_t));
+  return done;
+}
+
+Result<> EmulatedRuntime::exchange(DeviceStream stream, const DevicePackets& packets) {
+  const Result<PacketArguments> made = arguments_of(packets);
+  if (!made) return made.error();
+  const Result<EmulatedStream*> found = find("exchange", stream);
+  if (!found) return found.error();
+  if (is_to_die_) die();
+  ++machine_.kernels;
+  ++machine_.exchanges;
+  const PacketFunction function = element::find(packet_functions, packets.dtype, packets.op);
+  const std::size_t wanted = units_of(packets.bytes) / OneByOne::threads + 1;
+  const std::size_t count =
+      std::min(wanted, static_cast<std::size_t>(std::max(packets.most_blocks, 1)));
+  std::atomic<int>& resident = machine_.resident_[static_cast<std::size_t>(stream.device)];
   found.value()->enqueue(
       [=, this, &resident, arguments = made.value(), waiter = found.value()]() mutable -> Result<> {
-        // A stopped one touches nothing, whatever has become of it.
         if (const Result<bool> stopped = is_stopped(arguments.stop); !stopped || stopped.value()) {
           return stopped ? Result<>() : stopped.error();
         }
-        std::vector<std::byte> own;
-        if (const Result<> resolved = resolve(arguments, element, own); !resolved) return resolved;
-        Blocks blocks(arguments, function, resident);
+        if (const Result<> resolved = resolve(arguments); !resolved) return resolved;
+        const std::size_t threads = count * OneByOne::threads;
+        std::vector<PacketState> states(threads);
+        // A block is over when all its threads are, and waits when none of them moves.
+        const auto advance_block = [&](std::uint32_t block) {
+          Progress all = Progress::over;
+          for (std::size_t i = 0; i < OneByOne::threads; ++i) {
+            const std::size_t thread = block * OneByOne::threads + i;
+            const Progress one = function(arguments, states[thread], thread, threads);
+            if (one == Progress::moved) all = one;
+            if (one == Progress::waiting && all == Progress::over) all = one;
+          }
+          return all;
+        };
+        Blocks blocks(static_cast<std::uint32_t>(count), advance_block, resident);
         waiter->await([&] { return blocks.advance(); });
         return {};
       });
