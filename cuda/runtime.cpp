@@ -100,6 +100,21 @@ Result<> CudaRuntime::reach_device(int device, int other) {
   return checked("cudaDeviceEnablePeerAccess", enabled);
 }
 
+// Only over NVLink is an atomic operation on a peer's memory one.
+Result<DeviceLink> CudaRuntime::link(int device, int other) {
+  int reaches = 0;
+  int has_atomics = 0;
+  cudaError_t asked =
+      cudaDeviceGetP2PAttribute(&reaches, cudaDevP2PAttrAccessSupported, device, other);
+  if (asked == cudaSuccess && reaches != 0) {
+    asked =
+        cudaDeviceGetP2PAttribute(&has_atomics, cudaDevP2PAttrNativeAtomicSupported, device, other);
+  }
+  if (asked != cudaSuccess) return cuda_error("cudaDeviceGetP2PAttribute", asked);
+  if (reaches == 0) return DeviceLink::not_known;
+  return has_atomics != 0 ? DeviceLink::nvlink : DeviceLink::pcie;
+}
+
 Result<DeviceStream> CudaRuntime::create_stream(int device) {
   const ChosenDevice here(device);
   if (!here.chosen()) return here.chosen().error();

@@ -29,6 +29,7 @@ class CudaRuntime final : public DeviceRuntime {
  public:
   Result<std::vector<DeviceInfo>> devices() override;
   Result<> reach_device(int device, int other) override;
+  Result<DeviceLink> link(int device, int other) override;
 
   Result<MemoryInfo> describe(const void* pointer) override;
   Result<void*> allocate(Allocation kind, int device, std::size_t bytes) override;

@@ -92,6 +92,14 @@ struct PortCost {
   friend bool operator==(const PortCost&, const PortCost&) = default;
 };
 
+/// What it costs a kernel of one rank to get at memory of another one's device, in seconds.
+struct DeviceCost {
+  double latency_s = 0;  ///< of a word: from its writing by one stream to the end of a wait for it
+  double read_byte_s = 0;
+  double write_byte_s = 0;
+  friend bool operator==(const DeviceCost&, const DeviceCost&) = default;
+};
+
 /// What the links of a world cost, by the class of the path between two ranks, and the ports of its
 /// hosts: measured on the present machine, or read from a file that a person wrote.
 struct CostTable {
@@ -100,6 +108,9 @@ struct CostTable {
   double reduce_byte_s = 0;
   double copy_byte_s = 0;
   double switch_s = 0;
+  double kernel_s = 0;  ///< of a device: a kernel that has nothing to do, among others in a stream
+  /// By PathClass, between the devices of ranks; `self` is a device's own memory.
+  std::array<std::optional<DeviceCost>, path_class_count> devices = {};
   std::vector<PortCost> ports = {};  ///< each host once, or not at all
   friend bool operator==(const CostTable&, const CostTable&) = default;
 };

@@ -1,11 +1,12 @@
-// Collectives as structures tell them, of rondo/rondo.h: with a plan of the caller's choice, and
-// persistent ones.
+// Collectives as structures tell them, of rondo/rondo.h and rondo/cuda.h: with a plan of the
+// caller's choice, persistent ones, and those on a stream.
 
 #include <type_traits>
 #include <vector>
 
 #include "api/c_calls.hpp"
 #include "api/c_handles.hpp"
+#include "rondo/cuda.h"
 
 namespace {
 
@@ -124,4 +125,30 @@ rondo_status rondo_persistent_test(rondo_persistent* persistent, std::int32_t* d
 
 void rondo_persistent_free(rondo_persistent* persistent) {
   delete persistent;
+}
+
+rondo_status rondo_start_on_stream(rondo_comm* comm, const rondo_call* call, CUstream_st* stream,
+                                   rondo_work** work) {
+  if (call == nullptr) return null_argument("call");
+  return started(comm, work, [&](rondo::Communicator& own) {
+    return own.start(to_call(to_raw(*call), own), stream);
+  });
+}
+
+rondo_status rondo_connect_devices(rondo_comm* comm, std::int32_t device, std::int32_t* connected) {
+  if (comm == nullptr) return null_argument("comm");
+  if (connected == nullptr) return null_argument("connected");
+  return guarded(*comm->last_error,
+                 [&] { *connected = comm->value.connect_devices(device) ? 1 : 0; });
+}
+
+rondo_status rondo_share_memory(rondo_comm* comm, const void* memory, std::int32_t* shared) {
+  if (comm == nullptr) return null_argument("comm");
+  if (shared == nullptr) return null_argument("shared");
+  return guarded(*comm->last_error, [&] { *shared = comm->value.share_memory(memory) ? 1 : 0; });
+}
+
+rondo_status rondo_unshare_memory(rondo_comm* comm, const void* memory) {
+  if (comm == nullptr) return null_argument("comm");
+  return guarded(*comm->last_error, [&] { comm->value.unshare_memory(memory); });
 }

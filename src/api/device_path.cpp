@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/text.hpp"
+#include "plan/planner.hpp"
 
 namespace rondo {
 
@@ -20,6 +21,13 @@ constexpr std::size_t most_programs = 256;
 constexpr std::chrono::seconds patience_of_probe(10);
 constexpr std::chrono::seconds patience_of_closing(1);
 
+// What a rank says of itself before anything is made.
+struct Introduction {
+  DeviceSeat seat;
+  std::uint64_t memory_bytes = 0;
+  int resident_blocks = 0;
+};
+
 // What went wrong, in so many letters; nothing where all is well.
 struct Finding {
   std::array<char, 240> text = {};
@@ -32,7 +40,12 @@ struct Finding {
   Finding() = default;
 };
 
-// Collective: whether all is well everywhere, else what the first rank found that has something.
+std::uint32_t probe_word(int from, int to) {
+  return 0x52300000u + static_cast<std::uint32_t>(from) * 256u + static_cast<std::uint32_t>(to);
+}
+
+}  // namespace
+
 Result<bool> agree(Exchange& exchange, const Result<>& own, std::string& why_not) {
   const Finding mine(own);
   const Result<std::vector<Finding>> all = gather(exchange, std::span<const Finding>(&mine, 1));
@@ -46,20 +59,6 @@ Result<bool> agree(Exchange& exchange, const Result<>& own, std::string& why_not
   return true;
 }
 
-std::uint32_t probe_word(int from, int to) {
-  return 0x52300000u + static_cast<std::uint32_t>(from) * 256u + static_cast<std::uint32_t>(to);
-}
-
-}  // namespace
-
-/// What a rank says of itself before anything is made.
-struct DevicePath::Introduction {
-  std::array<std::uint8_t, 16> uuid = {};
-  std::uint64_t memory_bytes = 0;
-  ProcessName process;
-  std::int64_t resident_blocks = 0;
-};
-
 /// An allocation, and where its owner's words are. What is not said is zero.
 struct DevicePath::Offer {
   PeerMemory memory;
@@ -71,9 +70,9 @@ DevicePath::DevicePath(DeviceRuntime& runtime, int device, int rank, int size)
     : runtime_(&runtime), device_(device), rank_(rank), size_(size) {}
 
 Result<std::unique_ptr<DevicePath>> DevicePath::make(Exchange& exchange, DeviceRuntime* runtime,
-                                                     int device, const DeviceWishes& wishes,
-                                                     std::optional<Error> trouble,
-                                                     std::string& why_not) {
+                                                     int device, std::optional<Error> trouble,
+                                                     const DeviceWishes& wishes,
+                                                     const Machine& machine, std::string& why_not) {
   Result<> fine = trouble ? Result<>(*trouble) : Result<>();
   Introduction own;
   if (fine) {
@@ -84,10 +83,11 @@ Result<std::unique_ptr<DevicePath>> DevicePath::make(Exchange& exchange, DeviceR
       fine = Error(ErrorCode::invalid_argument, concat("there is no device ", device));
     } else {
       const DeviceInfo& info = devices.value()[static_cast<std::size_t>(device)];
-      const Result<int> resident =
-          wishes.ordering == Ordering::streams ? Result<int>(0) : runtime->resident_blocks(device);
-      own = {info.uuid, info.memory_bytes, own_process_name(*runtime),
-             resident ? resident.value() : 0};
+      own = {DeviceSeat::of(own_process_name(*runtime), info), info.memory_bytes};
+      if (wishes.order != DeviceOrder::streams) {
+        const Result<int> resident = runtime->resident_blocks(device);
+        if (resident) own.resident_blocks = resident.value();
+      }
     }
   }
   const auto all = gather(exchange, std::span<const Introduction>(&own, 1));
@@ -99,12 +99,17 @@ Result<std::unique_ptr<DevicePath>> DevicePath::make(Exchange& exchange, DeviceR
   std::unique_ptr<DevicePath> path(
       new DevicePath(*runtime, device, exchange.rank(), exchange.size()));
   std::uint64_t least = most_workspace * 64;
-  path->shares_device_ = true;
+  std::vector<DeviceSeat> seats;
+  std::vector<int> resident_blocks;
   for (const Introduction& each : all.value()) {
     least = std::min(least, each.memory_bytes);
-    path->shares_device_ &= each.uuid == own.uuid;
+    seats.push_back(each.seat);
+    resident_blocks.push_back(each.resident_blocks);
   }
-  path->choose_ordering(all.value(), wishes);
+  Result<DevicePaths> paths = find_paths(exchange, *runtime, device, std::move(seats), machine);
+  if (!paths) return paths.error();
+  path->paths_ = std::move(paths).value();
+  path->choose_order(resident_blocks, wishes);
   fine = path->prepare_own(std::max<std::size_t>(least / 64, least_workspace), wishes.packet_bytes);
   Result<Offer> offered = fine ? path->offer(path->own_workspace_) : fine.error();
   if (fine && !offered) fine = offered.error();
@@ -130,22 +135,40 @@ Result<std::unique_ptr<DevicePath>> DevicePath::make(Exchange& exchange, DeviceR
   return path;
 }
 
+// Collective. What no runtime can say is left to the machine.
+Result<DevicePaths> DevicePath::find_paths(Exchange& exchange, DeviceRuntime& runtime, int device,
+                                           std::vector<DeviceSeat> seats, const Machine& machine) {
+  std::vector<DeviceLink> own(seats.size(), DeviceLink::not_known);
+  const Result<std::vector<DeviceInfo>> devices = runtime.devices();
+  for (std::size_t rank = 0; devices && rank < seats.size(); ++rank) {
+    for (std::size_t other = 0; other < devices.value().size(); ++other) {
+      const int number = static_cast<int>(other);
+      if (number == device || devices.value()[other].uuid != seats[rank].uuid) continue;
+      const Result<DeviceLink> link = runtime.link(device, number);
+      if (link) own[rank] = link.value();
+    }
+  }
+  const auto all = gather(exchange, std::span<const DeviceLink>(own));
+  if (!all) return all.error();
+  return DevicePaths(std::move(seats), all.value(), machine);
+}
+
 // Half of what a device has room for is left to others: a kernel that waits must not keep away what
 // it waits for.
-void DevicePath::choose_ordering(const std::vector<Introduction>& all, const DeviceWishes& wishes) {
-  Ordering suitable = Ordering::kernels;
-  std::int64_t slices = most_slices;
-  for (const Introduction& one : all) {
-    std::int64_t on_device = 0;
-    for (const Introduction& other : all) {
-      const bool same_device = one.uuid == other.uuid;
+void DevicePath::choose_order(std::span<const int> resident_blocks, const DeviceWishes& wishes) {
+  DeviceOrder suitable = DeviceOrder::kernels;
+  int slices = most_slices;
+  for (int rank = 0; rank < size_; ++rank) {
+    int on_device = 0;
+    for (int other = 0; other < size_; ++other) {
+      const bool same_device = paths_.is_same_device(rank, other);
       on_device += same_device ? 1 : 0;
-      const Ordering ordering = ordering_for(one.process == other.process, same_device);
-      if (ordering == Ordering::streams) suitable = ordering;
+      const DeviceOrder order = order_for(paths_.is_same_process(rank, other), same_device);
+      if (order == DeviceOrder::streams) suitable = order;
     }
-    slices = std::min(slices, one.resident_blocks / (2 * on_device));
+    slices = std::min(slices, resident_blocks[static_cast<std::size_t>(rank)] / (2 * on_device));
   }
-  if (wishes.ordering.value_or(suitable) == Ordering::kernels) slices_ = static_cast<int>(slices);
+  if (wishes.order.value_or(suitable) == DeviceOrder::kernels) slices_ = slices;
 }
 
 // The annexes begin behind the workspaces.
@@ -436,8 +459,8 @@ std::byte* DevicePath::shared_at(int rank, Shared at) const {
 }
 
 const StreamProgram& DevicePath::program(const Plan& plan, const Amount& amount, bool in_place) {
-  const Key key{plan.algorithm, plan.collective, plan.root, amount.dtype,
-                amount.op,      amount.count,    in_place};
+  const Key key{plan_hash(plan, 0), plan.collective, plan.root, amount.dtype,
+                amount.op,          amount.count,    in_place};
   const auto known = programs_.find(key);
   if (known != programs_.end()) return known->second;
   if (programs_.size() >= most_programs) programs_.clear();

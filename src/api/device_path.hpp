@@ -15,20 +15,26 @@
 #include "api/device_flags.hpp"
 #include "api/exchange.hpp"
 #include "api/kernel_order.hpp"
+#include "device/path_class.hpp"
 #include "device/peer_cache.hpp"
 #include "execute/stream_program.hpp"
 
 namespace rondo {
 
+/// Collective: whether all is well everywhere, else what the first rank says that found something.
+/// Errors: those of the transport.
+Result<bool> agree(Exchange& exchange, const Result<>& own, std::string& why_not);
+
 class DevicePath {
  public:
   /// Collective. Allocates, exports, opens, and copies there and back between all pairs. Without a
   /// value where some rank cannot: all ranks have the same reason in `why_not` then. `runtime` is
-  /// null, and `trouble` says why, where this rank has no devices. Errors: those of the transport.
+  /// null, and `trouble` says why, where this rank has no devices. `machine` is the host, alike on
+  /// all ranks. Errors: those of the transport.
   static Result<std::unique_ptr<DevicePath>> make(Exchange& exchange, DeviceRuntime* runtime,
-                                                  int device, const DeviceWishes& wishes,
-                                                  std::optional<Error> trouble,
-                                                  std::string& why_not);
+                                                  int device, std::optional<Error> trouble,
+                                                  const DeviceWishes& wishes,
+                                                  const Machine& machine, std::string& why_not);
   DevicePath(const DevicePath&) = delete;
   DevicePath& operator=(const DevicePath&) = delete;
   /// Waits for the streams, and, up to a second, until other processes have closed this one's
@@ -60,7 +66,8 @@ class DevicePath {
   int device() const { return device_; }
   int rank() const { return rank_; }
   int size() const { return size_; }
-  bool shares_device() const { return shares_device_; }
+  /// What lies between the devices, alike on all ranks.
+  const DevicePaths& paths() const { return paths_; }
   DeviceStream stream() const { return stream_; }
   DeviceFlags& flags() const { return *flags_; }
   /// Null where it is streams that wait for each other.
@@ -85,7 +92,6 @@ class DevicePath {
   DeviceEvent last = {};           ///< when the stream of the last of those is through
 
  private:
-  struct Introduction;
   struct Offer;
   struct Share {
     std::byte* base = nullptr;
@@ -93,11 +99,14 @@ class DevicePath {
     std::vector<PeerMemory> memories;
     std::vector<std::byte*> places;
   };
-  using Key = std::tuple<Algorithm, Collective, int, DType, Op, std::size_t, bool>;
+  // The first is the hash of a plan, which knows no root.
+  using Key = std::tuple<std::uint64_t, Collective, int, DType, Op, std::size_t, bool>;
 
   DevicePath(DeviceRuntime& runtime, int device, int rank, int size);
 
-  void choose_ordering(const std::vector<Introduction>& all, const DeviceWishes& wishes);
+  static Result<DevicePaths> find_paths(Exchange& exchange, DeviceRuntime& runtime, int device,
+                                        std::vector<DeviceSeat> seats, const Machine& machine);
+  void choose_order(std::span<const int> resident_blocks, const DeviceWishes& wishes);
   Result<> prepare_own(std::size_t bytes, std::size_t packet_bytes);
   Result<> prepare_kernels(std::size_t packet_bytes);
   Result<Offer> offer(const void* memory) const;
@@ -114,7 +123,7 @@ class DevicePath {
   const int device_;
   const int rank_;
   const int size_;
-  bool shares_device_ = false;
+  DevicePaths paths_;
   DeviceStream stream_ = {};
   std::shared_ptr<DeviceFlags> flags_;
   void* own_workspace_ = nullptr;

@@ -35,13 +35,13 @@ bool is_alone(const StreamProgram& program) {
 DeviceRoute::DeviceRoute(DevicePath& path) : path_(path) {}
 
 DeviceRoute::DeviceRoute(DevicePath& path, const ErasedCall& call, const BuffersInUse& used,
-                         Plan plan, int device)
+                         Chosen chosen, int device)
     : path_(path),
       is_of_device_(true),
       is_connected_(device == path.device()),
       call_(call),
       used_(used),
-      plan_(std::move(plan)) {}
+      chosen_(std::move(chosen)) {}
 
 bool DeviceRoute::serves(const ErasedCall& call) {
   const bool is_reduction = call.collective == Collective::allreduce ||
@@ -53,16 +53,18 @@ bool DeviceRoute::serves(const ErasedCall& call) {
 
 std::shared_ptr<PendingOperation> DeviceRoute::start(DevicePath& path, Engine& engine,
                                                      Operation operation, const ErasedCall& call,
-                                                     const BuffersInUse& used, Plan plan,
+                                                     const BuffersInUse& used, Chosen chosen,
                                                      DeviceStream stream) {
   DeviceRuntime& runtime = path.runtime();
   refuse_capture(runtime, stream, call.collective);
   const std::uint32_t turn = path.stream_turns + 1;
   std::uint32_t* const given = path.flags().given(path.rank());
   std::uint32_t* const taken = path.flags().taken(path.rank());
-  const auto handover = std::make_shared<StreamHandover>(runtime, stream, given, taken, turn);
+  const auto handover = std::make_shared<StreamHandover>(
+      runtime, stream, given, taken, StreamHandover::Turns{.before = path.stream_turns});
   operation.handover = handover;
-  operation.route = std::make_shared<DeviceRoute>(path, call, used, std::move(plan), stream.device);
+  operation.route =
+      std::make_shared<DeviceRoute>(path, call, used, std::move(chosen), stream.device);
   // First the engine: a stream that waits for an operation that was refused would wait for ever.
   std::shared_ptr<PendingOperation> pending = engine.start(std::move(operation));
   path.stream_turns = turn;
@@ -193,7 +195,8 @@ void DeviceRoute::give_to_stream() {
 }
 
 const StreamProgram& DeviceRoute::program(std::size_t count, bool in_place) {
-  return path_.program(plan_, {.count = count, .dtype = call_.dtype, .op = call_.op}, in_place);
+  return path_.program(chosen_.plan, {.count = count, .dtype = call_.dtype, .op = call_.op},
+                       in_place);
 }
 
 // Where all buffers are shared. Alike on all ranks.
@@ -218,16 +221,12 @@ bool DeviceRoute::go_in_place() {
   return true;
 }
 
-// What is small, where kernels wait: each rank touches its own buffers only. Sums are made in the
-// order of the ranks: so they are where no other plan was asked for. Alike on all ranks.
+// What is small, where kernels wait: each rank touches its own buffers only. Alike on all ranks.
 bool DeviceRoute::go_by_packets() {
   KernelOrder* const kernels = path_.kernels();
   const std::size_t bytes = call_.count * size_of(call_.dtype);
   if (kernels == nullptr || !kernels->serves(bytes)) return false;
-  if (!(plan_ == device_plan(call_.collective, path_.size(), plan_.root, bytes * blocks(),
-                             path_.shares_device()))) {
-    return false;
-  }
+  if (!chosen_.is_free || !has_bits_of_packets(chosen_.plan, call_.dtype, call_.op)) return false;
   const PacketExchange exchange = packets_of(call_, path_.rank(), path_.size());
   path_.require(kernels->carry_out(exchange, call_.dtype, call_.op));
   return true;

@@ -28,10 +28,16 @@ namespace rondo {
 
 class DeviceRoute final : public Route {
  public:
+  /// Alike on all ranks.
+  struct Chosen {
+    Plan plan = {};
+    bool is_free = true;  ///< nobody has asked for this plan
+  };
+
   /// Of buffers in host memory, which are the operation's.
   explicit DeviceRoute(DevicePath& path);
   /// Of memory that `device` reaches. The plan is alike on all ranks.
-  DeviceRoute(DevicePath& path, const ErasedCall& call, const BuffersInUse& used, Plan plan,
+  DeviceRoute(DevicePath& path, const ErasedCall& call, const BuffersInUse& used, Chosen chosen,
               int device);
 
   /// Whether a call goes such a way at all: alike on all ranks.
@@ -39,7 +45,7 @@ class DeviceRoute final : public Route {
   /// Gives a call to the user's stream. Throws Error.
   static std::shared_ptr<PendingOperation> start(DevicePath& path, Engine& engine,
                                                  Operation operation, const ErasedCall& call,
-                                                 const BuffersInUse& used, Plan plan,
+                                                 const BuffersInUse& used, Chosen chosen,
                                                  DeviceStream stream);
 
   std::span<const Link> links(std::span<const Link> of_program) override;
@@ -85,7 +91,7 @@ class DeviceRoute final : public Route {
   const bool is_connected_ = false;  // of the one that others reach
   const ErasedCall call_ = {};
   const BuffersInUse used_ = {};
-  const Plan plan_ = {};
+  const Chosen chosen_ = {};
   const Operation* operation_ = nullptr;
   Transport* transport_ = nullptr;
   std::vector<Link> links_;

@@ -18,8 +18,21 @@ constexpr std::size_t words_bytes = 2 * line;
 // Beginnings of pages are copied fastest.
 constexpr std::size_t page = 4096;
 
+// To copy as many bytes takes some ten times as long as to hand a copy over.
+constexpr std::size_t least_chunk = std::size_t{1} << 20;
+// What cannot overlap is the first chunk on its way in, and the last one on its way out.
+constexpr std::size_t most_chunks = 16;
+// A stream of CUDA holds some thousand pieces of work, two a chunk; who gives it more waits inside
+// the driver, which the engine may want to ask meanwhile.
+constexpr std::size_t most_chunks_under_way = 256;
+constexpr std::size_t most_orders = 64;
+
 std::size_t whole_pages(std::size_t bytes) {
   return (bytes + page - 1) / page * page;
+}
+
+std::size_t chunk_bytes(std::size_t bytes) {
+  return whole_pages(std::max(least_chunk, (bytes + most_chunks - 1) / most_chunks));
 }
 
 }  // namespace
@@ -31,9 +44,7 @@ struct DeviceStaging::Turn {
   DeviceStream stream;
   std::byte* send;
   std::byte* receive;
-  std::uint32_t* given;
-  std::uint32_t* taken;
-  std::uint32_t number;
+  const ChunkOrder* chunks;  // null: whole
 };
 
 DeviceStaging::~DeviceStaging() {
@@ -69,37 +80,82 @@ std::shared_ptr<PendingOperation> DeviceStaging::start(
     const std::function<Operation(const ErasedCall&)>& prepare) {
   const DeviceStream here{stream, device_};
   refuse_capture(runtime_, here, call.collective);
-  reserve(whole_pages(used.send_bytes) + used.receive_bytes);
+  const Places places = place(call, used);
+  reserve(places.bytes);
   auto* const begin = static_cast<std::byte*>(all_.back());
+  ErasedCall in_host_memory = call;
+  in_host_memory.send = begin + page + places.send;
+  in_host_memory.receive = begin + page + places.receive;
+  Operation operation = prepare(in_host_memory);
+  const std::shared_ptr<const ChunkOrder> chunks = order_of(operation.sized, call, used);
+  operation.chunks = chunks;
   const Turn turn{.call = call,
                   .used = used,
                   .stream = here,
-                  .send = begin + page,
-                  .receive = begin + page + whole_pages(used.send_bytes),
-                  .given = reinterpret_cast<std::uint32_t*>(begin),
-                  .taken = reinterpret_cast<std::uint32_t*>(begin + line),
-                  .number = turns_ + 1};
-  ErasedCall in_host_memory = call;
-  in_host_memory.send = turn.send;
-  in_host_memory.receive = turn.receive;
-  Operation operation = prepare(in_host_memory);
+                  .send = begin + page + places.send,
+                  .receive = begin + page + places.receive,
+                  .chunks = chunks.get()};
+  StreamHandover::Turns turns{.before = turns_};
+  if (chunks) turns = {turns_, chunks->in().size(), chunks->out().size()};
   const auto handover =
-      std::make_shared<StreamHandover>(runtime_, here, turn.given, turn.taken, turn.number);
+      std::make_shared<StreamHandover>(runtime_, here, reinterpret_cast<std::uint32_t*>(begin),
+                                       reinterpret_cast<std::uint32_t*>(begin + line), turns);
   operation.handover = handover;
   // First the engine: a stream that waits for an operation that was refused would wait for ever.
   std::shared_ptr<PendingOperation> pending = engine.start(std::move(operation));
-  turns_ = turn.number;
+  turns_ = turns.end();
+  under_way_.emplace_back(pending, turns.in + turns.out);
+  chunks_under_way_ += under_way_.back().second;
   handover->give(
-      last_, [&] { return copy_in(turn); }, [&] { return copy_out(turn); });
+      last_, [&](std::uint32_t chunk) { return copy_in(turn, chunk); },
+      [&](std::uint32_t chunk) { return copy_out(turn, chunk); });
   return pending;
+}
+
+// In place there, too.
+DeviceStaging::Places DeviceStaging::place(const ErasedCall& call, const BuffersInUse& used) {
+  const auto send = reinterpret_cast<std::uintptr_t>(call.send);
+  const auto receive = reinterpret_cast<std::uintptr_t>(call.receive);
+  if (send < receive + used.receive_bytes && receive < send + used.send_bytes) {
+    const std::uintptr_t begin = std::min(send, receive);
+    return {send - begin, receive - begin,
+            std::max(send + used.send_bytes, receive + used.receive_bytes) - begin};
+  }
+  const std::size_t behind = whole_pages(used.send_bytes);
+  return {0, behind, behind + used.receive_bytes};
+}
+
+// Null where the buffers are too short to be cut, or may not be: what lies between blocks of
+// different lengths travels with them.
+std::shared_ptr<const ChunkOrder> DeviceStaging::order_of(
+    const std::shared_ptr<const SizedProgram>& sized, const ErasedCall& call,
+    const BuffersInUse& used) {
+  while (!under_way_.empty() && under_way_.front().first->done()) {
+    chunks_under_way_ -= under_way_.front().second;
+    under_way_.pop_front();
+  }
+  if (call.uneven || std::max(used.send_bytes, used.receive_bytes) <= least_chunk ||
+      chunks_under_way_ + 2 * most_chunks > most_chunks_under_way) {
+    return nullptr;
+  }
+  if (const auto known = orders_.find(sized); known != orders_.end()) return known->second;
+  if (orders_.size() >= most_orders) orders_.clear();
+  const ChunkOrder::Bytes bytes{used.send_bytes, used.receive_bytes};
+  return orders_[sized] = std::make_shared<const ChunkOrder>(
+             *sized, bytes, ChunkOrder::Bytes{chunk_bytes(bytes.in), chunk_bytes(bytes.out)});
 }
 
 Result<> DeviceStaging::copy(DeviceStream stream, void* to, const void* from, std::size_t bytes) {
   return bytes > 0 ? runtime_.copy(stream, to, from, bytes) : Result<>();
 }
 
-Result<> DeviceStaging::copy_in(const Turn& turn) {
+Result<> DeviceStaging::copy_in(const Turn& turn, std::uint32_t chunk) {
   const BuffersInUse& used = turn.used;
+  if (turn.chunks != nullptr) {
+    const auto [offset, bytes] = turn.chunks->in().extent(chunk);
+    return copy(turn.stream, turn.send + offset,
+                static_cast<const std::byte*>(turn.call.send) + offset, bytes);
+  }
   Result<> done = copy(turn.stream, turn.send, turn.call.send, used.send_bytes);
   // What lies between blocks stays as it is.
   if (done && turn.call.uneven) {
@@ -108,7 +164,12 @@ Result<> DeviceStaging::copy_in(const Turn& turn) {
   return done;
 }
 
-Result<> DeviceStaging::copy_out(const Turn& turn) {
+Result<> DeviceStaging::copy_out(const Turn& turn, std::uint32_t chunk) {
+  if (turn.chunks != nullptr) {
+    const auto [offset, bytes] = turn.chunks->out().extent(chunk);
+    return copy(turn.stream, static_cast<std::byte*>(turn.call.receive) + offset,
+                turn.receive + offset, bytes);
+  }
   return copy(turn.stream, turn.call.receive, turn.receive, turn.used.receive_bytes);
 }
 

@@ -3,10 +3,17 @@
 // Collectives of device memory by way of pinned host memory: the stream copies there, tells the
 // engine, waits for it, and copies back. It works with all transports, and where only some ranks
 // have device memory.
+//
+// Long buffers go chunk by chunk (execute/chunks.hpp), so that the stream copies while the engine
+// works on what has come, and on what has not left yet. Pinned memory holds all of a call all the
+// same: programs have the whole vector in hand.
 
 #include <cstddef>
+#include <deque>
 #include <functional>
+#include <map>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "api/arguments.hpp"
@@ -34,10 +41,20 @@ class DeviceStaging {
  private:
   struct Turn;
 
+  /// Where the buffers of a call lie in pinned memory, behind the words.
+  struct Places {
+    std::size_t send = 0;
+    std::size_t receive = 0;
+    std::size_t bytes = 0;  // of both
+  };
+
+  static Places place(const ErasedCall& call, const BuffersInUse& used);
   void reserve(std::size_t bytes);
+  std::shared_ptr<const ChunkOrder> order_of(const std::shared_ptr<const SizedProgram>& sized,
+                                             const ErasedCall& call, const BuffersInUse& used);
   Result<> copy(DeviceStream stream, void* to, const void* from, std::size_t bytes);
-  Result<> copy_in(const Turn& turn);
-  Result<> copy_out(const Turn& turn);
+  Result<> copy_in(const Turn& turn, std::uint32_t chunk);
+  Result<> copy_out(const Turn& turn, std::uint32_t chunk);
 
   DeviceRuntime& runtime_;
   const int device_;
@@ -45,6 +62,10 @@ class DeviceStaging {
   std::size_t bytes_ = 0;   // of the last one, behind the words
   DeviceEvent last_ = {};   // when the stream of the last call is through
   std::uint32_t turns_ = 0;
+  std::map<std::shared_ptr<const SizedProgram>, std::shared_ptr<const ChunkOrder>> orders_;
+  // Calls that have not ended, and how many chunks each of them has.
+  std::deque<std::pair<std::shared_ptr<PendingOperation>, std::size_t>> under_way_;
+  std::size_t chunks_under_way_ = 0;
 };
 
 /// The device of the call's buffers. Throws Error: invalid_argument for memory that no stream can

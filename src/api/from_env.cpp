@@ -42,7 +42,7 @@ std::string agreement(const Settings& settings, std::string_view transport) {
   return concat("algorithm=", algorithms, "\ntransport=", transport,
                 "\nradix=", wishes.radix ? std::to_string(*wishes.radix) : "automatic",
                 "\ntile_bytes=", tile ? std::to_string(*tile) : "automatic",
-                "\ndevice_order=", name(settings.devices.ordering),
+                "\ndevice_order=", name(settings.devices.order),
                 "\ndevice_packet_bytes=", settings.devices.packet_bytes, "\n");
 }
 

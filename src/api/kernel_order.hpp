@@ -12,7 +12,7 @@
 #include "execute/block_encoding.hpp"
 #include "execute/packet_exchange.hpp"
 #include "execute/stream_program.hpp"
-#include "plan/device_plan.hpp"
+#include "plan/device_order.hpp"
 
 namespace rondo {
 

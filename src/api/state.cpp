@@ -12,6 +12,7 @@
 #include "api/arguments.hpp"
 #include "api/device_route.hpp"
 #include "api/find_costs.hpp"
+#include "api/measure_devices.hpp"
 #include "api/measure_links.hpp"
 #include "api/persistent_state.hpp"
 #include "api/refuse.hpp"
@@ -20,6 +21,7 @@
 #include "base/text.hpp"
 #include "bootstrap/device_library.hpp"
 #include "bootstrap/environment.hpp"
+#include "execute/stream_clock.hpp"
 #include "plan/default_costs.hpp"
 #include "plan/device_plan.hpp"
 #include "plan/uneven.hpp"
@@ -243,18 +245,14 @@ std::shared_ptr<PendingOperation> Communicator::State::start(const ErasedCall& c
                         [this](const ErasedCall& staged) { return prepare(staged); });
 }
 
-// From device to device: the algorithm that was asked for, else what suits devices.
-Plan Communicator::State::plan_of(const ErasedCall& call) {
+// From device to device.
+DeviceRoute::Chosen Communicator::State::plan_of(const ErasedCall& call) {
   const std::size_t bytes = elements_of(call, size()) * size_of(call.dtype);
-  const Result<const Choice*> choice = planner().choose(call.collective, bytes);
+  const Result<const Choice*> choice = device_planner_->choose(call.collective, bytes);
   if (!choice) throw choice.error();
-  const int root = is_rooted(call.collective) ? call.root : 0;
-  if (choice.value()->cause != Cause::wish) {
-    return device_plan(call.collective, size(), root, bytes, device_path_->shares_device());
-  }
-  Plan plan = choice.value()->plan;
-  plan.root = root;
-  return plan;
+  DeviceRoute::Chosen made{choice.value()->plan, is_planned(choice.value()->cause)};
+  if (is_rooted(call.collective)) made.plan.root = call.root;
+  return made;
 }
 
 Result<DeviceRuntime*> Communicator::State::devices() {
@@ -277,12 +275,20 @@ bool Communicator::State::connect_devices(int device) {
   if (size() > most_device_ranks) {
     trouble.emplace(ErrorCode::unsupported, concat("more than ", most_device_ranks, " ranks"));
   }
+  const auto host = static_cast<std::size_t>(ranks.front().host);
+  const Machine& machine =
+      topology->machines[static_cast<std::size_t>(topology->hosts[host].machine)];
   Exchange among = exchange();
   std::string why_not;
   Result<std::unique_ptr<DevicePath>> made =
-      DevicePath::make(among, devices_, device, settings.devices, trouble, why_not);
+      DevicePath::make(among, devices_, device, trouble, settings.devices, machine, why_not);
   if (!made) throw made.error();
   device_path_ = std::move(made).value();
+  if (device_path_) {
+    const Result<bool> planned = plan_devices(machine, why_not);
+    if (!planned) throw planned.error();
+    if (!planned.value()) device_path_.reset();
+  }
   if (!device_path_) {
     if (rank() == 0) {
       std::clog << concat("rondo: device memory goes by way of the host's: ", why_not, "\n");
@@ -291,6 +297,24 @@ bool Communicator::State::connect_devices(int device) {
   }
   host_route_ = std::make_shared<DeviceRoute>(*device_path_);
   prepared_ = {};
+  return true;
+}
+
+// What the paths between the devices cost becomes known, and with it which schedules to take.
+Result<bool> Communicator::State::plan_devices(const Machine& machine, std::string& why_not) {
+  const Result<std::vector<DeviceInfo>> all = devices_->devices();
+  if (!all) throw all.error();
+  const DeviceInfo& device = all.value()[static_cast<std::size_t>(device_path_->device())];
+  const std::string name = settings.costs ? "" : device_costs_name(machine, device.name);
+  CostTable table = costs();
+  Exchange among(engine, plans, settings.timeout + patience_with_devices);
+  Result<bool> found = find_device_costs(among, *device_path_, name, table, why_not);
+  if (!found || !found.value()) return found;
+  const DevicePaths& paths = device_path_->paths();
+  Result<DeviceModel> model = make_device_model(paths.devices(), paths.by_rows(), table);
+  if (!model) return model.error();
+  costs_ = std::move(table);
+  device_planner_.emplace(make_device_planner(std::move(model).value(), settings.wishes));
   return true;
 }
 

@@ -9,6 +9,7 @@
 
 #include "api/call_cache.hpp"
 #include "api/device_path.hpp"
+#include "api/device_route.hpp"
 #include "api/device_staging.hpp"
 #include "api/exchange.hpp"
 #include "execute/engine.hpp"
@@ -113,13 +114,15 @@ struct RONDO_LOCAL Communicator::State {
   Operation choose_and_prepare(const ErasedCall& call);
   void set_route(Operation& operation, const ErasedCall& call) const;
   Result<DeviceRuntime*> devices();
-  Plan plan_of(const ErasedCall& call);
+  DeviceRoute::Chosen plan_of(const ErasedCall& call);
+  Result<bool> plan_devices(const Machine& machine, std::string& why_not);
   Operation make_operation(const ErasedCall& call, Plan plan, std::size_t tile_bytes,
                            std::uint64_t hash);
   void tell_notes();
 
   std::optional<CostTable> costs_;
   std::optional<Planner> planner_;
+  std::optional<Planner> device_planner_;  // once devices are connected
   const std::shared_ptr<Engine*> engine_while_here_ = std::make_shared<Engine*>(&engine);
   CallCache prepared_;
   Operation uneven_;                                        // the last one

@@ -15,35 +15,51 @@ constexpr unsigned looks_between_questions = 64;
 
 }  // namespace
 
-Result<bool> StreamHandover::is_given() {
-  if (has_come(std::atomic_ref(*given_).load(std::memory_order_acquire), turn_)) return true;
-  if (++looks_ % looks_between_questions != 0) return false;
+Result<std::uint32_t> StreamHandover::given() {
+  const std::uint32_t word = std::atomic_ref(*given_).load(std::memory_order_acquire);
+  const std::uint32_t chunks = has_come(word, turns_.before) ? word - turns_.before : 0;
+  if (chunks >= turns_.in) return turns_.in;
+  if (++looks_ % looks_between_questions != 0) return chunks;
   {
     const std::lock_guard lock(mutex_);
     if (failure_) return *failure_;
   }
   const Result<bool> asked = runtime_.is_done(stream_);
   if (!asked) return asked.error();
-  return false;
+  return chunks;
+}
+
+void StreamHandover::take(std::uint32_t chunks) noexcept {
+  std::atomic_ref(*taken_).store(turns_.before + chunks, std::memory_order_release);
 }
 
 void StreamHandover::take_back() noexcept {
-  std::atomic_ref(*taken_).store(turn_, std::memory_order_release);
+  std::atomic_ref(*taken_).store(turns_.end(), std::memory_order_release);
 }
 
 void StreamHandover::give(DeviceEvent last, const Work& before, const Work& after) {
   // The words are those of all calls, which may be in different streams.
   Result<> done = runtime_.wait(stream_, last);
-  if (done && before) done = before();
-  if (done) done = runtime_.write_value(stream_, given_, turn_);
-  if (done) done = runtime_.wait_value(stream_, taken_, turn_);
-  if (done && after) done = after();
+  if (done) done = enqueue(before, after);
   // Also after an error, for what it has been given until then.
   const Result<> recorded = runtime_.record(stream_, last);
   if (done) done = recorded;
   if (done) return;
   fail(done.error());
   throw done.error();
+}
+
+Result<> StreamHandover::enqueue(const Work& before, const Work& after) {
+  Result<> done;
+  for (std::uint32_t chunk = 1; done && chunk <= turns_.in; ++chunk) {
+    if (before) done = before(chunk);
+    if (done) done = runtime_.write_value(stream_, given_, turns_.before + chunk);
+  }
+  for (std::uint32_t chunk = 1; done && chunk <= turns_.out; ++chunk) {
+    done = runtime_.wait_value(stream_, taken_, turns_.before + chunk);
+    if (done && after) done = after(chunk);
+  }
+  return done;
 }
 
 void StreamHandover::fail(const Error& error) {

@@ -7,7 +7,7 @@
 #include "base/words.hpp"
 #include "bootstrap/environment.hpp"
 #include "bootstrap/world.hpp"
-#include "plan/device_plan.hpp"
+#include "plan/device_order.hpp"
 #include "schedule/text.hpp"
 
 namespace rondo {
@@ -151,7 +151,7 @@ Result<> check_options(const Options& options) {
     checked = require_one_of(transports(), "Options::transport", *options.transport);
   }
   if (checked && options.device_order) {
-    checked = require_one_of(known_orderings, "Options::device_order", *options.device_order);
+    checked = require_one_of(known_device_orders, "Options::device_order", *options.device_order);
   }
   return checked;
 }
@@ -185,7 +185,7 @@ Result<Options> read_options(const Lookup& lookup, Options options) {
   }
   if (read) read = read_one_of(transports(), lookup, "RONDO_TRANSPORT", options.transport);
   if (read) {
-    read = read_one_of(known_orderings, lookup, "RONDO_DEVICE_ORDER", options.device_order);
+    read = read_one_of(known_device_orders, lookup, "RONDO_DEVICE_ORDER", options.device_order);
   }
   if (!options.topology) options.topology = text_of(lookup, "RONDO_TOPOLOGY");
   if (!options.costs) options.costs = text_of(lookup, "RONDO_COSTS");

@@ -67,25 +67,45 @@ bool makes_sense(const LinkCost& link) {
          are_rates({link.byte_s, link.overhead_byte_s});
 }
 
-PathClass known_class(const CostTable& costs, PathClass path) {
-  const auto is_known = [](const auto& link) { return link.has_value(); };
-  const auto begin = costs.links.begin();
-  const auto own = begin + static_cast<std::ptrdiff_t>(path);
-  auto known = std::find_if(own, costs.links.end(), is_known);
-  if (known == costs.links.end()) {
-    const auto nearer = std::find_if(std::make_reverse_iterator(own), costs.links.rend(), is_known);
-    known = nearer == costs.links.rend() ? own : nearer.base() - 1;
+namespace {
+
+template <class Cost>
+using ByClass = std::array<std::optional<Cost>, path_class_count>;
+
+// Its own place, else that of the nearest class that is farther, else nearer.
+template <class Cost>
+std::size_t known_place(const ByClass<Cost>& costs, std::size_t path) {
+  const auto is_known = [](const auto& cost) { return cost.has_value(); };
+  const auto own = costs.begin() + static_cast<std::ptrdiff_t>(path);
+  auto known = std::find_if(own, costs.end(), is_known);
+  if (known == costs.end()) {
+    const auto nearer = std::find_if(std::make_reverse_iterator(own), costs.rend(), is_known);
+    known = nearer == costs.rend() ? own : nearer.base() - 1;
   }
-  return static_cast<PathClass>(known - begin);
+  return static_cast<std::size_t>(known - costs.begin());
+}
+
+template <class Cost>
+std::vector<Cost> complete(const ByClass<Cost>& costs) {
+  std::vector<Cost> all;
+  for (std::size_t i = 0; i < costs.size(); ++i) {
+    all.push_back(costs[known_place(costs, i)].value_or(Cost{}));
+  }
+  return all;
+}
+
+}  // namespace
+
+PathClass known_class(const CostTable& costs, PathClass path) {
+  return static_cast<PathClass>(known_place(costs.links, static_cast<std::size_t>(path)));
 }
 
 std::vector<LinkCost> complete_links(const CostTable& costs) {
-  std::vector<LinkCost> links;
-  for (int i = 0; i < path_class_count; ++i) {
-    const PathClass known = known_class(costs, static_cast<PathClass>(i));
-    links.push_back(costs.links[static_cast<std::size_t>(known)].value_or(LinkCost{}));
-  }
-  return links;
+  return complete(costs.links);
+}
+
+std::vector<DeviceCost> complete_devices(const CostTable& costs) {
+  return complete(costs.devices);
 }
 
 double fastest_between_hosts(const std::vector<LinkCost>& links) {

@@ -33,6 +33,8 @@ bool makes_sense(const LinkCost& link);
 PathClass known_class(const CostTable& costs, PathClass path);
 /// A cost for each class. The table is not empty.
 std::vector<LinkCost> complete_links(const CostTable& costs);
+/// The same of devices. The table has costs of some.
+std::vector<DeviceCost> complete_devices(const CostTable& costs);
 /// Seconds a byte of the fastest of the classes between hosts; `links` is complete.
 double fastest_between_hosts(const std::vector<LinkCost>& links);
 

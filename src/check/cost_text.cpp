@@ -228,7 +228,14 @@ std::vector<Field> fields_of(CostTable& costs) {
   return {{"start", Quantity::time, &costs.start_s},
           {"reduce", Quantity::rate, &costs.reduce_byte_s},
           {"copy", Quantity::rate, &costs.copy_byte_s},
-          {"switch", Quantity::time, &costs.switch_s}};
+          {"switch", Quantity::time, &costs.switch_s},
+          {"kernel", Quantity::time, &costs.kernel_s, nullptr, true}};
+}
+
+std::vector<Field> fields_of(DeviceCost& device) {
+  return {{"latency", Quantity::time, &device.latency_s},
+          {"read", Quantity::rate, &device.read_byte_s},
+          {"write", Quantity::rate, &device.write_byte_s}};
 }
 
 std::vector<Field> fields_of(PortCost& port) {
@@ -284,7 +291,8 @@ void read_fields(Line& line, std::vector<Field> fields) {
 std::string line_text(std::string_view begin, const std::vector<Field>& fields) {
   std::string text(begin);
   for (const Field& field : fields) {
-    if (field.is_left_out_at_0 && *field.bytes == 0) continue;
+    const bool is_0 = field.bytes != nullptr ? *field.bytes == 0 : *field.number == 0;
+    if (field.is_left_out_at_0 && is_0) continue;
     text += concat(" ", field.key, " ", value_text(field));
   }
   return text + "\n";
@@ -317,17 +325,27 @@ class Parser {
       rank_ = true;
     } else if (line.take("port")) {
       parse_port(line);
+    } else if (line.take("device")) {
+      const auto path = line.path();
+      if (path) return parse_costs_of(*path, costs_.devices, line);
+      line.expected(concat("a class of paths (", all_words(), ")"));
     } else if (const auto path = line.path()) {
-      auto& link = costs_.links[static_cast<std::size_t>(*path)];
-      if (link) {
-        line.refuse(concat("the class ", word_of(*path), " appears twice"));
-        return;
-      }
-      link.emplace();
-      read_fields(line, fields_of(*link));
+      parse_costs_of(*path, costs_.links, line);
     } else {
-      line.expected(concat(rank_ ? "" : "rank, ", "port, or a class of paths (", all_words(), ")"));
+      line.expected(
+          concat(rank_ ? "" : "rank, ", "port, device, or a class of paths (", all_words(), ")"));
     }
+  }
+
+  template <class Costs>
+  static void parse_costs_of(PathClass path, Costs& by_class, Line& line) {
+    auto& costs = by_class[static_cast<std::size_t>(path)];
+    if (costs) {
+      line.refuse(concat("the class ", word_of(path), " appears twice"));
+      return;
+    }
+    costs.emplace();
+    read_fields(line, fields_of(*costs));
   }
 
   void parse_port(Line& line) {
@@ -352,6 +370,11 @@ std::string to_text(const CostTable& costs) {
   for (int i = 0; i < path_class_count; ++i) {
     auto& link = table.links[static_cast<std::size_t>(i)];
     if (link) text += line_text(word_of(static_cast<PathClass>(i)), fields_of(*link));
+  }
+  for (int i = 0; i < path_class_count; ++i) {
+    auto& device = table.devices[static_cast<std::size_t>(i)];
+    const std::string word = word_of(static_cast<PathClass>(i));
+    if (device) text += line_text(concat("device ", word), fields_of(*device));
   }
   for (PortCost& port : table.ports) text += line_text(concat("port ", port.host), fields_of(port));
   return text;

@@ -1,6 +1,8 @@
 #include <iostream>
 
+#include "api/measure_devices.hpp"
 #include "api/value_or_throw.hpp"
+#include "api/world_topology.hpp"
 #include "base/text.hpp"
 #include "cli/arguments.hpp"
 #include "cli/costs.hpp"
@@ -41,11 +43,21 @@ constexpr const char* help =
     "  --text             in full, for RONDO_TOPOLOGY of a world of so many ranks;\n"
     "                     src/topology/README.md describes the format\n"
     "  --costs            measures what the links between two ranks on this host cost, and prints\n"
-    "                     it as text for RONDO_COSTS; in a world, what its links cost\n"
+    "                     it as text for RONDO_COSTS; in a world, what its links cost. Of devices\n"
+    "                     what was measured when communicators connected theirs\n"
     "  --transport NAME   of these links: shm or tcp, as between processes, or inproc, as between\n"
     "                     threads\n";
 
-int print_costs(const CostTable& costs, bool json) {
+// With what is known of the devices here, from communicators that have connected some.
+int print_costs(CostTable costs, const Topology& topology, bool json) {
+  const auto devices = find_devices();
+  if (devices && !devices.value().empty()) {
+    const auto host = static_cast<std::size_t>(topology.ranks.front().host);
+    const auto machine = static_cast<std::size_t>(topology.hosts[host].machine);
+    const std::string name =
+        device_costs_name(topology.machines[machine], devices.value().front().name);
+    add_cached_device_costs(name, costs);
+  }
   std::cout << (json ? to_json(costs) : to_text(costs));
   return success;
 }
@@ -56,14 +68,14 @@ int print_costs(Arguments& arguments) {
     arguments.finish();
     Communicator world = Communicator::from_env();
     const CostTable& costs = world.costs();
-    return world.rank() == 0 ? print_costs(costs, json) : success;
+    return world.rank() == 0 ? print_costs(costs, world.topology(), json) : success;
   }
   const std::string transport = arguments.value("--transport").value_or("shm");
   arguments.finish();
   if (transport != "shm" && transport != "tcp" && transport != "inproc") {
     throw UsageError(concat("there is no transport '", transport, "'; known: shm, tcp, inproc"));
   }
-  return print_costs(measure_here(transport), json);
+  return print_costs(measure_here(transport), local_topology(2), json);
 }
 
 struct Shown {

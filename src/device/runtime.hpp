@@ -37,6 +37,13 @@ struct DeviceInfo {
   int multiprocessors = 0;
 };
 
+/// What lies between two devices, as far as the driver says.
+enum class DeviceLink : std::uint8_t {
+  not_known,  ///< one of them is hidden from this process, or they do not reach each other
+  pcie,       ///< or whatever else is not NVLink
+  nvlink,
+};
+
 /// What a pointer is. The runtime knows nothing of memory that it did not allocate or register:
 /// that is `host`.
 enum class MemoryKind : std::uint8_t { host, pinned, managed, device };
@@ -157,6 +164,8 @@ class DeviceRuntime {
   /// From now on work on `device` may touch all memory that this process has on `other`. Errors:
   /// unsupported.
   virtual Result<> reach_device(int device, int other) = 0;
+  /// Of two devices that are not the same.
+  virtual Result<DeviceLink> link(int device, int other) = 0;
 
   // Memory.
 

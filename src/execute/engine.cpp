@@ -272,13 +272,14 @@ Error Engine::bug_error(const char* text) const noexcept {
   }
 }
 
-// Nothing moves meanwhile, as between operations: other ranks may be in this one already.
+// All of them, or the first chunk. Nothing moves meanwhile, as between operations: other ranks may
+// be in this one already.
 Result<> Engine::await_buffers(Handover& handover) {
   for (unsigned look = 0;; ++look) {
     if (abort_requested_.load(std::memory_order_acquire)) return abort_error();
-    const Result<bool> given = handover.is_given();
+    const Result<std::uint32_t> given = handover.given();
     if (!given) return given.error();
-    if (given.value()) return {};
+    if (given.value() > 0) return {};
     if (look < looks_before_sleep) {
       std::this_thread::yield();
     } else {
@@ -372,7 +373,11 @@ Result<> Engine::begin(const Operation& operation) {
     return begun;
   }
   if (operation.program) {
-    executor_.start(*operation.sized, operation.in, operation.out, *transport_);
+    Crossing* const crossing = operation.chunks ? &crossing_ : nullptr;
+    if (crossing != nullptr) {
+      crossing->start(*operation.sized, *operation.chunks, *operation.handover);
+    }
+    executor_.start(*operation.sized, operation.in, operation.out, *transport_, crossing);
     return transport_->begin(++sequence_, operation.call, operation.program->links);
   }
   Posting& posting = postings_.emplace_back();
@@ -407,7 +412,8 @@ Result<> Engine::go_on(Pace& pace, const Operation& operation, bool is_awaited) 
       std::min(patience(pace.idle_since, now, is_awaited),
                std::chrono::duration_cast<microseconds>(*pace.deadline - now) + microseconds(1));
   // No event says that a stream is through, either.
-  if (route_ != nullptr && !is_by_messages_ && route_->is_impatient()) {
+  const bool awaits_route = route_ != nullptr && !is_by_messages_ && route_->is_impatient();
+  if (awaits_route || (operation.chunks && !crossing_.has_all_input())) {
     pace.sleep = std::min(pace.sleep, sleep_between_looks);
   }
   return {};

@@ -167,6 +167,7 @@ class Engine {
   const int generation_ = fork_generation();
   const Error out_of_memory_;  // made in time
   Executor executor_;
+  Crossing crossing_;             // of the operation under way, if it has chunks
   Route* route_ = nullptr;        // of the operation under way, until it has ended
   bool is_by_messages_ = true;    // whatever its route
   std::deque<Posting> postings_;  // under way; the queue begins with theirs, in this order

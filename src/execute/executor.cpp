@@ -8,11 +8,12 @@
 namespace rondo {
 
 void Executor::start(const SizedProgram& sized, const std::byte* in, std::byte* out,
-                     Transport& transport) {
+                     Transport& transport, Crossing* crossing) {
   const Program& program = sized.program();
   sized_ = &sized;
   program_ = &program;
   transport_ = &transport;
+  crossing_ = crossing;
   completed_ = 0;
   if (sized.scratch_bytes() > scratch_bytes_) {
     scratch_.reset();  // never hold the old and the new one at the same time
@@ -67,6 +68,7 @@ bool Executor::advance_lane(Lane& lane) {
     const Step& step = lane.steps[lane.step];
     if (!lane.in_flight) {
       if (lane.part == 0 && !may_start(lane)) break;
+      if (crossing_ != nullptr && !crossing_->may_read(step, lane.part, lane.tile)) break;
       if (step.is_message()) {
         if (has_message(lane, step)) {
           post(lane, step);
@@ -95,6 +97,7 @@ bool Executor::advance_lane(Lane& lane) {
 
 // Goes on to the next part, tile, step or window; true when a tile of the step is completed.
 bool Executor::complete_part(Lane& lane, const Step& step) {
+  if (crossing_ != nullptr) crossing_->has_written(step, lane.part, lane.tile);
   if (step.is_message() && ++lane.part < sized_->parts(step)) return false;
   lane.part = 0;
   const std::size_t end = std::min(lane.window + sized_->window_tiles(), sized_->tiles());
@@ -186,7 +189,10 @@ bool Executor::accumulate(Lane& lane, const Step& step, bool is_rest) {
     ++completed_;
     complete_part(*next, next->steps[next->step]);
   }
-  if (lane.is_direct && is_rest) ++lane.step;  // the other one of the two is completed as usual
+  if (lane.is_direct && is_rest) {  // the other one of the two is completed as usual
+    ++lane.step;
+    if (crossing_ != nullptr) crossing_->has_written(lane.steps[lane.step], 0, lane.tile);
+  }
   return true;
 }
 

@@ -32,6 +32,7 @@
 #include <span>
 #include <vector>
 
+#include "execute/chunks.hpp"
 #include "execute/sized_program.hpp"
 #include "rondo/transport.hpp"
 
@@ -44,11 +45,13 @@ class Executor {
   Executor& operator=(const Executor&) = delete;
 
   /// Prepares a run from `in` to `out`, null where the rank has none. The program and both buffers
-  /// must outlive it. The caller has called transport.begin() with the program's links.
-  void start(const SizedProgram& sized, const std::byte* in, std::byte* out, Transport& transport);
+  /// must outlive it. The caller has called transport.begin() with the program's links. With a
+  /// `crossing`, which has been started, the buffers come and go in chunks.
+  void start(const SizedProgram& sized, const std::byte* in, std::byte* out, Transport& transport,
+             Crossing* crossing = nullptr);
 
   /// Advances all lanes as far as they go without waiting. True when the program is complete.
-  /// The caller polls the transport in between.
+  /// The caller polls the transport in between. Throws the crossing's Error.
   bool advance();
 
   /// Peers whose message some lane is waiting for, or who don't take ours: sorted, unique.
@@ -109,6 +112,7 @@ class Executor {
   const SizedProgram* sized_ = nullptr;
   const Program* program_ = nullptr;
   Transport* transport_ = nullptr;
+  Crossing* crossing_ = nullptr;
   Operands operands_;
   std::size_t lane_count_ = 0;
   std::uint64_t completed_ = 0;

@@ -11,6 +11,8 @@
 #include <optional>
 #include <vector>
 
+#include "execute/chunks.hpp"
+#include "execute/handover.hpp"
 #include "execute/route.hpp"
 #include "execute/sized_program.hpp"
 #include "plan/cache.hpp"
@@ -19,17 +21,6 @@
 #include "rondo/transport.hpp"
 
 namespace rondo {
-
-/// Hands the buffers of an operation over when its turn has come, and takes them back: for
-/// somebody else, such as a device, who has them before and after. The engine's thread calls it.
-class Handover {
- public:
-  virtual ~Handover() = default;
-  /// Whether the buffers may be used by now. Errors: what keeps them from ever being.
-  virtual Result<bool> is_given() = 0;
-  /// The operation has ended, in whatever way, or never began.
-  virtual void take_back() noexcept = 0;
-};
 
 /// A collective is prepared once for all calls that differ in their buffers only.
 struct Operation {
@@ -41,6 +32,8 @@ struct Operation {
   std::vector<Message> messages = {};  ///< of an exchange
   /// Of a collective that is started; most have none.
   std::shared_ptr<Handover> handover = nullptr;
+  /// In which its buffers come and go; null: whole.
+  std::shared_ptr<const ChunkOrder> chunks = nullptr;
   /// Of a collective that may go another way than by messages.
   std::shared_ptr<Route> route = nullptr;
   std::chrono::milliseconds timeout{0};

@@ -393,8 +393,8 @@ std::size_t parts_of(const StreamProgram& program) {
 
 }  // namespace
 
-Result<StreamProgram> make_stream_program(const Plan& plan, const Amount& amount, int rank,
-                                          bool in_place) {
+Result<std::vector<StreamProgram>> make_stream_programs(const Plan& plan, const Amount& amount,
+                                                        bool in_place) {
   const Result<Schedule> schedule = make_schedule(plan);
   if (!schedule) return schedule.error();
   Amount whole = amount;
@@ -402,13 +402,26 @@ Result<StreamProgram> make_stream_program(const Plan& plan, const Amount& amount
   Arranging arranging(schedule.value().programs.size());
   std::vector<StreamProgram> all =
       arranging.run(Rehearsal(schedule.value(), whole, in_place).run());
-  StreamProgram& own = all[static_cast<std::size_t>(rank)];
-  own.scratch_bytes = scratch_bytes_of(all, size_of(amount.dtype));
+  const std::size_t scratch_bytes = scratch_bytes_of(all, size_of(amount.dtype));
+  std::size_t most_steps = 0;
+  std::size_t most_parts = 0;
   for (const StreamProgram& each : all) {
-    own.most_steps = std::max(own.most_steps, static_cast<std::uint32_t>(each.steps.size()));
-    own.most_parts = std::max(own.most_parts, parts_of(each));
+    most_steps = std::max(most_steps, each.steps.size());
+    most_parts = std::max(most_parts, parts_of(each));
   }
-  return std::move(own);
+  for (StreamProgram& each : all) {
+    each.scratch_bytes = scratch_bytes;
+    each.most_steps = static_cast<std::uint32_t>(most_steps);
+    each.most_parts = most_parts;
+  }
+  return all;
+}
+
+Result<StreamProgram> make_stream_program(const Plan& plan, const Amount& amount, int rank,
+                                          bool in_place) {
+  Result<std::vector<StreamProgram>> all = make_stream_programs(plan, amount, in_place);
+  if (!all) return all.error();
+  return std::move(all.value()[static_cast<std::size_t>(rank)]);
 }
 
 }  // namespace rondo

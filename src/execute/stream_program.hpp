@@ -64,8 +64,11 @@ struct StreamProgram {
   std::size_t most_parts = 0;     ///< all that is listed in it; of any rank
 };
 
-/// `in_place`: `in` and `out` may be the same memory, at some rank. Not for uneven blocks. Errors:
-/// those of make_program().
+/// Of all ranks; their scratch_bytes and most_steps are alike.
+Result<std::vector<StreamProgram>> make_stream_programs(const Plan& plan, const Amount& amount,
+                                                        bool in_place);
+/// Of one of them. `in_place`: `in` and `out` may be the same memory, at some rank. Not for uneven
+/// blocks. Errors: those of make_program().
 Result<StreamProgram> make_stream_program(const Plan& plan, const Amount& amount, int rank,
                                           bool in_place);
 

@@ -79,7 +79,9 @@ bool sums_up_whole(Algorithm algorithm) {
          algorithm == Algorithm::knomial;
 }
 
-bool makes_sense(const Habit& habit, Collective collective, int ranks, std::uint64_t bytes) {
+bool makes_sense(const Habit& habit, Collective collective, const Site& site, std::uint64_t bytes) {
+  const int ranks = site.ranks;
+  if (site.is_of_devices) return ranks <= habit.most_ranks;
   if (ranks == 2 && collective == Collective::allreduce && bytes < least_bytes_to_halve) {
     return sums_up_whole(habit.algorithm);
   }
@@ -124,6 +126,7 @@ std::vector<int> channel_counts(const Site& site, Algorithm algorithm, std::uint
                                 const Pins& pins) {
   if (pins.channels) return {*pins.channels};
   std::vector<int> counts = {1};
+  if (site.is_of_devices) return counts;
   const bool rings = algorithm == Algorithm::ring && site.ranks > 2;
   if (rings && bytes / 2 >= least_channel_bytes) counts.push_back(2);
   if (!rings && algorithm != Algorithm::two_level) return counts;
@@ -222,6 +225,9 @@ std::vector<Plan> plans(const Site& site, Collective collective, const Habit& ha
     while (radix_list.size() > 1 && radix_list[radix_list.size() - 2] >= site.ranks) {
       radix_list.pop_back();
     }
+    // Where nothing is sent, the root may as well have all others for its children.
+    const int flat = std::min(site.ranks, max_radix);
+    if (site.is_of_devices && flat > radix_list.back()) radix_list.push_back(flat);
     if (pins.radix) radix_list = {*pins.radix};
   }
   std::vector<Plan> found;
@@ -312,12 +318,12 @@ std::vector<Candidate> candidates(const Site& site, Collective collective, std::
   for (const Habit& habit : habits) {
     if (!is_supported(habit.algorithm, collective)) continue;
     const bool pinned = pins.algorithm == habit.algorithm;
-    if (!pinned && (pins.algorithm != Algorithm::automatic ||
-                    !makes_sense(habit, collective, site.ranks, bytes))) {
+    if (!pinned &&
+        (pins.algorithm != Algorithm::automatic || !makes_sense(habit, collective, site, bytes))) {
       continue;
     }
     for (const Plan& plan : plans(site, collective, habit, bytes, pins)) {
-      if (pins.tile_bytes) {
+      if (pins.tile_bytes && !site.is_of_devices) {
         found.push_back({plan, *pins.tile_bytes});
         continue;
       }
@@ -327,13 +333,19 @@ std::vector<Candidate> candidates(const Site& site, Collective collective, std::
         if (has_windows(plan) || !pinned) continue;
       }
       found.push_back({plan, 0});
-      if (bytes <= tiles.front()) continue;
+      if (site.is_of_devices || bytes <= tiles.front()) continue;
       for (const std::size_t tile : tiles) {
         const bool are_few = segment_bytes / tile <= most_tiles || tile == tiles.back();
         if (tile < segment_bytes && are_few) found.push_back({plan, tile});
       }
     }
     if (site.ranks == 1 && !found.empty()) break;  // alone, all are the same
+  }
+  // Among devices the simplest are those in which nobody waits for what another one makes.
+  if (site.is_of_devices) {
+    std::stable_partition(found.begin(), found.end(), [](const Candidate& one) {
+      return one.plan.algorithm == Algorithm::one_shot || one.plan.algorithm == Algorithm::two_shot;
+    });
   }
   return found;
 }

@@ -44,6 +44,7 @@ struct Site {
   bool has_groups = false;                                ///< near has several
   int nics = 1;                 ///< that each host has for its ranks, counted where they are fewest
   bool has_own_caches = false;  ///< all are on one host, each with a processor of its own
+  bool is_of_devices = false;   ///< that reach each other's memory: no messages, no tiles
 
   bool has(Order order) const {
     return order == Order::ranks || (order == Order::near ? near : weighted) != nullptr;

@@ -1,31 +1,39 @@
 #include "plan/device_plan.hpp"
 
 #include <algorithm>
+#include <array>
+#include <numeric>
+#include <utility>
+
+#include "base/text.hpp"
+#include "check/cost_model.hpp"
 
 namespace rondo {
 
 namespace {
 
-// From here on the root's own way out is what a broadcast takes: it goes out once, in parts.
-constexpr std::size_t least_scattered = 1 << 20;
+// What keeps ranks apart, the widest first: the way through the host, PCIe, being another device.
+constexpr std::array levels = {PathClass::pxb, PathClass::xgmi, PathClass::same_gpu};
+
+bool is_split(const std::vector<int>& groups) {
+  const int count = *std::max_element(groups.begin(), groups.end()) + 1;
+  return count > 1 && count < static_cast<int>(groups.size());
+}
+
+// Of consecutive ranks of the order that are in one group.
+std::vector<int> lengths(const std::vector<int>& order, const std::vector<int>& groups) {
+  std::vector<int> found;
+  int last = -1;
+  for (const int rank : order) {
+    const int group = groups[static_cast<std::size_t>(rank)];
+    if (group != last) found.push_back(0);
+    ++found.back();
+    last = group;
+  }
+  return found;
+}
 
 }  // namespace
-
-std::optional<Ordering> parse_ordering(std::string_view text) {
-  for (const Ordering ordering : {Ordering::streams, Ordering::kernels}) {
-    if (text == name(ordering)) return ordering;
-  }
-  return std::nullopt;
-}
-
-std::string_view name(std::optional<Ordering> ordering) {
-  if (!ordering) return known_orderings[0];
-  return known_orderings[*ordering == Ordering::streams ? 1 : 2];
-}
-
-Ordering ordering_for(bool same_process, bool same_device) {
-  return same_device && !same_process ? Ordering::streams : Ordering::kernels;
-}
 
 bool has_device_plan(Collective collective) {
   switch (collective) {
@@ -41,21 +49,67 @@ bool has_device_plan(Collective collective) {
   }
 }
 
-Plan device_plan(Collective collective, int ranks, int root, std::size_t bytes,
-                 bool shares_device) {
-  Plan plan{Algorithm::one_shot, collective, ranks, root};
-  if (collective == Collective::allreduce) plan.algorithm = Algorithm::two_shot;
-  if (collective == Collective::broadcast || collective == Collective::reduce) {
-    plan.algorithm = Algorithm::knomial;
-    plan.radix = std::clamp(ranks, 2, max_radix);
+Result<DeviceModel> make_device_model(std::vector<int> device_of, std::vector<PathClass> paths,
+                                      const CostTable& costs) {
+  const auto refuse = [](std::string text) {
+    return Error(ErrorCode::invalid_argument, std::move(text));
+  };
+  bool any = false;
+  bool make_all_sense = make_sense({costs.kernel_s});
+  for (const std::optional<DeviceCost>& cost : costs.devices) {
+    any |= cost.has_value();
+    make_all_sense &= !cost || (make_sense({cost->latency_s}) &&
+                                are_rates({cost->read_byte_s, cost->write_byte_s}));
   }
-  const bool is_scattered =
-      collective == Collective::broadcast && !shares_device && bytes >= least_scattered;
-  if (is_scattered) {
-    plan.algorithm = Algorithm::scatter_allgather;
-    plan.radix = 2;
+  if (!any) return refuse("a table of costs without a line for devices tells nothing of these");
+  if (!make_all_sense) {
+    return refuse(concat("the costs of devices make no sense: each is from 0 to ",
+                         most_cost_seconds, " s, and of a byte to ", most_byte_seconds, " s"));
   }
-  return plan;
+  return DeviceModel{.ranks = static_cast<int>(device_of.size()),
+                     .device_of = std::move(device_of),
+                     .paths = std::move(paths),
+                     .kernel_s = costs.kernel_s,
+                     .costs = complete_devices(costs)};
+}
+
+std::vector<int> groups_within(const DeviceModel& model, PathClass farthest) {
+  std::vector<int> group_of(static_cast<std::size_t>(model.ranks), -1);
+  int next = 0;
+  for (int first = 0; first < model.ranks; ++first) {
+    if (group_of[static_cast<std::size_t>(first)] >= 0) continue;
+    std::vector<int> found = {first};
+    group_of[static_cast<std::size_t>(first)] = next;
+    for (std::size_t i = 0; i < found.size(); ++i) {
+      for (int other = 0; other < model.ranks; ++other) {
+        int& group = group_of[static_cast<std::size_t>(other)];
+        if (group >= 0 || model.between(found[i], other) > farthest) continue;
+        group = next;
+        found.push_back(other);
+      }
+    }
+    ++next;
+  }
+  return group_of;
+}
+
+Site device_site(const DeviceModel& model) {
+  Site site{.ranks = model.ranks, .is_of_devices = true};
+  std::vector<std::vector<int>> groups;
+  for (const PathClass level : levels) groups.push_back(groups_within(model, level));
+  const auto split = std::find_if(groups.begin(), groups.end(), is_split);
+  if (split == groups.end()) return site;
+  std::vector<int> order(static_cast<std::size_t>(model.ranks));
+  std::iota(order.begin(), order.end(), 0);
+  const auto place = [&](int rank) {
+    const auto index = static_cast<std::size_t>(rank);
+    return std::array{groups[0][index], groups[1][index], groups[2][index]};
+  };
+  std::stable_sort(order.begin(), order.end(), [&](int a, int b) { return place(a) < place(b); });
+  std::vector<int> sizes = lengths(order, *split);
+  site.near = Arrangement::make(std::move(order), std::move(sizes)).value();
+  site.has_groups = true;
+  return site;
 }
 
 }  // namespace rondo

@@ -154,6 +154,15 @@ Result<Planner> Planner::make(const Topology& topology, const CostTable& costs, 
   return Planner(std::move(site).value(), std::move(model).value(), std::move(wishes));
 }
 
+Planner Planner::make(Site site, Predictor predictor, Wishes wishes) {
+  CostModel no_messages{.ranks = site.ranks, .links = {LinkCost{}}};
+  no_messages.class_of = [](int, int) { return 0; };
+  no_messages.port_of = [](int rank, int) { return rank; };
+  Planner made(std::move(site), std::move(no_messages), std::move(wishes));
+  made.predictor_ = std::move(predictor);
+  return made;
+}
+
 bool is_planned(Cause cause) {
   return cause != Cause::wish && cause != Cause::rule;
 }
@@ -272,12 +281,14 @@ Result<std::vector<Prediction>> Planner::predict(Collective collective, std::uin
 
 Result<std::vector<Prediction>> Planner::predictions_of(const std::vector<Candidate>& all,
                                                         std::uint64_t bytes) {
+  if (predictor_) return predictor_(all, bytes);
   return rondo::predictions_of(all, bytes, *model_, estimates_);
 }
 
 // Of those that the closed form finds worth while; above so many ranks, as that says.
 Result<std::vector<Prediction>> Planner::predict_few(const std::vector<Candidate>& all,
                                                      std::uint64_t bytes) {
+  if (predictor_) return predictor_(all, bytes);
   const bool will_simulate = is_simulated(site_.ranks);
   if (will_simulate && all.size() < 2) return predictions_of(all, bytes);
   Result<std::vector<Prediction>> estimated =

@@ -10,6 +10,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -62,8 +63,14 @@ struct SizeClass {
 
 class Planner {
  public:
+  /// What candidates take, in their order, where that is not told by messages over links.
+  using Predictor = std::function<Result<std::vector<Prediction>>(const std::vector<Candidate>&,
+                                                                  std::uint64_t bytes)>;
+
   /// Fails with invalid_argument where the topology has no ranks or a cost makes no sense.
   static Result<Planner> make(const Topology& topology, const CostTable& costs, Wishes wishes = {});
+  /// All candidates of the site are worth while.
+  static Planner make(Site site, Predictor predictor, Wishes wishes = {});
 
   int ranks() const { return site_.ranks; }
   const Site& site() const { return site_; }
@@ -121,6 +128,7 @@ class Planner {
   Site site_;
   std::unique_ptr<const CostModel> model_;
   Wishes wishes_;
+  Predictor predictor_;
   Estimates estimates_;
   std::vector<std::unique_ptr<Table>> tables_;  // by collective
   std::vector<std::string> notes_;

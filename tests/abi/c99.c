@@ -1,7 +1,9 @@
-/* rondo.h is C99, and every function of it can be called from there. */
+/* rondo.h and cuda.h are C99, and every function of them can be called from there. */
 
+#include "rondo/cuda.h"
 #include "rondo/rondo.h"
 
+#include "rondo/cuda.h"
 #include "rondo/rondo.h"
 
 rondo_options abi_default_options(void);

@@ -59,15 +59,34 @@ TEST(CostText, IsWhatAPersonWouldWrite) {
             "port host-1 wire unlimited\n");
 }
 
+TEST(CostText, HasALineForEachClassOfDevices) {
+  const std::string text =
+      "rondo costs 1\n"
+      "rank start 0ns reduce unlimited copy unlimited switch 0ns kernel 3us\n"
+      "l3 latency 240ns overhead 0ns wire unlimited processor unlimited window 0B\n"
+      "device x latency 2us read 4300GB/s write 4300GB/s\n"
+      "device nvl latency 3us read 370GB/s write 400GB/s\n"
+      "port 3f5c wire 2.5GB/s\n";
+  const CostTable table = table_of(text);
+  EXPECT_EQ(table.kernel_s, 3e-6);
+  const DeviceCost linked{3e-6, 1 / 370e9, 1 / 400e9};
+  EXPECT_EQ(table.devices[static_cast<std::size_t>(PathClass::nvlink)], linked);
+  EXPECT_FALSE(table.devices[static_cast<std::size_t>(PathClass::pix)]);
+  EXPECT_FALSE(link_of(table, PathClass::nvlink));
+  EXPECT_EQ(to_text(table), text);
+}
+
 TEST(CostJson, HasSecondsAndSecondsAByte) {
   EXPECT_EQ(to_json(table_of("rondo costs 1\n"
                              "rank start 2us reduce 10GB/s\n"
                              "l3 latency 240ns overhead 90ns wire 5GB/s window 512KiB\n"
+                             "device gpu latency 2us read 1GB/s write 2GB/s\n"
                              "port host-1 wire 2GB/s\n")),
             "{\"start_s\":2e-06,\"reduce_byte_s\":1e-10,\"copy_byte_s\":0,\"switch_s\":0,"
-            "\"links\":[{\"path\":\"L3\",\"latency_s\":2.4e-07,\"overhead_s\":9e-08,"
+            "\"kernel_s\":0,\"links\":[{\"path\":\"L3\",\"latency_s\":2.4e-07,\"overhead_s\":9e-08,"
             "\"byte_s\":2e-10,\"overhead_byte_s\":0,\"window_bytes\":524288}],"
-            "\"ports\":[{\"host\":\"host-1\",\"byte_s\":5e-10}]}\n");
+            "\"devices\":[{\"path\":\"GPU\",\"latency_s\":2e-06,\"read_byte_s\":1e-09,"
+            "\"write_byte_s\":5e-10}],\"ports\":[{\"host\":\"host-1\",\"byte_s\":5e-10}]}\n");
 }
 
 TEST(CostText, AnyTableComesBackBitByBit) {
@@ -86,6 +105,10 @@ TEST(CostText, AnyTableComesBackBitByBit) {
       const auto amount = [&] { return random() >> (random() % 64); };
       link = LinkCost{number(), number(), rate(), rate(), amount(), random() % 2 * amount()};
     }
+    table.kernel_s = number();
+    for (auto& device : table.devices) {
+      if (random() % 2 == 0) device = DeviceCost{number(), rate(), rate()};
+    }
     for (std::size_t host = random() % 4; host > 0; --host) {
       table.ports.push_back({"host-" + std::to_string(host), rate()});
     }
@@ -103,8 +126,8 @@ TEST(CostText, ErrorsNameTheLineAndWhatIsRight) {
   EXPECT_EQ(refusal("rondo costs 2\n"), "cost text: line 1: expected '1', found '2'");
   EXPECT_EQ(refusal("rondo topology 1"), "cost text: line 1: expected 'costs', found 'topology'");
   EXPECT_EQ(refusal(header + "\nl4 latency 1us"),
-            "cost text: line 3: expected rank, port, or a class of paths (x, core, l2, l3, numa, "
-            "pkg, gpu, nvl, xgmi, pix, pxb, phb, node, sys, host, rack, net), found 'l4'");
+            "cost text: line 3: expected rank, port, device, or a class of paths (x, core, l2, l3, "
+            "numa, pkg, gpu, nvl, xgmi, pix, pxb, phb, node, sys, host, rack, net), found 'l4'");
   EXPECT_EQ(refusal(header + "l3 latency 1us\nl3 latency 2us"),
             "cost text: line 3: the class l3 appears twice");
   EXPECT_EQ(refusal(header + "l3"),
@@ -115,7 +138,13 @@ TEST(CostText, ErrorsNameTheLineAndWhatIsRight) {
             "cost text: line 2: expected one of overhead, wire, processor, window, publish, found "
             "'latency'");
   EXPECT_EQ(refusal(header + "rank start 1us\nrank copy 1GB/s").substr(0, 53),
-            "cost text: line 3: expected port, or a class of paths");
+            "cost text: line 3: expected port, device, or a class ");
+  EXPECT_EQ(refusal(header + "device gpu read 1GB/s\ndevice gpu read 1GB/s"),
+            "cost text: line 3: the class gpu appears twice");
+  EXPECT_EQ(refusal(header + "device fast read 1GB/s").substr(0, 44),
+            "cost text: line 2: expected a class of paths");
+  EXPECT_EQ(refusal(header + "device gpu wire 1GB/s"),
+            "cost text: line 2: expected one of latency, read, write, found 'wire'");
   EXPECT_EQ(refusal(header + "port"),
             "cost text: line 2: expected the id of a host, as `rondo topo --text` shows it, found "
             "the end of the line");

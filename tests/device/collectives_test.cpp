@@ -144,6 +144,40 @@ TEST(DeviceCollectives, AllOthersToo) {
   });
 }
 
+// So long that they go chunk by chunk.
+TEST(DeviceCollectives, OfLongBuffers) {
+  constexpr std::size_t count = 350'000;
+  run_ranks(3, [](Rank& rank) {
+    const int own = rank.comm.rank();
+    const std::vector<int> own_values = counting(count, own);
+    std::vector<int> of_all;
+    for (int r = 0; r < 3; ++r) {
+      const std::vector<int> part = counting(count, r);
+      of_all.insert(of_all.end(), part.begin(), part.end());
+    }
+    const auto times = [](std::vector<int> values, int factor) {
+      for (int& value : values) value *= factor;
+      return values;
+    };
+    const Numbers<int> mine(rank, own_values);
+    const Numbers<int> all(rank, std::vector<int>(3 * count, -1));
+    CUstream_st* const stream = rank.native();
+    Work gathered = rank.comm.allgather(mine.span(), all.span(), stream);
+    EXPECT_EQ(all.values(), of_all);
+    Work summed = rank.comm.allreduce(all.span(), Op::sum, stream);
+    EXPECT_EQ(all.values(), times(of_all, 3));
+    Work scattered = rank.comm.reduce_scatter(all.span(), mine.span(), Op::max, stream);
+    EXPECT_EQ(mine.values(), times(own_values, 3));
+    Work reduced = rank.comm.reduce(all.span(), Op::sum, 2, stream);
+    EXPECT_EQ(all.values(), times(of_all, own == 2 ? 9 : 3));
+    Work told = rank.comm.broadcast(all.span(), 2, stream);
+    EXPECT_EQ(all.values(), times(of_all, 9));
+    Work prefix = rank.comm.scan(all.span(), all.span(), Op::sum, stream);
+    EXPECT_EQ(all.values(), times(of_all, 9 * (own + 1)));
+    for (Work* work : {&gathered, &summed, &scattered, &reduced, &told, &prefix}) work->wait();
+  });
+}
+
 TEST(DeviceCollectives, OfPrefixesAndOfRoots) {
   run_ranks(3, [](Rank& rank) {
     const int own = rank.comm.rank();
@@ -235,15 +269,20 @@ TEST(DeviceCollectives, BeginAndEndInTheOrderOfTheStream) {
 
 TEST(DeviceCollectives, GoTogetherWithRanksThatHaveNone) {
   run_ranks(3, [](Rank& rank) {
-    if (rank.comm.rank() == 1) {
-      std::vector<float> numbers = {1, 2};
-      rank.comm.allreduce(numbers);
-      EXPECT_EQ(numbers, (std::vector<float>{3, 6}));
-    } else {
-      const Numbers<float> numbers(rank, {1, 2});
-      Work work = rank.comm.allreduce(numbers.span(), Op::sum, rank.native());
-      EXPECT_EQ(numbers.values(), (std::vector<float>{3, 6}));
-      work.wait();
+    for (const std::size_t count : {2, 1'000'000}) {
+      const std::vector<int> own = counting(count, 10 * rank.comm.rank());
+      std::vector<int> expected;
+      for (const int value : counting(count, 0)) expected.push_back(3 * value + 30);
+      if (rank.comm.rank() == 1) {
+        std::vector<int> numbers = own;
+        rank.comm.allreduce(numbers);
+        EXPECT_EQ(numbers, expected);
+      } else {
+        const Numbers<int> numbers(rank, own);
+        Work work = rank.comm.allreduce(numbers.span(), Op::sum, rank.native());
+        EXPECT_EQ(numbers.values(), expected);
+        work.wait();
+      }
     }
   });
 }
@@ -286,6 +325,23 @@ TEST(DeviceCollectives, TakeManyCallsOfGrowingSize) {
     for (std::size_t i = 0; i < numbers.size(); ++i) {
       EXPECT_EQ(numbers[i]->values(), std::vector<int>(i * i * 40 + 1, 2 * static_cast<int>(i)));
     }
+    for (Work& work : works) work.wait();
+  });
+}
+
+// Of which the first ones go chunk by chunk, until the stream has much to do.
+TEST(DeviceCollectives, TakeManyLongCalls) {
+  run_ranks(2, [](Rank& rank) {
+    constexpr std::size_t count = 400'000;
+    const Numbers<int> numbers(rank, counting(count, rank.comm.rank()));
+    rank.synchronize();
+    rank.gate.hold(rank.stream);
+    std::vector<Work> works;
+    for (int i = 0; i < 80; ++i) {
+      works.push_back(rank.comm.allreduce(numbers.span(), Op::max, rank.native()));
+    }
+    rank.gate.open();
+    EXPECT_EQ(numbers.values(), counting(count, 1));
     for (Work& work : works) work.wait();
   });
 }

@@ -47,6 +47,15 @@ TEST(Devices, HaveNamesAndAreTold) {
   }
 }
 
+TEST(Devices, SayWhatIsBetweenThem) {
+  const int count = static_cast<int>(must(runtime().devices()).size());
+  for (int i = 0; i < count; ++i) {
+    EXPECT_FALSE(runtime().link(i, i));
+    for (int j = 0; j < i; ++j) EXPECT_EQ(must(runtime().link(i, j)), must(runtime().link(j, i)));
+  }
+  EXPECT_FALSE(runtime().link(0, count));
+}
+
 TEST(Pointers, AreWhatTheyAre) {
   std::array<std::byte, 8> own = {};
   EXPECT_EQ(must(runtime().describe(own.data())).kind, MemoryKind::host);

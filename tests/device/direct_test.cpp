@@ -1,5 +1,4 @@
-// Collectives from device to device, among ranks that are threads. To emulated devices each of them
-// is a process of its own where EMULATED_PROCESSES says so; on real ones ranks can be processes.
+// Collectives from device to device.
 
 #include <gtest/gtest.h>
 
@@ -319,16 +318,6 @@ TEST(DeviceToDevice, IsLeftWhereThereIsNoSuchDevice) {
   run_ranks(2, [](Rank& rank) { EXPECT_FALSE(rank.comm.connect_devices(1000 * rank.number())); });
   const std::string said = testing::internal::GetCapturedStderr();
   EXPECT_NE(said.find("rank 1: there is no device 1000"), std::string::npos) << said;
-}
-
-Error error_of(Work& work) {
-  try {
-    work.wait();
-  } catch (const Error& error) {
-    return error;
-  }
-  ADD_FAILURE() << "the call did not fail";
-  return Error(ErrorCode::internal, "none");
 }
 
 TEST(DeviceToDevice, EndsWithAnAbort) {

@@ -197,7 +197,8 @@ std::string describe(const Task& task) {
                 plan.root, ", radix ", plan.radix, ", channels ", plan.channels,
                 plan.arrangement ? ", arranged, " : ", ", task.count, " ", name(task.dtype), " ",
                 name(task.op), ", tiles of ", task.tile_bytes, " bytes, ",
-                task.in_place ? "in place" : "out of place");
+                task.in_place ? "in place" : "out of place", ", chunks of ", task.chunk_bytes,
+                " bytes");
 }
 
 std::size_t Buffers::in_blocks() const {

@@ -21,6 +21,7 @@ struct Task {
   Op op = Op::sum;
   std::size_t tile_bytes = 0;
   bool in_place = false;
+  std::size_t chunk_bytes = 0;  ///< of buffers that come and go in chunks; 0: they are there
 };
 
 std::string describe(const Task& task);
@@ -32,8 +33,10 @@ class Buffers {
   Buffers(const Buffers&) = delete;
   Buffers& operator=(const Buffers&) = delete;
 
-  const std::byte* in() const { return in_; }  ///< null where the rank has none
+  std::byte* in() { return in_; }  ///< null where the rank has none
   std::byte* out() { return out_; }
+  std::size_t in_bytes() const { return in_blocks() * block_bytes(); }
+  std::size_t out_bytes() const { return out_blocks() * block_bytes(); }
   /// What is wrong with the results, the inputs or the guards.
   std::optional<std::string> check() const;
 
@@ -43,6 +46,7 @@ class Buffers {
   void fill();
   template <class T>
   std::optional<std::string> check_elements() const;
+  std::size_t block_bytes() const { return task_.count * size_of(task_.dtype); }
   std::size_t in_blocks() const;
   std::size_t out_blocks() const;
 

@@ -24,7 +24,9 @@ enum class Fault : std::uint8_t {
   corrupts_a_byte,
   swaps_messages,
   completes_early,
-  loses_one
+  loses_one,
+  gives_early,  ///< a chunk of the input, before it is there
+  takes_early   ///< a chunk of the result, before it is final
 };
 
 /// One direction of a link.

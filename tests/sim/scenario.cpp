@@ -69,6 +69,7 @@ Scenario draw_scenario(std::uint64_t seed) {
              (task.op == Op::avg && reduces_prefix(task.plan.collective)));
     task.tile_bytes = random.one_of<std::size_t>({0, 0, 1, 8, 64, 100, 1000});
     task.in_place = random.chance(50);
+    task.chunk_bytes = random.one_of<std::size_t>({0, 0, 8, 104, 1000});
     Result<Schedule> schedule = make_schedule(task.plan);
     if (schedule) scenario.jobs.push_back({task, std::move(schedule).value().programs});
   }

@@ -16,7 +16,7 @@ class Simulation {
       : scenario_(scenario),
         random_(scenario.seed ^ 0x5eed),
         network_(scenario.jobs.front().task.plan.ranks, scenario.lends, fault),
-        world_(scenario.jobs, network_) {
+        world_(scenario.jobs, network_, fault) {
     for (int rank = 0; rank < world_.size(); ++rank) order_.push_back(rank);
   }
 
@@ -54,6 +54,7 @@ class Simulation {
     bool moved = false;
     for (const int rank : order_) {
       if (!may_run(rank)) continue;
+      if (world_.awaits_input(rank)) give(rank) ? moved = true : skipped_ = true;
       if (random_.chance(25)) {
         skipped_ = true;  // it has its turn later
       } else if (world_.run(rank)) {
@@ -61,6 +62,12 @@ class Simulation {
       }
     }
     return moved;
+  }
+
+  bool give(int rank) {
+    const bool is_time = random_.chance(30);
+    if (is_time) world_.give(rank);
+    return is_time;
   }
 
   // Moves a piece on every route whose time has come.

@@ -39,14 +39,46 @@ struct Job {
   std::vector<Program> programs;
 };
 
+/// Has the buffers of a rank before and after: what has not come yet is garbage, and a chunk of the
+/// result is what it was when it was taken.
+class FarSide final : public Handover {
+ public:
+  FarSide(Buffers& buffers, const SizedProgram& sized, std::size_t chunk_bytes, Fault fault);
+
+  const ChunkOrder& order() const { return order_; }
+  bool awaits_input() const { return given_ < order_.in().size(); }
+  /// One more chunk of the input; the first one comes before the program begins.
+  void give();
+  Result<std::uint32_t> given() override;
+  void take(std::uint32_t chunks) noexcept override;
+  void take_back() noexcept override { take(order_.out().size()); }
+  std::uint32_t taken() const { return taken_; }
+  /// What never comes is what it was.
+  void give_rest();
+  /// What is wrong with what was taken, once the results are right.
+  std::optional<std::string> check() const;
+
+ private:
+  Buffers& buffers_;
+  const Fault fault_;
+  const ChunkOrder order_;
+  std::vector<std::byte> input_;
+  std::vector<std::byte> result_;
+  std::uint32_t given_ = 0;
+  std::uint32_t taken_ = 0;
+};
+
 /// The ranks of a world with the jobs they carry out one after the other.
 class World {
  public:
-  World(const std::vector<Job>& jobs, Network& network);
+  World(const std::vector<Job>& jobs, Network& network, Fault fault = Fault::none);
 
   int size() const { return static_cast<int>(ranks_.size()); }
   /// Lets a rank go as far as it can; true when it got any further. Records wrong results.
   bool run(int rank);
+  bool awaits_input(int rank) const;
+  /// One more chunk of its input comes.
+  void give(int rank) { ranks_[static_cast<std::size_t>(rank)].far_side->give(); }
   bool finished(int rank) const;
   bool finished() const;
   /// Ranks that a rank cannot go on without.
@@ -59,6 +91,8 @@ class World {
     Executor executor;
     std::unique_ptr<Buffers> buffers;   // of the job under way
     std::optional<SizedProgram> sized;  // of the same
+    std::unique_ptr<FarSide> far_side;  // of the same, where the buffers come and go in chunks
+    Crossing crossing;
     std::size_t job = 0;
   };
   void start(int rank);
@@ -66,6 +100,7 @@ class World {
 
   const std::vector<Job>& jobs_;
   Network& network_;
+  const Fault fault_;
   std::deque<Rank> ranks_;
   std::vector<std::vector<bool>> started_;  // by job and rank
   std::optional<std::string> failure_;

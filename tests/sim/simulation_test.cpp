@@ -22,6 +22,11 @@ int finds(Fault fault, std::uint64_t seeds) {
   return found;
 }
 
+TEST(Canary, ChunksOutOfTimeAreFound) {
+  EXPECT_GT(finds(Fault::gives_early, 400), 20);
+  EXPECT_GT(finds(Fault::takes_early, 400), 20);
+}
+
 TEST(Canary, FaultsOfTheNetworkAreFound) {
   EXPECT_GT(finds(Fault::corrupts_a_byte, 200), 50);
   EXPECT_GT(finds(Fault::loses_one, 200), 100);

@@ -1,7 +1,6 @@
 #include "bind/torch/backend.hpp"
 
-#include <numeric>
-
+#include "bind/torch/blocks.hpp"
 #include "bind/torch/reduction.hpp"
 
 namespace rondo_torch {
@@ -12,10 +11,9 @@ using Holds = Flat::Holds;
 using Tensors = RondoBackend::Tensors;
 using TensorLists = RondoBackend::TensorLists;
 
-void require_host(const Tensors& tensors, const char* call) {
+void require_dense(const Tensors& tensors, const char* call) {
   for (const at::Tensor& tensor : tensors) {
-    TORCH_CHECK(tensor.device().is_cpu(), "rondo ", call, ": a tensor on ", tensor.device(),
-                "; this build of rondo takes tensors on the CPU");
+    require_known_device(tensor.device(), std::string("rondo ") + call);
     TORCH_CHECK(tensor.layout() == at::kStrided, "rondo ", call, ": a tensor of layout ",
                 tensor.layout(), "; only dense tensors are supported");
   }
@@ -24,7 +22,7 @@ void require_host(const Tensors& tensors, const char* call) {
 const at::Tensor& only(const Tensors& tensors, const char* call) {
   TORCH_CHECK(tensors.size() == 1, "rondo ", call, ": requires a single tensor, got ",
               tensors.size());
-  require_host(tensors, call);
+  require_dense(tensors, call);
   return tensors[0];
 }
 
@@ -40,7 +38,7 @@ const Tensors& of_all_ranks(const TensorLists& lists, const at::Tensor& like, in
               lists.size());
   TORCH_CHECK(lists[0].size() == static_cast<std::size_t>(size), "rondo ", call, ": a list of ",
               lists[0].size(), " tensors in a group of ", size, " ranks");
-  require_host(lists[0], call);
+  require_dense(lists[0], call);
   for (const at::Tensor& tensor : lists[0]) require_type(tensor, like, call);
   return lists[0];
 }
@@ -50,43 +48,18 @@ void require_root(int64_t root, int size, const char* call) {
               " in a group of ", size, " ranks");
 }
 
-std::vector<std::size_t> counts_of(const Tensors& tensors) {
-  std::vector<std::size_t> counts;
-  for (const at::Tensor& tensor : tensors) {
-    counts.push_back(static_cast<std::size_t>(tensor.numel()));
+// Where the tensors of a call are, if not on the host.
+std::optional<c10::Device> device_of(const Tensors& inputs, const Tensors& outputs,
+                                     const char* call) {
+  std::optional<c10::Device> device;
+  for (const Tensors* tensors : {&inputs, &outputs}) {
+    for (const at::Tensor& tensor : *tensors) {
+      TORCH_CHECK(!device || tensor.device() == *device, call, ": tensors on ", *device, " and on ",
+                  tensor.device());
+      device = tensor.device();
+    }
   }
-  return counts;
-}
-
-std::size_t sum(const std::vector<std::size_t>& counts) {
-  return std::accumulate(counts.begin(), counts.end(), std::size_t{0});
-}
-
-at::Tensor joined(const Tensors& tensors) {
-  std::vector<at::Tensor> rows;
-  for (const at::Tensor& tensor : tensors) rows.push_back(tensor.reshape({-1}));
-  return at::cat(rows).resolve_conj().resolve_neg();
-}
-
-at::Tensor room_for(const Tensors& tensors) {
-  return at::empty({static_cast<std::int64_t>(sum(counts_of(tensors)))}, tensors[0].options());
-}
-
-void divide(const at::Tensor& flat, const Tensors& tensors) {
-  std::int64_t at = 0;
-  for (const at::Tensor& tensor : tensors) {
-    tensor.copy_(flat.narrow(0, at, tensor.numel()).view(tensor.sizes()));
-    at += tensor.numel();
-  }
-}
-
-std::vector<std::size_t> times(std::vector<std::size_t> counts, std::size_t factor) {
-  for (std::size_t& count : counts) count *= factor;
-  return counts;
-}
-
-bool are_alike(const std::vector<std::size_t>& counts) {
-  return std::equal(counts.begin() + 1, counts.end(), counts.begin());
+  return device && device->is_cpu() ? std::nullopt : device;
 }
 
 }  // namespace
@@ -103,15 +76,30 @@ RondoBackend::RondoBackend(const c10::intrusive_ptr<c10d::Store>& store, Member 
   init();
 }
 
-RondoBackend::Work RondoBackend::submit(Call call, std::function<void()> body) {
-  const auto work = c10::make_intrusive<RondoWork>(RondoWork::What{
-      rank_, call.op, call.title, std::move(call.inputs), std::move(call.outputs), ++sequence_});
+RondoBackend::Work RondoBackend::submit(Call call, Body body) {
+  const auto device = device_of(call.inputs.value_or(Tensors()), call.outputs, call.title);
+  const std::shared_ptr<OnDevice> there = device ? on_device(*device) : nullptr;
+  RondoWork::What what = {
+      rank_, call.op, call.title, std::move(call.inputs), std::move(call.outputs), ++sequence_};
+  what.device = device;
+  if (there) {
+    what.look = [seen = std::weak_ptr(there)] {
+      if (const auto still = seen.lock()) still->look();
+    };
+  }
+  const auto work = c10::make_intrusive<RondoWork>(std::move(what));
   note(work);
   const Timeout wanted = deadline(call.timeout);
+  if (there) {
+    there->carry_out(work, call.is_async, wanted, body);
+    return work;
+  }
   auto job = [this, work, wanted, body = std::move(body)] {
     work->carry_out([&] {
       set_deadline(comm_.get(), wanted, shown_deadline_);
-      body();
+      body([this](const rondo_call& given) {
+        require_done(rondo_run(comm_.get(), &given, nullptr));
+      });
     });
   };
   if (call.is_async) {
@@ -132,10 +120,12 @@ RondoBackend::Work RondoBackend::broadcast(Tensors& tensors,
   const auto root = static_cast<int>(options.rootRank);
   return submit({c10d::OpType::BROADCAST, title("broadcast"), tensors, tensors, options.timeout,
                  options.asyncOp},
-                [this, tensor, root] {
+                [this, tensor, root](const Run& run) {
                   const Flat flat(tensor, rank_ == root ? Holds::elements : Holds::nothing_yet);
                   const Elements all = elements(flat.tensor());
-                  require_done(rondo_broadcast(comm_.get(), all.data, all.count, all.dtype, root));
+                  rondo_call call = call_of(RONDO_BROADCAST, all.data, all, all.count);
+                  call.root = root;
+                  run(call);
                   if (rank_ != root) flat.store();
                 });
 }
@@ -148,9 +138,9 @@ RondoBackend::Work RondoBackend::allreduce(Tensors& tensors,
   const at::Tensor tensor = only(tensors, "allreduce");
   return submit({c10d::OpType::ALLREDUCE, title("all_reduce"), tensors, tensors, options.timeout,
                  options.asyncOp},
-                [this, tensor, reduction = Reduction(options.reduceOp, tensor)] {
+                [tensor, reduction = Reduction(options.reduceOp, tensor)](const Run& run) {
                   const Flat flat(tensor, Holds::elements);
-                  reduction.allreduce(comm_.get(), member_, flat.tensor());
+                  reduction.allreduce(run, flat.tensor());
                   flat.store();
                 });
 }
@@ -158,15 +148,15 @@ RondoBackend::Work RondoBackend::allreduce(Tensors& tensors,
 RondoBackend::Work RondoBackend::allreduce_coalesced(
     Tensors& tensors, const c10d::AllreduceCoalescedOptions& options) {
   TORCH_CHECK(!tensors.empty(), "rondo allreduce_coalesced: requires non-empty tensor list");
-  require_host(tensors, "allreduce_coalesced");
+  require_dense(tensors, "allreduce_coalesced");
   for (const at::Tensor& tensor : tensors) {
     require_type(tensor, tensors[0], "allreduce_coalesced");
   }
   return submit({c10d::OpType::ALLREDUCE_COALESCED, title("all_reduce"), tensors, tensors,
                  options.timeout, options.asyncOp},
-                [this, tensors, reduction = Reduction(options.reduceOp, tensors[0])] {
+                [tensors, reduction = Reduction(options.reduceOp, tensors[0])](const Run& run) {
                   const at::Tensor flat = joined(tensors);
-                  reduction.allreduce(comm_.get(), member_, flat);
+                  reduction.allreduce(run, flat);
                   divide(flat, tensors);
                 });
 }
@@ -177,18 +167,11 @@ RondoBackend::Work RondoBackend::reduce(Tensors& tensors, const c10d::ReduceOpti
   const auto root = static_cast<int>(options.rootRank);
   return submit(
       {c10d::OpType::REDUCE, title("reduce"), tensors, tensors, options.timeout, options.asyncOp},
-      [this, tensor, root, reduction = Reduction(options.reduceOp, tensor)] {
+      [this, tensor, root, reduction = Reduction(options.reduceOp, tensor)](const Run& run) {
         const Flat flat(tensor, Holds::elements);
-        reduction.reduce(comm_.get(), member_, flat.tensor(), root);
+        reduction.reduce(run, flat.tensor(), root, rank_ == root);
         if (rank_ == root) flat.store();
       });
-}
-
-// `output` has room for the blocks of all ranks; both are contiguous.
-void RondoBackend::all_gather(const at::Tensor& input, const at::Tensor& output) const {
-  const Elements from = elements(input);
-  const Elements to = elements(output);
-  require_done(rondo_allgather(comm_.get(), from.data, to.data, from.count, from.dtype));
 }
 
 RondoBackend::Work RondoBackend::allgather(TensorLists& outputs, Tensors& inputs,
@@ -200,25 +183,18 @@ RondoBackend::Work RondoBackend::allgather(TensorLists& outputs, Tensors& inputs
               list[static_cast<std::size_t>(rank_)].sizes(), ", input has ", input.sizes());
   return submit({c10d::OpType::ALLGATHER, title("all_gather"), inputs, list, options.timeout,
                  options.asyncOp},
-                [this, input, list] {
+                [input, list](const Run& run) {
                   const Flat flat(input, Holds::elements);
                   const at::Tensor all = room_for(list);
                   const std::vector<std::size_t> counts = counts_of(list);
-                  if (are_alike(counts)) {
-                    all_gather(flat.tensor(), all);
-                  } else {
-                    const Elements from = elements(flat.tensor());
-                    const std::vector<std::size_t> lengths = times(counts, from.per_element);
-                    require_done(rondo_allgatherv(comm_.get(), from.data, elements(all).data,
-                                                  lengths.data(), nullptr, from.dtype));
-                  }
+                  all_gather(run, flat.tensor(), all, counts);
                   divide(all, list);
                 });
 }
 
 RondoBackend::Work RondoBackend::_allgather_base(at::Tensor& output, at::Tensor& input,
                                                  const c10d::AllgatherOptions& options) {
-  require_host({output, input}, "all_gather_into_tensor");
+  require_dense({output, input}, "all_gather_into_tensor");
   require_type(output, input, "all_gather_into_tensor");
   TORCH_CHECK(output.numel() == input.numel() * size_,
               "rondo all_gather_into_tensor: output tensor size must be equal to world_size times "
@@ -229,10 +205,10 @@ RondoBackend::Work RondoBackend::_allgather_base(at::Tensor& output, at::Tensor&
                  {output},
                  options.timeout,
                  options.asyncOp},
-                [this, output, input] {
+                [output, input](const Run& run) {
                   const Flat from(input, Holds::elements);
                   const Flat to(output, Holds::nothing_yet);
-                  all_gather(from.tensor(), to.tensor());
+                  all_gather(run, from.tensor(), to.tensor());
                   to.store();
                 });
 }
@@ -240,13 +216,13 @@ RondoBackend::Work RondoBackend::_allgather_base(at::Tensor& output, at::Tensor&
 RondoBackend::Work RondoBackend::allgather_coalesced(TensorLists& outputs, Tensors& inputs,
                                                      const c10d::AllgatherOptions& options) {
   TORCH_CHECK(!inputs.empty(), "rondo allgather_coalesced: requires non-empty input tensor list");
-  require_host(inputs, "allgather_coalesced");
+  require_dense(inputs, "allgather_coalesced");
   TORCH_CHECK(outputs.size() == static_cast<std::size_t>(size_),
               "rondo allgather_coalesced: ", outputs.size(), " output lists in a group of ", size_,
               " ranks");
   Tensors all_outputs;
   for (const Tensors& list : outputs) {
-    require_host(list, "allgather_coalesced");
+    require_dense(list, "allgather_coalesced");
     TORCH_CHECK(list.size() == inputs.size(), "rondo allgather_coalesced: an output list of ",
                 list.size(), " tensors for ", inputs.size(), " inputs");
     for (std::size_t i = 0; i < list.size(); ++i) {
@@ -258,17 +234,17 @@ RondoBackend::Work RondoBackend::allgather_coalesced(TensorLists& outputs, Tenso
   }
   return submit({c10d::OpType::ALLGATHER_COALESCED, title("all_gather"), inputs, all_outputs,
                  options.timeout, options.asyncOp},
-                [this, inputs, all_outputs] {
+                [inputs, all_outputs](const Run& run) {
                   const at::Tensor all = room_for(all_outputs);
-                  all_gather(joined(inputs), all);
+                  all_gather(run, joined(inputs), all);
                   divide(all, all_outputs);
                 });
 }
 
 RondoBackend::Work RondoBackend::allgather_into_tensor_coalesced(
     Tensors& outputs, Tensors& inputs, const c10d::AllgatherOptions& options) {
-  require_host(outputs, "allgather_into_tensor_coalesced");
-  require_host(inputs, "allgather_into_tensor_coalesced");
+  require_dense(outputs, "allgather_into_tensor_coalesced");
+  require_dense(inputs, "allgather_into_tensor_coalesced");
   TORCH_CHECK(outputs.size() == inputs.size(),
               "rondo allgather_into_tensor_coalesced: requires input and output tensor lists to "
               "have the same length");
@@ -281,11 +257,11 @@ RondoBackend::Work RondoBackend::allgather_into_tensor_coalesced(
   }
   return submit({c10d::OpType::COALESCED, title("_all_gather_base"), inputs, outputs,
                  options.timeout, options.asyncOp},
-                [this, outputs, inputs] {
+                [outputs, inputs](const Run& run) {
                   for (std::size_t i = 0; i < inputs.size(); ++i) {
                     const Flat from(inputs[i], Holds::elements);
                     const Flat to(outputs[i], Holds::nothing_yet);
-                    all_gather(from.tensor(), to.tensor());
+                    all_gather(run, from.tensor(), to.tensor());
                     to.store();
                   }
                 });
@@ -305,13 +281,15 @@ RondoBackend::Work RondoBackend::gather(TensorLists& outputs, Tensors& inputs,
   }
   return submit(
       {c10d::OpType::GATHER, title("gather"), inputs, list, options.timeout, options.asyncOp},
-      [this, input, list, root] {
+      [input, list, root](const Run& run) {
         const Flat flat(input, Holds::elements);
         const Elements from = elements(flat.tensor());
         const at::Tensor all = list.empty() ? at::Tensor() : room_for(list);
-        require_done(rondo_gather(comm_.get(), from.data,
-                                  list.empty() ? nullptr : elements(all).data, from.count,
-                                  from.dtype, root));
+        Elements to = from;
+        to.data = list.empty() ? nullptr : elements(all).data;
+        rondo_call call = call_of(RONDO_GATHER, from.data, to, from.count);
+        call.root = root;
+        run(call);
         if (!list.empty()) divide(all, list);
       });
 }
@@ -330,12 +308,14 @@ RondoBackend::Work RondoBackend::scatter(Tensors& outputs, TensorLists& inputs,
   }
   return submit(
       {c10d::OpType::SCATTER, title("scatter"), list, outputs, options.timeout, options.asyncOp},
-      [this, output, list, root] {
+      [output, list, root](const Run& run) {
         const at::Tensor all = list.empty() ? at::Tensor() : joined(list);
         const Flat flat(output, Holds::nothing_yet);
         const Elements to = elements(flat.tensor());
-        require_done(rondo_scatter(comm_.get(), list.empty() ? nullptr : elements(all).data,
-                                   to.data, to.count, to.dtype, root));
+        rondo_call call =
+            call_of(RONDO_SCATTER, list.empty() ? nullptr : elements(all).data, to, to.count);
+        call.root = root;
+        run(call);
         flat.store();
       });
 }
@@ -349,10 +329,9 @@ RondoBackend::Work RondoBackend::reduce_scatter(Tensors& outputs, TensorLists& i
               list[static_cast<std::size_t>(rank_)].sizes(), ", output has ", output.sizes());
   return submit({c10d::OpType::REDUCE_SCATTER, title("reduce_scatter"), list, outputs,
                  options.timeout, options.asyncOp},
-                [this, output, list, reduction = Reduction(options.reduceOp, output)] {
+                [output, list, reduction = Reduction(options.reduceOp, output)](const Run& run) {
                   const Flat flat(output, Holds::nothing_yet);
-                  reduction.reduce_scatter(comm_.get(), member_, joined(list), flat.tensor(),
-                                           counts_of(list));
+                  reduction.reduce_scatter(run, joined(list), flat.tensor(), counts_of(list));
                   flat.store();
                 });
 }
@@ -366,8 +345,8 @@ RondoBackend::Work RondoBackend::_reduce_scatter_base(at::Tensor& output, at::Te
 
 RondoBackend::Work RondoBackend::reduce_scatter_tensor_coalesced(
     Tensors& outputs, Tensors& inputs, const c10d::ReduceScatterOptions& options) {
-  require_host(outputs, "reduce_scatter_tensor");
-  require_host(inputs, "reduce_scatter_tensor");
+  require_dense(outputs, "reduce_scatter_tensor");
+  require_dense(inputs, "reduce_scatter_tensor");
   TORCH_CHECK(outputs.size() == inputs.size() && !inputs.empty(),
               "rondo reduce_scatter_tensor: requires input and output tensor lists to have the "
               "same length");
@@ -381,12 +360,12 @@ RondoBackend::Work RondoBackend::reduce_scatter_tensor_coalesced(
   }
   return submit({c10d::OpType::_REDUCE_SCATTER_BASE, title("_reduce_scatter_base"), inputs, outputs,
                  options.timeout, options.asyncOp},
-                [this, outputs, inputs, reductions] {
+                [this, outputs, inputs, reductions](const Run& run) {
                   for (std::size_t i = 0; i < inputs.size(); ++i) {
                     const Flat from(inputs[i], Holds::elements);
                     const Flat to(outputs[i], Holds::nothing_yet);
                     reductions[i].reduce_scatter(
-                        comm_.get(), member_, from.tensor(), to.tensor(),
+                        run, from.tensor(), to.tensor(),
                         std::vector<std::size_t>(static_cast<std::size_t>(size_),
                                                  static_cast<std::size_t>(outputs[i].numel())));
                     to.store();
@@ -394,26 +373,11 @@ RondoBackend::Work RondoBackend::reduce_scatter_tensor_coalesced(
                 });
 }
 
-void RondoBackend::all_to_all(const at::Tensor& input, const std::vector<std::size_t>& input_counts,
-                              const at::Tensor& output,
-                              const std::vector<std::size_t>& output_counts) const {
-  const Elements from = elements(input);
-  const Elements to = elements(output);
-  const auto send = times(input_counts, from.per_element);
-  const auto receive = times(output_counts, to.per_element);
-  std::vector<std::size_t> send_at(send.size());
-  std::vector<std::size_t> receive_at(receive.size());
-  std::exclusive_scan(send.begin(), send.end(), send_at.begin(), std::size_t{0});
-  std::exclusive_scan(receive.begin(), receive.end(), receive_at.begin(), std::size_t{0});
-  require_done(rondo_alltoallv(comm_.get(), from.data, send.data(), send_at.data(), to.data,
-                               receive.data(), receive_at.data(), from.dtype));
-}
-
 RondoBackend::Work RondoBackend::alltoall_base(at::Tensor& output, at::Tensor& input,
                                                std::vector<int64_t>& output_splits,
                                                std::vector<int64_t>& input_splits,
                                                const c10d::AllToAllOptions& options) {
-  require_host({output, input}, "all_to_all_single");
+  require_dense({output, input}, "all_to_all_single");
   require_type(output, input, "all_to_all_single");
   c10d::checkSplitSizes(input_splits, input, size_);
   c10d::checkSplitSizes(output_splits, output, size_);
@@ -433,11 +397,11 @@ RondoBackend::Work RondoBackend::alltoall_base(at::Tensor& output, at::Tensor& i
                  {output},
                  options.timeout,
                  options.asyncOp},
-                [this, output, input, to_counts = counts(output, output_splits),
-                 from_counts = counts(input, input_splits)] {
+                [output, input, to_counts = counts(output, output_splits),
+                 from_counts = counts(input, input_splits)](const Run& run) {
                   const Flat from(input, Holds::elements);
                   const Flat to(output, Holds::nothing_yet);
-                  all_to_all(from.tensor(), from_counts, to.tensor(), to_counts);
+                  all_to_all(run, from.tensor(), from_counts, to.tensor(), to_counts);
                   to.store();
                 });
 }
@@ -447,23 +411,29 @@ RondoBackend::Work RondoBackend::alltoall(Tensors& outputs, Tensors& inputs,
   const auto ranks = static_cast<std::size_t>(size_);
   TORCH_CHECK(outputs.size() == ranks && inputs.size() == ranks, "rondo all_to_all: lists of ",
               inputs.size(), " and ", outputs.size(), " tensors in a group of ", size_, " ranks");
-  require_host(outputs, "all_to_all");
-  require_host(inputs, "all_to_all");
+  require_dense(outputs, "all_to_all");
+  require_dense(inputs, "all_to_all");
   for (const at::Tensor& tensor : inputs) require_type(tensor, inputs[0], "all_to_all");
   for (const at::Tensor& tensor : outputs) require_type(tensor, inputs[0], "all_to_all");
   return submit({c10d::OpType::ALLTOALL, title("all_to_all"), inputs, outputs, options.timeout,
                  options.asyncOp},
-                [this, outputs, inputs] {
+                [outputs, inputs](const Run& run) {
                   const at::Tensor all = room_for(outputs);
-                  all_to_all(joined(inputs), counts_of(inputs), all, counts_of(outputs));
+                  all_to_all(run, joined(inputs), counts_of(inputs), all, counts_of(outputs));
                   divide(all, outputs);
                 });
 }
 
 RondoBackend::Work RondoBackend::barrier(const c10d::BarrierOptions& options) {
+  const std::shared_ptr<OnDevice> there = on_device_.load();
+  std::optional<c10::Stream> current;
+  if (there) current = there->current_stream();
   return submit(
       {c10d::OpType::BARRIER, title("barrier"), std::nullopt, {}, options.timeout, options.asyncOp},
-      [this] { require_done(rondo_barrier(comm_.get())); });
+      [this, there, current](const Run&) {
+        if (there) there->synchronize(*current);
+        require_done(rondo_barrier(comm_.get()));
+      });
 }
 
 }  // namespace rondo_torch

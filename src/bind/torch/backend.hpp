@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "bind/torch/messages.hpp"
+#include "bind/torch/on_device.hpp"
 #include "bind/torch/queue.hpp"
 #include "bind/torch/torch_version.hpp"
 #include "bind/torch/world.hpp"
@@ -16,7 +17,8 @@ namespace rondo_torch {
 
 /// Collectives are carried out in the order in which the ranks call them: in the thread of a queue,
 /// or in the caller's where it waits anyway and nothing is pending. Messages between two ranks go
-/// beside them. Tensors live in the memory of the host.
+/// beside them. Tensors live in the memory of the host, or on a device: their collectives are given
+/// to its streams.
 class RondoBackend : public c10d::Backend {
  public:
   using Tensors = std::vector<at::Tensor>;
@@ -92,17 +94,16 @@ class RondoBackend : public c10d::Backend {
     Timeout timeout;
     bool is_async;
   };
-  Work submit(Call call, std::function<void()> body);
+  Work submit(Call call, Body body);
+  /// Makes it with the first call on the device, for which all ranks come.
+  std::shared_ptr<OnDevice> on_device(c10::Device device);
   c10::intrusive_ptr<RondoWork> message(c10d::OpType op, const char* title, const Tensors& tensors,
                                         int peer);
   void note(const c10::intrusive_ptr<RondoWork>& work);
   const char* title(const char* call) const;
   Timeout deadline(Timeout asked) const { return asked.count() > 0 ? asked : timeout_.load(); }
   void require_done(rondo_status status) const { require(status, comm_.get(), member_); }
-  void all_to_all(const at::Tensor& input, const std::vector<std::size_t>& input_counts,
-                  const at::Tensor& output, const std::vector<std::size_t>& output_counts) const;
-  void all_gather(const at::Tensor& input, const at::Tensor& output) const;
-  at::Tensor all_gather_rows(const at::Tensor& rows, const std::vector<std::int64_t>& counts) const;
+  void abort_for(const std::string& reason);
 
   Member member_;
   std::atomic<Timeout> timeout_;
@@ -113,6 +114,8 @@ class RondoBackend : public c10d::Backend {
   std::optional<std::vector<c10::intrusive_ptr<RondoWork>>> coalesced_;  // since the start
   Timeout shown_deadline_{0};                                            // of comm_
   Comm comm_;
+  std::mutex mutex_of_device_;
+  std::atomic<std::shared_ptr<OnDevice>> on_device_;
   std::unique_ptr<Messages> messages_;
   std::unique_ptr<Queue> queue_;  // last, so that it ends first
 };

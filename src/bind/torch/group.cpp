@@ -30,14 +30,17 @@ const char* RondoBackend::title(const char* call) const {
 c10::intrusive_ptr<RondoWork> RondoBackend::message(c10d::OpType op, const char* title,
                                                     const Tensors& tensors, int peer) {
   TORCH_CHECK(tensors.size() == 1, title, ": requires a single tensor, got ", tensors.size());
-  TORCH_CHECK(tensors[0].device().is_cpu() && tensors[0].layout() == at::kStrided, title,
-              ": takes dense tensors on the CPU");
+  const c10::Device device = tensors[0].device();
+  require_known_device(device, title);
+  TORCH_CHECK(tensors[0].layout() == at::kStrided, title, ": takes dense tensors");
   TORCH_CHECK(peer < size_ && peer != rank_, title, ": invalid rank: ", peer, " for rank ", rank_,
               " in a group of ", size_);
   const std::string who =
       peer < 0 ? "" : ", waiting for rank " + std::to_string(peer) + member_.global_name(peer);
-  const auto work = c10::make_intrusive<RondoWork>(RondoWork::What{
-      rank_, op, title, tensors, tensors, 0, timeout_.load(), who + "; " + member_.text()});
+  RondoWork::What what = {rank_,   op, title,           tensors,
+                          tensors, 0,  timeout_.load(), who + "; " + member_.text()};
+  if (!device.is_cpu()) what.device = device;
+  const auto work = c10::make_intrusive<RondoWork>(std::move(what));
   note(work);
   return work;
 }
@@ -67,9 +70,16 @@ RondoBackend::Work RondoBackend::endCoalescing() {
     const Tensors of_part = part->result();
     outputs.insert(outputs.end(), of_part.begin(), of_part.end());
   }
-  const auto work = c10::make_intrusive<RondoWork>(
-      RondoWork::What{rank_, c10d::OpType::COALESCED, title("coalesced"), std::nullopt, outputs, 0,
-                      timeout_.load(), ", waiting for coalesced calls; " + member_.text()});
+  RondoWork::What what = {rank_,
+                          c10d::OpType::COALESCED,
+                          title("coalesced"),
+                          std::nullopt,
+                          outputs,
+                          0,
+                          timeout_.load(),
+                          ", waiting for coalesced calls; " + member_.text()};
+  if (const auto there = on_device_.load()) what.device = there->device();
+  const auto work = c10::make_intrusive<RondoWork>(std::move(what));
   RondoWork::complete_after(work, parts);
   return work;
 }
@@ -170,9 +180,25 @@ c10d::ErrorType RondoBackend::getError() {
 }
 
 void RondoBackend::abort() {
-  const std::string reason = "the process group was aborted by " + member_.text();
+  abort_for("the process group was aborted by " + member_.text());
+}
+
+void RondoBackend::abort_for(const std::string& reason) {
   rondo_comm_abort(comm_.get(), reason.c_str());
+  if (const auto there = on_device_.load()) there->abort(reason);
   messages_->abort(reason);
+}
+
+std::shared_ptr<OnDevice> RondoBackend::on_device(c10::Device device) {
+  const std::lock_guard lock(mutex_of_device_);
+  std::shared_ptr<OnDevice> there = on_device_.load();
+  if (!there) {
+    there = std::make_shared<OnDevice>(comm_.get(), member_, device, timeout_.load());
+    on_device_.store(there);
+  }
+  TORCH_CHECK(there->device() == device, member_.text(), ": a tensor on ", device,
+              ", and this group uses ", there->device(), "; a rank has one device in a group");
+  return there;
 }
 
 // Python may drop the last reference, and what is under way may need Python to end.
@@ -182,17 +208,17 @@ RondoBackend::~RondoBackend() {
   shutdown();
   queue_.reset();
   messages_.reset();
+  on_device_.store(nullptr);
   comm_.reset();
 }
 
 void RondoBackend::shutdown() {
-  const bool is_idle =
-      queue_->wait_until_idle(patience_at_end) && messages_->wait_until_sent(patience_at_end);
+  const auto there = on_device_.load();
+  const bool is_idle = queue_->wait_until_idle(patience_at_end) &&
+                       messages_->wait_until_sent(patience_at_end) &&
+                       (!there || there->wait_until_idle(patience_at_end));
   if (is_idle) return;
-  const std::string reason =
-      "the process group was destroyed with work under way by " + member_.text();
-  rondo_comm_abort(comm_.get(), reason.c_str());
-  messages_->abort(reason);
+  abort_for("the process group was destroyed with work under way by " + member_.text());
   queue_->wait_until_idle(patience_at_end);
 }
 

@@ -10,30 +10,6 @@ namespace {
 // A receiver that has announced nothing may come at any time; who waits for it has a deadline.
 constexpr std::chrono::hours no_deadline(24 * 365);
 
-void require_bytes(const Elements& to, std::uint64_t given, int from, const Member& member) {
-  std::uint64_t wanted = to.count;
-  switch (to.dtype) {
-    case RONDO_I8:
-    case RONDO_U8:
-      break;
-    case RONDO_I16:
-    case RONDO_U16:
-    case RONDO_F16:
-    case RONDO_BF16:
-      wanted *= 2;
-      break;
-    case RONDO_I32:
-    case RONDO_U32:
-    case RONDO_F32:
-      wanted *= 4;
-      break;
-    default:
-      wanted *= 8;
-  }
-  TORCH_CHECK(wanted == given, member.text(), ": rank ", from, member.global_name(from), " sent ",
-              given, " bytes, and the tensor to receive them has ", wanted);
-}
-
 }  // namespace
 
 Messages::~Messages() {
@@ -67,10 +43,12 @@ void Messages::send(const at::Tensor& tensor, int to, int tag, Work work) {
   std::unique_lock lock(mutex_);
   Channel& out = channel(outgoing_, to, "rondo-to-");
   lock.unlock();
-  out.queue.post([this, &out, tensor, tag, work = std::move(work)] {
+  const StreamPoint ready(tensor);
+  out.queue.post([this, &out, tensor, ready, tag, work = std::move(work)] {
     work->carry_out([&] {
       open(out, member_.rank, out.peer);
-      const Flat flat(tensor, Flat::Holds::elements);
+      ready.wait();
+      const Flat flat(tensor.cpu(), Flat::Holds::elements);
       const Elements from = elements(flat.tensor());
       const Header header = {tag, static_cast<std::uint64_t>(flat.tensor().nbytes())};
       require(rondo_send(out.comm.get(), &header, sizeof header, RONDO_U8, 1), out.comm.get(),
@@ -84,7 +62,7 @@ void Messages::send(const at::Tensor& tensor, int to, int tag, Work work) {
 
 void Messages::receive(const at::Tensor& tensor, int from, int tag, Work work) {
   std::vector<Channel*> sources;
-  const Wanted wanted = {tensor, from, tag, std::move(work)};
+  const Wanted wanted = {tensor, StreamPoint(tensor), from, tag, std::move(work)};
   std::optional<Arrived> arrived;
   {
     const std::lock_guard lock(mutex_);
@@ -153,13 +131,7 @@ void Messages::receive_one(Channel& channel) {
     return;
   }
   wanted->work->set_source(channel.peer);
-  wanted->work->carry_out([&] {
-    const Flat flat(wanted->tensor, Flat::Holds::nothing_yet);
-    const Elements to = elements(flat.tensor());
-    require_bytes(to, header.bytes, channel.peer, member_);
-    take(to.data);
-    flat.store();
-  });
+  wanted->work->carry_out([&] { store(*wanted, header.bytes, channel.peer, take); });
   if (!wanted->work->isSuccess()) std::rethrow_exception(wanted->work->exception());
 }
 
@@ -191,12 +163,27 @@ std::optional<Messages::Arrived> Messages::take_unexpected(const Wanted& wanted)
 void Messages::deliver(const Wanted& wanted, const Arrived& arrived) const {
   wanted.work->set_source(arrived.from);
   wanted.work->carry_out([&] {
-    const Flat flat(wanted.tensor, Flat::Holds::nothing_yet);
-    const Elements to = elements(flat.tensor());
-    require_bytes(to, arrived.bytes.size(), arrived.from, member_);
-    if (!arrived.bytes.empty()) std::memcpy(to.data, arrived.bytes.data(), arrived.bytes.size());
-    flat.store();
+    store(wanted, arrived.bytes.size(), arrived.from, [&](void* to) {
+      if (!arrived.bytes.empty()) std::memcpy(to, arrived.bytes.data(), arrived.bytes.size());
+    });
   });
+}
+
+// `take` writes the message's bytes.
+void Messages::store(const Wanted& wanted, std::uint64_t bytes, int from,
+                     const std::function<void(void*)>& take) const {
+  const at::Tensor& tensor = wanted.tensor;
+  TORCH_CHECK(tensor.nbytes() == bytes, member_.text(), ": rank ", from, member_.global_name(from),
+              " sent ", bytes, " bytes, and the tensor to receive them has ", tensor.nbytes());
+  const bool is_on_host = tensor.device().is_cpu();
+  const Flat flat(
+      is_on_host ? tensor : at::empty(tensor.sizes(), tensor.options().device(at::kCPU)),
+      Flat::Holds::nothing_yet);
+  take(elements(flat.tensor()).data);
+  flat.store();
+  if (is_on_host) return;
+  wanted.free.wait();
+  tensor.copy_(flat.tensor());
 }
 
 // Those who would take a message of any rank are told as well, since they may wait for this one;

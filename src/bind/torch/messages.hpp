@@ -3,10 +3,12 @@
 // Messages between two ranks, matched by source and tag as PyTorch does it.
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
 
+#include "bind/torch/on_device.hpp"
 #include "bind/torch/queue.hpp"
 #include "bind/torch/reduction.hpp"
 #include "bind/torch/work.hpp"
@@ -25,7 +27,7 @@ class Messages {
   Messages(rondo_comm* world, const Member& member) : world_(world), member_(member) {}
   ~Messages();
 
-  /// Both complete `work`, whose one tensor is `tensor`.
+  /// Both complete `work`, whose one tensor is `tensor`. Those of a device go through the host.
   void send(const at::Tensor& tensor, int to, int tag, Work work);
   /// From any rank where `from` is negative.
   void receive(const at::Tensor& tensor, int from, int tag, Work work);
@@ -55,6 +57,7 @@ class Messages {
   };
   struct Wanted {
     at::Tensor tensor;
+    StreamPoint free;  // of what the caller did with the tensor before
     int from;
     int tag;
     Work work;
@@ -70,6 +73,8 @@ class Messages {
   }
   std::optional<Wanted> take_wanted(int peer, std::int64_t tag);  // with the lock
   std::optional<Arrived> take_unexpected(const Wanted& wanted);   // with the lock
+  void store(const Wanted& wanted, std::uint64_t bytes, int from,
+             const std::function<void(void*)>& take) const;
   void deliver(const Wanted& wanted, const Arrived& arrived) const;
   void fail_wanted(Channel& channel, const std::exception_ptr& failure);
 

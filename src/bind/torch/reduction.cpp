@@ -1,5 +1,6 @@
 #include "bind/torch/reduction.hpp"
 
+#include <algorithm>
 #include <array>
 #include <optional>
 
@@ -33,6 +34,10 @@ std::optional<rondo_dtype> native(at::ScalarType type) {
       return RONDO_F32;
     case at::kDouble:
       return RONDO_F64;
+    case at::kFloat8_e4m3fn:
+      return RONDO_F8E4M3;
+    case at::kFloat8_e5m2:
+      return RONDO_F8E5M2;
     case at::kBool:
       return RONDO_U8;  // 0 or 1
     default:
@@ -108,6 +113,17 @@ Elements elements(const at::Tensor& contiguous) {
   return {data, count * per_element, RONDO_U8, per_element};
 }
 
+rondo_call call_of(rondo_collective collective, const void* send, const Elements& receive,
+                   std::size_t count) {
+  rondo_call call = RONDO_CALL_INIT;
+  call.collective = collective;
+  call.send = send;
+  call.receive = receive.data;
+  call.count = count;
+  call.dtype = receive.dtype;
+  return call;
+}
+
 Flat::Flat(const at::Tensor& tensor, Holds holds) : original_(tensor) {
   if (tensor.is_contiguous() && !tensor.is_conj() && !tensor.is_neg()) {
     flat_ = tensor;
@@ -144,41 +160,44 @@ Reduction::Reduction(const c10d::ReduceOp& op, const at::Tensor& like) : asked_(
 
 at::Tensor Reduction::prepared(const at::Tensor& input) const {
   if (asked_ != c10d::ReduceOp::PREMUL_SUM) return input;
-  const auto& factor = static_cast<const c10d::PreMulSumSupplement&>(*asked_.supplement_);
+  const auto& factor = static_cast<const Factor&>(*asked_.supplement_);
+  const at::ScalarType type = input.scalar_type();
+  // PyTorch multiplies no 8-bit floats.
+  const at::ScalarType wide = at::isFloat8Type(type) ? at::kFloat : type;
   if (factor.tensor_factor.defined()) {
-    return input.mul(factor.tensor_factor.to(input.scalar_type()).reshape({}));
+    return input.to(wide).mul(factor.tensor_factor.to(wide).reshape({})).to(type);
   }
-  return input.mul(factor.double_factor).to(input.scalar_type());
+  return input.to(wide).mul(factor.double_factor).to(type);
 }
 
-void Reduction::allreduce(rondo_comm* comm, const Member& member, const at::Tensor& buffer) const {
+void Reduction::allreduce(const Run& run, const at::Tensor& buffer) const {
   const at::Tensor input = prepared(buffer);
-  const Elements from = elements(input);
   const Elements to = elements(buffer);
-  require(rondo_allreduce(comm, from.data, to.data, to.count, to.dtype, op_), comm, member);
+  rondo_call call = call_of(RONDO_ALLREDUCE, elements(input).data, to, to.count);
+  call.op = op_;
+  run(call);
 }
 
-void Reduction::reduce(rondo_comm* comm, const Member& member, const at::Tensor& buffer,
-                       int root) const {
+void Reduction::reduce(const Run& run, const at::Tensor& buffer, int root, bool is_root) const {
   const at::Tensor input = prepared(buffer);
-  const Elements from = elements(input);
-  const Elements to = elements(buffer);
-  require(rondo_reduce(comm, from.data, member.rank == root ? to.data : nullptr, to.count, to.dtype,
-                       op_, root),
-          comm, member);
+  Elements to = elements(buffer);
+  if (!is_root) to.data = nullptr;
+  rondo_call call = call_of(RONDO_REDUCE, elements(input).data, to, to.count);
+  call.op = op_;
+  call.root = root;
+  run(call);
 }
 
-void Reduction::reduce_scatter(rondo_comm* comm, const Member& member, const at::Tensor& input,
-                               const at::Tensor& output, std::vector<std::size_t> counts) const {
+void Reduction::reduce_scatter(const Run& run, const at::Tensor& input, const at::Tensor& output,
+                               std::vector<std::size_t> counts) const {
   const at::Tensor given = prepared(input);
-  const Elements from = elements(given);
   const Elements to = elements(output);
   for (std::size_t& count : counts) count *= to.per_element;
-  const bool is_even = std::equal(counts.begin() + 1, counts.end(), counts.begin());
-  const rondo_status status =
-      is_even ? rondo_reduce_scatter(comm, from.data, to.data, to.count, to.dtype, op_)
-              : rondo_reduce_scatterv(comm, from.data, to.data, counts.data(), to.dtype, op_);
-  require(status, comm, member);
+  rondo_call call = call_of(RONDO_REDUCE_SCATTER, elements(given).data, to, to.count);
+  call.op = op_;
+  call.uneven = !std::equal(counts.begin() + 1, counts.end(), counts.begin());
+  if (call.uneven != 0) call.send_counts = counts.data();
+  run(call);
 }
 
 }  // namespace rondo_torch

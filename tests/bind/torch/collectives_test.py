@@ -18,12 +18,15 @@ import ranks as world
 Op = dist.ReduceOp
 INTEGERS = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 UNSIGNED = (torch.uint16, torch.uint32, torch.uint64)
-FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+EIGHTS = (torch.float8_e4m3fn, torch.float8_e5m2)  # gloo moves them only, NCCL adds them, too
+FLOATS = (*EIGHTS, torch.float16, torch.bfloat16, torch.float32, torch.float64)
 COMPLEX = (torch.complex64, torch.complex128)
-MOVED = (*INTEGERS, *UNSIGNED, *FLOATS, *COMPLEX, torch.bool, torch.float8_e4m3fn)
+MOVED = (*INTEGERS, *UNSIGNED, *FLOATS, *COMPLEX, torch.bool,
+         torch.float8_e4m3fnuz)
 SHAPES = ((), (0,), (1,), (7,), (2, 0, 3), (3, 5), (1025,), (70_000,))
 OPS = (Op.SUM, Op.AVG, Op.PRODUCT, Op.MIN, Op.MAX, Op.BAND, Op.BOR, Op.BXOR)
-TOLERANCES = {torch.float16: 2e-3, torch.bfloat16: 2e-2, torch.float32: 1e-5, torch.float64: 1e-12,
+TOLERANCES = {torch.float8_e4m3fn: 7e-2, torch.float8_e5m2: 0.2, torch.float16: 2e-3,
+              torch.bfloat16: 2e-2, torch.float32: 1e-5, torch.float64: 1e-12,
               torch.complex64: 1e-5, torch.complex128: 1e-12}
 
 
@@ -340,10 +343,10 @@ def check_coalesced_calls(c):
 
 
 def check_scaled(c):
-    for factor in (0.5, torch.tensor([3.0])):
-        tensor = torch.full((5,), c.rank + 1.0)
+    for factor, dtype in itertools.product((0.5, torch.tensor([3.0])), (torch.float32, *EIGHTS)):
+        tensor = torch.full((5,), c.rank + 1.0).to(dtype)
         dist.all_reduce(tensor, op=dist._make_nccl_premul_sum(factor), group=c.rondo)
-        expected = torch.full((5,), float(factor) * c.size * (c.size + 1) / 2)
+        expected = torch.full((5,), float(factor) * c.size * (c.size + 1) / 2).to(dtype)
         require_same(tensor, expected, "all_reduce, PREMUL_SUM")
 
 

@@ -94,8 +94,8 @@ def refuse(store_path, rank, size):
     backend = group._get_backend(torch.device("cpu"))
     four = torch.ones(4)
     for text, call in (
-            ("cannot reduce tensors of Float8_e4m3fn",
-             lambda: dist.all_reduce(four.to(torch.float8_e4m3fn))),
+            ("cannot reduce tensors of Float8_e4m3fnuz",
+             lambda: dist.all_reduce(four.to(torch.float8_e4m3fnuz))),
             ("Cannot use ReduceOp.BAND with non-integral", lambda: dist.all_reduce(four, Op.BAND)),
             ("cannot reduce tensors of Bool with AVG",
              lambda: dist.all_reduce(four.bool(), Op.AVG)),
@@ -110,7 +110,7 @@ def refuse(store_path, rank, size):
             ("invalid root rank: 2 in a group of 2",
              lambda: dist.broadcast(four, 2)),
             # What a CUDA tensor would meet: PyTorch asks for another backend for its device.
-            ("a tensor on meta; this build of rondo takes tensors on the CPU",
+            ("a tensor on meta; rondo takes tensors on the CPU and on CUDA",
              lambda: backend.allreduce([torch.ones(3, device="meta")])),
             ("takes no options", lambda: dist.new_group(backend="rondo", pg_options=object())),
     ):

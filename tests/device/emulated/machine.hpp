@@ -18,6 +18,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -71,6 +72,12 @@ class Machine {
   std::atomic<bool> refuses_opens = false;
   std::atomic<bool> refuses_pinning = false;
   std::atomic<bool> refuses_peers = false;
+  /// So many devices in a row have NVLink among them; between others is PCIe.
+  std::atomic<int> linked_by = 1;
+  /// So many more copies are carried out; the streams whose turn it is then wait for more.
+  std::atomic<std::int64_t> copies_left = std::numeric_limits<std::int64_t>::max();
+  /// Of copies in a stream; 0: as fast as it goes.
+  std::atomic<std::uint64_t> bytes_per_second = 0;
   /// Calls so far that may wait for a whole device.
   std::atomic<int> waiting_calls = 0;
   /// Launched so far.

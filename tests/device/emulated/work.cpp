@@ -1,5 +1,7 @@
 #include <atomic>
+#include <chrono>
 #include <cstring>
+#include <thread>
 
 #include "base/text.hpp"
 #include "device/emulated/runtime.hpp"
@@ -55,6 +57,16 @@ Result<> EmulatedRuntime::reach_device(int device, int other) {
   }
   if (!machine_.refuses_peers) return {};
   return Error(ErrorCode::unsupported, "reach_device: not from this device");
+}
+
+Result<DeviceLink> EmulatedRuntime::link(int device, int other) {
+  for (const int each : {device, other}) {
+    if (Result<> fine = check("link", each); !fine) return fine.error();
+  }
+  if (device == other) return refuse("link", "of a device and itself");
+  if (machine_.refuses_peers) return DeviceLink::not_known;
+  const bool is_linked = device / machine_.linked_by == other / machine_.linked_by;
+  return is_linked ? DeviceLink::nvlink : DeviceLink::pcie;
 }
 
 Result<EmulatedStream*> EmulatedRuntime::find(const char* call, DeviceStream stream) {
@@ -262,12 +274,18 @@ Result<> EmulatedRuntime::copy(DeviceStream stream, void* to, const void* from, 
     const auto* const begin = static_cast<const std::byte*>(from);
     snapshot = std::make_shared<std::vector<std::byte>>(begin, begin + bytes);
   }
-  found.value()->enqueue([=, this]() -> Result<> {
+  found.value()->enqueue([=, this, waiter = found.value()]() -> Result<> {
+    waiter->await([this] { return machine_.copies_left > 0; });
+    --machine_.copies_left;
+    const auto begin = std::chrono::steady_clock::now();
     const Result<std::byte*> target = resolve(to, bytes, true);
     if (!target) return target.error();
     const Result<std::byte*> source = snapshot ? snapshot->data() : resolve(from, bytes, true);
     if (!source) return source.error();
     if (bytes > 0) std::memmove(target.value(), source.value(), bytes);
+    if (const std::uint64_t rate = machine_.bytes_per_second; rate > 0) {
+      std::this_thread::sleep_until(begin + std::chrono::nanoseconds(bytes * 1'000'000'000 / rate));
+    }
     return {};
   });
   return is_host(to) ? synchronize(stream) : Result<>();

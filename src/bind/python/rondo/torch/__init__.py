@@ -2,7 +2,7 @@
 
 Where the package is installed, PyTorch finds it by its entry points; `import rondo.torch` registers
 it as well. RONDO_TORCH_REPLACE=gloo makes programs that name gloo use rondo. Tensors live on the
-CPU.
+CPU, or with a PyTorch that is built with CUDA on its devices.
 """
 
 import atexit
@@ -60,7 +60,8 @@ def register() -> None:
     """Makes the backend known to PyTorch. May be called again."""
     if not dist.is_available() or NAME in dist.Backend.backend_list:
         return
-    dist.Backend.register_backend(NAME, _create, extended_api=True, devices=["cpu"])
+    devices = ["cpu"] if torch.version.cuda is None else ["cpu", "cuda"]
+    dist.Backend.register_backend(NAME, _create, extended_api=True, devices=devices)
     replaced = os.environ.get(REPLACE)
     if replaced == "gloo":
         _replace_gloo()

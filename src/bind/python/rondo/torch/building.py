@@ -21,8 +21,8 @@ from typing import List, Sequence
 FOLDER = pathlib.Path(__file__).resolve().parent
 MODULE = "_rondo_torch"
 LIBRARY = "librondo.so.0"
-SOURCES = ("world.cpp", "queue.cpp", "work.cpp", "reduction.cpp", "registered.cpp", "messages.cpp",
-           "backend.cpp", "sparse.cpp", "group.cpp", "module.cpp")
+SOURCES = ("world.cpp", "queue.cpp", "work.cpp", "reduction.cpp", "blocks.cpp", "registered.cpp",
+           "on_device.cpp", "messages.cpp", "backend.cpp", "sparse.cpp", "group.cpp", "module.cpp")
 
 
 def file_name() -> str:
@@ -32,31 +32,50 @@ def file_name() -> str:
     return f"{MODULE}-{torch.__version__}{sysconfig.get_config_var('EXT_SUFFIX')}"
 
 
-def compile_backend(out: pathlib.Path, includes: Sequence[pathlib.Path], library: pathlib.Path,
-                    compiler: Sequence[str], more: Sequence[str] = ()) -> None:
-    """Compiles all sources as one, since PyTorch's headers take longer than they do. Raises
-    subprocess.CalledProcessError with what the compiler said."""
+def options_for(place: pathlib.Path, includes: Sequence[pathlib.Path], module: str) -> List[str]:
+    """What a compiler is told for a PyTorch, which lies in `place`."""
+    return [
+        "-std=c++20", "-O2", "-fPIC", "-fvisibility=hidden", "-Wall", "-Wextra",
+        f"-DTORCH_EXTENSION_NAME={module}",
+        *(f"-I{folder}" for folder in includes),
+        *("-isystem", str(place / "include")),
+        *("-isystem", str(place / "include" / "torch" / "csrc" / "api" / "include")),
+        *("-isystem", sysconfig.get_path("include")),
+    ]
+
+
+def write_unit(unit: pathlib.Path) -> None:
+    """All sources as one, since PyTorch's headers take longer than they do."""
+    unit.write_text("".join(f'#include "bind/torch/{name}"\n' for name in reversed(SOURCES)))
+
+
+def compile_module(out: pathlib.Path, unit: pathlib.Path, includes: Sequence[pathlib.Path],
+                   library: pathlib.Path, compiler: Sequence[str], module: str = MODULE,
+                   more: Sequence[str] = ()) -> None:
+    """A module for the PyTorch that is installed. Raises subprocess.CalledProcessError with what
+    the compiler said."""
     import torch  # pylint: disable=import-outside-toplevel
 
     place = pathlib.Path(torch.__file__).resolve().parent
-    unit = out.with_suffix(".cpp")
-    unit.write_text("".join(f'#include "bind/torch/{name}"\n' for name in reversed(SOURCES)))
     partial = out.with_suffix(f".{os.getpid()}")
-    command = [
-        *compiler, "-std=c++20", "-O2", "-fPIC", "-shared", "-fvisibility=hidden",
-        "-Wall", "-Wextra",
-        f"-DTORCH_EXTENSION_NAME={MODULE}",
-        f"-D_GLIBCXX_USE_CXX11_ABI={int(torch.compiled_with_cxx11_abi())}",
-        *(f"-I{folder}" for folder in includes),
-        *("-isystem", place / "include"),
-        *("-isystem", place / "include" / "torch" / "csrc" / "api" / "include"),
-        *("-isystem", sysconfig.get_path("include")),
-        *more, unit, "-o", partial,
-        # Python has loaded these when it loads the backend: no path is needed then.
-        f"-L{place / 'lib'}", "-lc10", "-ltorch_cpu", "-ltorch_python", library,
-    ]
-    subprocess.run(list(map(str, command)), check=True, capture_output=True, text=True)
+    code = partial.with_suffix(f".{os.getpid()}.o")
+    for command in (
+            [*options_for(place, includes, module), *more, "-c", unit, "-o", code,
+             f"-D_GLIBCXX_USE_CXX11_ABI={int(torch.compiled_with_cxx11_abi())}"],
+            # Python has loaded these when it loads the module: no path is needed then.
+            ["-shared", code, "-o", partial, f"-L{place / 'lib'}", "-lc10", "-ltorch_cpu",
+             "-ltorch_python", library]):
+        subprocess.run([*compiler, *map(str, command)], check=True, capture_output=True, text=True)
+    os.remove(code)
     os.replace(partial, out)
+
+
+def compile_backend(out: pathlib.Path, includes: Sequence[pathlib.Path], library: pathlib.Path,
+                    compiler: Sequence[str], more: Sequence[str] = ()) -> None:
+    """As compile_module()."""
+    unit = out.with_suffix(".cpp")
+    write_unit(unit)
+    compile_module(out, unit, includes, library, compiler, more=more)
 
 
 def cache_folder() -> pathlib.Path:
