@@ -1,6 +1,9 @@
 #include "bench/device.hpp"
 
+#include <utility>
+
 #include "api/value_or_throw.hpp"
+#include "bench/measure.hpp"
 #include "bootstrap/device_library.hpp"
 #include "bootstrap/environment.hpp"
 #include "rondo/topology.hpp"
@@ -63,10 +66,11 @@ void StreamMemory::copy(std::byte* to, const std::byte* from, std::size_t bytes)
 }
 
 RondoOnDevice::RondoOnDevice(Communicator& communicator, const Devices& devices,
-                             InPlaceReading reading)
+                             InPlaceReading reading, bool graph)
     : Rondo(communicator),
       communicator_(communicator),
       runtime_(devices.runtime),
+      is_by_graphs_(graph),
       stream_(value_or_throw(runtime_.create_stream(device_of_rank(communicator, devices)))),
       place_([&] {
         const DeviceInfo& info = devices.all[static_cast<std::size_t>(stream_.device)];
@@ -79,10 +83,42 @@ RondoOnDevice::RondoOnDevice(Communicator& communicator, const Devices& devices,
 
 RondoOnDevice::~RondoOnDevice() {
   works_.clear();
+  forget();
   static_cast<void>(runtime_.destroy_stream(stream_).ok());
 }
 
+void RondoOnDevice::forget() {
+  for (auto& [key, each] : captured_) {
+    static_cast<void>(runtime_.destroy_instance(each.instance).ok());
+  }
+  captured_.clear();
+}
+
+RondoOnDevice::Captured RondoOnDevice::capture(const ErasedCall& call) {
+  value_or_throw(runtime_.begin_capture(stream_));
+  Work work = communicator_.start(call, static_cast<CUstream_st*>(stream_.native));
+  const DeviceGraph graph = value_or_throw(runtime_.end_capture(stream_));
+  const GraphInstance instance = value_or_throw(runtime_.instantiate(graph));
+  value_or_throw(runtime_.destroy_graph(graph));
+  return {instance, std::move(work)};
+}
+
+RondoOnDevice::Captured& RondoOnDevice::captured(const ErasedCall& call) {
+  const Key key{call.collective, call.dtype, call.op,     call.root,
+                call.count,      call.send,  call.receive};
+  const auto known = captured_.find(key);
+  if (known != captured_.end()) return known->second;
+  // Those of one size are in use at a time, on both sides.
+  if (captured_.size() >= 2 * most_graphs) forget();
+  return captured_.emplace(key, capture(call)).first->second;
+}
+
 void RondoOnDevice::begin(const ErasedCall& call) {
+  if (is_by_graphs_) {
+    value_or_throw(runtime_.launch(stream_, captured(call).instance));
+    if (++launches_ % most_under_way == 0) value_or_throw(runtime_.synchronize(stream_));
+    return;
+  }
   works_.push_back(communicator_.start(call, static_cast<CUstream_st*>(stream_.native)));
   while (!works_.empty() && (works_.size() > most_under_way || works_.front().done())) {
     works_.front().wait();  // throws its error
@@ -94,6 +130,7 @@ void RondoOnDevice::finish() {
   for (Work& work : works_) work.wait();
   works_.clear();
   value_or_throw(runtime_.synchronize(stream_));
+  for (auto& [key, each] : captured_) each.work.wait();
 }
 
 }  // namespace rondo::bench

@@ -4,7 +4,9 @@
 // stream.
 
 #include <deque>
+#include <map>
 #include <string>
+#include <tuple>
 
 #include "bench/options.hpp"
 #include "bench/rondo_library.hpp"
@@ -42,7 +44,9 @@ class RondoOnDevice final : public Rondo {
  public:
   /// The devices of a host are dealt out to its ranks in turns.
   /// `allocated`: from device to device; `registered`: and what is allocated is used in place.
-  RondoOnDevice(Communicator& communicator, const Devices& devices, InPlaceReading reading);
+  /// `graph`: calls are captured into graphs, one each, when they are first made.
+  RondoOnDevice(Communicator& communicator, const Devices& devices, InPlaceReading reading,
+                bool graph);
   RondoOnDevice(const RondoOnDevice&) = delete;
   RondoOnDevice& operator=(const RondoOnDevice&) = delete;
   ~RondoOnDevice() override;
@@ -54,12 +58,25 @@ class RondoOnDevice final : public Rondo {
   void finish() override;
 
  private:
+  using Key = std::tuple<Collective, DType, Op, int, std::size_t, const void*, const void*>;
+  struct Captured {
+    GraphInstance instance;
+    Work work;
+  };
+
+  Captured capture(const ErasedCall& call);
+  Captured& captured(const ErasedCall& call);
+  void forget();
+
   Communicator& communicator_;
   DeviceRuntime& runtime_;
+  const bool is_by_graphs_;
   const DeviceStream stream_;
   const std::string place_;
   StreamMemory memory_;
   std::deque<Work> works_;
+  std::map<Key, Captured> captured_;
+  std::size_t launches_ = 0;
 };
 
 }  // namespace rondo::bench

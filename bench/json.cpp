@@ -42,6 +42,7 @@ std::string config(const Report& report, const Options& options) {
       ", \"datatypes\": ", names(options.dtypes), ", \"ops\": ", names(options.ops),
       ", \"root\": ", root, ",\n    \"local_register\": ", static_cast<int>(options.reading),
       ", \"device\": ", options.device ? "true" : "false",
+      ", \"cudagraph\": ", options.graph ? "true" : "false",
       ",\n    \"transport\": ", json_text(options.transport), ", \"algorithm\": \"", algorithm,
       "\", \"device_order\": ", json_text(options.device_order),
       ", \"tile_bytes\": ", options.tile_bytes.value_or(0), "\n  }");

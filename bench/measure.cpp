@@ -23,17 +23,18 @@ double microseconds(Clock::duration duration) {
 
 class Caller {
  public:
-  Caller(Library& library, const Arena& arena, const Case& c)
-      : library_(library), arena_(arena), case_(c) {}
+  Caller(Library& library, const Arena& arena, const Case& c, std::size_t places)
+      : library_(library), arena_(arena), case_(c), places_(places) {}
 
   void call(std::size_t i) {
-    carry_out(library_, case_, arena_.at(case_, library_.rank(), i % most_places));
+    carry_out(library_, case_, arena_.at(case_, library_.rank(), i % places_));
   }
 
  private:
   Library& library_;
   const Arena& arena_;
   const Case& case_;
+  const std::size_t places_;
 };
 
 /// The same number on all ranks: what fits, judged by the median call of the slowest rank's
@@ -98,9 +99,14 @@ Times time_operations(Library& library, Caller& caller, bool blocking, bool each
 }
 
 Timing time_case(Library& library, Arena& arena, const Case& c, const Options& options) {
-  Caller caller(library, arena, c);
+  const std::size_t places = options.graph ? most_graphs : most_places;
+  Caller caller(library, arena, c, places);
   const auto warmup = static_cast<std::size_t>(options.warmup);
-  arena.clear(c, most_places);
+  arena.clear(c, places);
+  if (options.graph) {  // which are captured when they are first called
+    for (std::size_t i = 0; i < places; ++i) caller.call(i);
+    library.finish();
+  }
 
   Timing timing;
   timing.iterations = choose_iterations(

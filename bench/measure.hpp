@@ -20,6 +20,8 @@ inline constexpr int most_iterations = 20'000;
 /// Different buffers of consecutive calls. The smallest ones stay in the second-level cache, as
 /// what a program has just computed does.
 inline constexpr std::size_t most_places = 1000;
+/// Where each of them has a graph of its own.
+inline constexpr std::size_t most_graphs = 16;
 
 struct Timing {
   int iterations = 0;

@@ -134,6 +134,11 @@ bool set_local_register(Options& options, std::string_view text) {
   return true;
 }
 
+bool set_graph(Options& options, std::string_view text) {
+  options.graph = text == "1";
+  return text == "0" || text == "1";
+}
+
 bool set_device(Options& options, std::string_view) {
   options.device = true;
   return true;
@@ -200,6 +205,7 @@ const std::vector<Flag>& flags() {
       {"", "--side", "both, out (of place) or in (place)", set_sides},
       {"-R", "--local_register", "0, 1 or 2", set_local_register},
       {"", "--device", "", set_device},
+      {"-G", "--cudagraph", "0 or 1", set_graph},
       {"-g", "--ngpus", "1: a rank is one process here", set_one},
       {"-t", "--nthreads", "1: a rank is one process here", set_one},
       {"-J", "--json", "a file name", word(&Options::json_file)},
@@ -263,6 +269,9 @@ Result<void> check_together(const Options& options, bool factor_given) {
     return Error(ErrorCode::invalid_argument,
                  concat("--device: ", name_of(options.collective), " has no buffers in device ",
                         "memory here: leave --device out"));
+  }
+  if (options.graph && !options.device) {
+    return Error(ErrorCode::invalid_argument, "-G 1: graphs are for --device only");
   }
   if ((options.ranks != 0) != (options.transport == "inproc")) {
     return Error(ErrorCode::invalid_argument,
@@ -367,6 +376,8 @@ Which library path
   --device-packets SIZE    what goes in packets where kernels wait, from a rank to another one
                            -z 0: from the first call to the end of the stream, / n; no p50, p99
                            -z 1: each call, and a wait for the stream
+  -G, --cudagraph 0|1      1: what is timed are launches of graphs that have one call each, and were
+                           captured before; with --device (0)
   --transport NAME         auto, shm, tcp, mpi; inproc runs --ranks N threads in this process
   --ranks N                number of threads for inproc
   --algorithm NAME         )",

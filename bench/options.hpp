@@ -50,6 +50,7 @@ struct Options {
   Sides sides = Sides::both;
   std::string json_file;
   InPlaceReading reading = InPlaceReading::none;
+  bool graph = false;        ///< calls are captured before, and launched
   bool device = false;       ///< buffers in device memory, and calls in the order of a stream
   std::string transport;     ///< empty: the library's choice
   std::string device_order;  ///< empty: as suits the ranks

@@ -29,7 +29,8 @@ int exit_code_of(const std::exception& thrown) {
 std::unique_ptr<bench::Library> library_of(Communicator& communicator,
                                            const bench::Options& options) {
   if (!options.device) return std::make_unique<bench::Rondo>(communicator);
-  return std::make_unique<bench::RondoOnDevice>(communicator, bench::Devices(), options.reading);
+  return std::make_unique<bench::RondoOnDevice>(communicator, bench::Devices(), options.reading,
+                                                options.graph);
 }
 
 /// Never throws: an error of one rank must not take the others' messages with it.

@@ -41,7 +41,8 @@ void print_header(std::ostream& out, const Report& report, const Options& option
     out << "auto";
   }
   out << " validation: " << static_cast<int>(options.check)
-      << " blocking: " << (options.blocking ? 1 : 0) << "\n#\n# Using devices\n";
+      << " blocking: " << (options.blocking ? 1 : 0) << " graph: " << (options.graph ? 1 : 0)
+      << "\n#\n# Using devices\n";
   for (const std::string& rank : report.ranks) out << "#  " << rank << "\n";
   out << table_header() << std::flush;
 }

@@ -68,8 +68,9 @@ build() {
   [ -f "$folder/build.ninja" ] || meson setup "$folder" --buildtype release -Dcuda=enabled \
     -Dmpi=disabled || return 1
   ninja -C "$folder" cuda/librondo-cuda.so.0.1.0 tests/device/device_conformance_test \
-    tests/device/device_kernels_test tests/device/device_programs_test \
-    tests/device/device_collectives_test tests/device/device_direct_test \
+    tests/device/device_graphs_test tests/device/device_kernels_test \
+    tests/device/device_programs_test tests/device/device_collectives_test \
+    tests/device/device_direct_test tests/device/device_capture_test \
     tests/device/measure_device src/cli/rondo bench/rondo-perf examples/gpu_stream \
     examples/train_digits/train_digits_gpu
 }
@@ -88,6 +89,7 @@ export RONDO_PLUGIN_PATH="$folder/cuda"
 programs=$folder/tests/device
 
 step conformance 120 "$programs/device_conformance_test" "$devices"
+step graphs 120 "$programs/device_graphs_test" "$devices"
 step kernels 120 "$programs/device_kernels_test" "$devices"
 step programs 120 "$programs/device_programs_test" "$devices"
 # Communicators load what they find there.
@@ -96,13 +98,16 @@ step collectives 120 "$programs/device_collectives_test" cuda
 for order in streams kernels programs; do
   step "direct-$order" 120 env DEVICE_ORDER="$order" "$programs/device_direct_test" cuda
 done
+step capture 120 "$programs/device_capture_test" cuda
 if [ "$devices" = cuda ]; then
   # Errors of calls are what some tests ask for.
   for ranks in 2 4 8; do
-    step "direct-$ranks-processes" 180 "$folder/src/cli/rondo" run -n "$ranks" -- \
-      "$programs/device_direct_test" cuda
+    for program in direct capture; do
+      step "$program-$ranks-processes" 180 "$folder/src/cli/rondo" run -n "$ranks" -- \
+        "$programs/device_${program}_test" cuda
+    done
   done
-  for program in kernels programs conformance collectives direct; do
+  for program in kernels programs conformance graphs collectives direct capture; do
     # Kernels that wait for each other are tried with one program: where the tool carries out one
     # after the other they never end.
     optional compute-sanitizer "$program-memcheck" 240 env DEVICE_ORDER=streams \
@@ -158,8 +163,13 @@ for collective in broadcast reduce allgather reduce_scatter alltoall; do
   step "perf-$collective" 300 "$folder/src/cli/rondo" run -n 2 --no-prefix -- \
     "$folder/bench/rondo-perf" "$collective" --device -b 4 -e "$largest" -f 64
 done
-step perf-latency 120 "$folder/src/cli/rondo" run -n 2 --no-prefix -- \
-  "$folder/bench/rondo-perf" allreduce --device -b 4 -e 4K -f 4 -z 1
+# Calls, and launches of graphs of one call each; one after the other, and each alone.
+for graph in 0 1; do
+  for alone in 0 1; do
+    step "perf-latency-G$graph-z$alone" 120 "$folder/src/cli/rondo" run -n 2 --no-prefix -- \
+      "$folder/bench/rondo-perf" allreduce --device -b 4 -e 4K -f 4 -z "$alone" -G "$graph"
+  done
+done
 # They are made for CUDA's devices only.
 if [ "$devices" = cuda ]; then
   for ranks in 1 2 4; do

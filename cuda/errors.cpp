@@ -25,6 +25,15 @@ ErrorCode code_of(cudaError_t error) {
     case cudaErrorInvalidResourceHandle:
     case cudaErrorDeviceUninitialized:  // a handle that this process has exported
     case cudaErrorMapBufferObjectFailed:
+    case cudaErrorStreamCaptureUnsupported:
+    case cudaErrorStreamCaptureInvalidated:
+    case cudaErrorStreamCaptureMerge:
+    case cudaErrorStreamCaptureUnmatched:
+    case cudaErrorStreamCaptureUnjoined:
+    case cudaErrorStreamCaptureIsolation:
+    case cudaErrorStreamCaptureImplicit:
+    case cudaErrorStreamCaptureWrongThread:
+    case cudaErrorCapturedEvent:
       return ErrorCode::invalid_argument;
     default:
       return ErrorCode::io;

@@ -12,9 +12,6 @@ namespace rondo {
 
 namespace {
 
-cudaStream_t native(DeviceStream stream) {
-  return static_cast<cudaStream_t>(stream.native);
-}
 cudaEvent_t native(DeviceEvent event) {
   return static_cast<cudaEvent_t>(event.native);
 }
@@ -125,6 +122,7 @@ Result<DeviceStream> CudaRuntime::create_stream(int device) {
 }
 
 Result<> CudaRuntime::destroy_stream(DeviceStream stream) {
+  const ApartFromCaptures apart;
   return checked("cudaStreamDestroy", cudaStreamDestroy(native(stream)));
 }
 
@@ -140,20 +138,6 @@ Result<> CudaRuntime::synchronize(DeviceStream stream) {
   return checked("cudaStreamSynchronize", cudaStreamSynchronize(native(stream)));
 }
 
-Result<bool> CudaRuntime::is_captured(DeviceStream stream) {
-  const ChosenDevice here(stream.device);
-  if (!here.chosen()) return here.chosen().error();
-  cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
-  const cudaError_t error = cudaStreamIsCapturing(native(stream), &status);
-  // The default stream while another one is captured.
-  if (error == cudaErrorStreamCaptureImplicit) {
-    static_cast<void>(cudaGetLastError());
-    return true;
-  }
-  if (error != cudaSuccess) return cuda_error("cudaStreamIsCapturing", error);
-  return status != cudaStreamCaptureStatusNone;
-}
-
 Result<DeviceEvent> CudaRuntime::create_event(int device, bool shared) {
   const ChosenDevice here(device);
   if (!here.chosen()) return here.chosen().error();
@@ -165,6 +149,7 @@ Result<DeviceEvent> CudaRuntime::create_event(int device, bool shared) {
 }
 
 Result<> CudaRuntime::destroy_event(DeviceEvent event) {
+  const ApartFromCaptures apart;
   return checked("cudaEventDestroy", cudaEventDestroy(native(event)));
 }
 
@@ -181,10 +166,12 @@ Result<> CudaRuntime::wait(DeviceStream stream, DeviceEvent event) {
 }
 
 Result<bool> CudaRuntime::is_done(DeviceEvent event) {
+  const ApartFromCaptures apart;
   return answer("cudaEventQuery", cudaEventQuery(native(event)));
 }
 
 Result<EventHandle> CudaRuntime::export_event(DeviceEvent event) {
+  const ApartFromCaptures apart;
   cudaIpcEventHandle_t made = {};
   const cudaError_t error = cudaIpcGetEventHandle(&made, native(event));
   if (error != cudaSuccess) return cuda_error("cudaIpcGetEventHandle", error);

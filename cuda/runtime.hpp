@@ -11,6 +11,21 @@
 
 namespace rondo {
 
+/// While it lives, what this thread calls leaves alone what any thread captures. Without it CUDA
+/// refuses calls that may wait for a device, or are asked of streams, and breaks those captures.
+class ApartFromCaptures {
+ public:
+  ApartFromCaptures() { exchange(); }
+  ApartFromCaptures(const ApartFromCaptures&) = delete;
+  ApartFromCaptures& operator=(const ApartFromCaptures&) = delete;
+  ~ApartFromCaptures() { exchange(); }
+
+ private:
+  void exchange() { static_cast<void>(cudaThreadExchangeStreamCaptureMode(&other_)); }
+
+  cudaStreamCaptureMode other_ = cudaStreamCaptureModeRelaxed;
+};
+
 /// Makes a device the one of this thread, and gives back the one before it.
 class ChosenDevice {
  public:
@@ -21,9 +36,14 @@ class ChosenDevice {
   const Result<>& chosen() const { return chosen_; }
 
  private:
+  const ApartFromCaptures apart_;
   int before_ = -1;
   Result<> chosen_;
 };
+
+inline cudaStream_t native(DeviceStream stream) {
+  return static_cast<cudaStream_t>(stream.native);
+}
 
 class CudaRuntime final : public DeviceRuntime {
  public:
@@ -39,15 +59,14 @@ class CudaRuntime final : public DeviceRuntime {
   Result<MemoryHandle> export_memory(const void* pointer) override;
   Result<void*> open_memory(int device, const MemoryHandle& handle) override;
   Result<> close_memory(void* base) override;
-  Result<Descriptor> export_descriptor(const void* pointer) override;
-  Result<void*> map_descriptor(int device, int descriptor, std::size_t bytes) override;
-  Result<> unmap_descriptor(void* base) override;
+  Result<MemoryParts> export_parts(const void* pointer) override;
+  Result<void*> map_parts(int device, const MemoryParts& memory) override;
+  Result<> unmap_parts(void* base) override;
 
   Result<DeviceStream> create_stream(int device) override;
   Result<> destroy_stream(DeviceStream stream) override;
   Result<bool> is_done(DeviceStream stream) override;
   Result<> synchronize(DeviceStream stream) override;
-  Result<bool> is_captured(DeviceStream stream) override;
   Result<DeviceEvent> create_event(int device, bool shared) override;
   Result<> destroy_event(DeviceEvent event) override;
   Result<> record(DeviceStream stream, DeviceEvent event) override;
@@ -67,13 +86,34 @@ class CudaRuntime final : public DeviceRuntime {
   Result<> wait_value(DeviceStream stream, std::uint32_t* word, std::uint32_t value) override;
   Result<> call_host(DeviceStream stream, void (*function)(void*), void* argument) override;
 
+  Result<> begin_capture(DeviceStream stream) override;
+  Result<DeviceGraph> end_capture(DeviceStream stream) override;
+  Result<Capture> capture_of(DeviceStream stream) override;
+  Result<> keep_in_graph(DeviceStream stream, void (*release)(void*), void* object) override;
+  Result<> destroy_graph(DeviceGraph graph) override;
+  Result<GraphInstance> instantiate(DeviceGraph graph) override;
+  Result<> launch(DeviceStream stream, GraphInstance instance) override;
+  Result<> destroy_instance(GraphInstance instance) override;
+
  private:
-  Result<void*> allocate_with_descriptor(int device, std::size_t bytes);
-  Result<void*> map(int device, unsigned long long allocation, std::size_t bytes);
+  struct MappedPart {
+    unsigned long long allocation = 0;
+    std::size_t bytes = 0;
+  };
+
+  Result<void*> allocate_mapped(Allocation kind, int device, std::size_t bytes);
+  Result<void*> map(int device, const std::vector<MappedPart>& parts, Result<> before);
   Result<> unmap(void* base);
+  Result<cudaMemPool_t> pool_of(Allocation kind, int device);
+  Result<> free_to_pool(void* memory);
+  Result<Descriptor> export_part(void* base);
+  Result<MemoryParts> export_from_pool(const MemoryInfo& info, cudaMemPool_t pool);
+  Result<void*> map_from_pool(int device, const MemoryParts& memory);
 
   std::mutex mutex_;
-  std::map<void*, std::size_t> mapped_;  // by map()
+  std::map<void*, std::size_t> mapped_;            // by map()
+  std::map<int, cudaMemPool_t> shared_pools_;      // by device
+  std::map<void*, cudaMemPool_t> imported_pools_;  // by what is mapped
 };
 
 }  // namespace rondo

@@ -37,7 +37,27 @@
 //
 // Without connect_devices() what is sent and received goes through pinned host memory, as much of
 // it as the largest call has bytes, and from there as all else. Error{unsupported} without
-// librondo-cuda or a driver, and while the stream is captured into a graph.
+// librondo-cuda or a driver.
+//
+// A call on a stream that is captured becomes part of the graph:
+//
+//   * Nothing is exchanged then. Each launch carries the call out, with what the buffers hold by
+//     then; other ranks may launch graphs, too, or make calls.
+//   * Its Work is done, except while a launch is at the call. wait() waits for that, and throws the
+//     first error that any launch has met; it may be destroyed before the graph.
+//   * A launch makes its calls when its stream comes to them, and all ranks must make theirs in the
+//     same order, as ever. So what else is called on the communicator goes into the same stream,
+//     before the launch or after it, or is ordered with it by events; a call without a stream comes
+//     after the stream was synchronized. Ranks that meet in calls that differ get Error{mismatch},
+//     which names both; of calls that are alike nobody can tell.
+//   * Of the instances of a graph one is carried out at a time, else its calls end with
+//     Error{invalid_argument}.
+//   * As long as there is the graph, or an instance of it, it keeps pinned memory: as much as its
+//     calls send and receive, and from device to device a page for each.
+//   * The graph had better be destroyed before the communicator. Later launches leave its calls
+//     out, and say so on standard error; the memory stays until the process ends.
+//   * Error{invalid_argument} where the stream's capture is broken, or where it is the default
+//     stream while another is captured. No connect_devices(), share() or unshare() meanwhile.
 
 #include <cstddef>
 #include <span>

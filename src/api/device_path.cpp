@@ -6,6 +6,7 @@
 #include <thread>
 #include <utility>
 
+#include "api/descriptor_round.hpp"
 #include "base/text.hpp"
 #include "plan/planner.hpp"
 
@@ -64,6 +65,7 @@ struct DevicePath::Offer {
   PeerMemory memory;
   std::int64_t device = 0;  // as its process numbers it
   DeviceFlags::Origin flags;
+  Finding no_way;  // for other processes
 };
 
 DevicePath::DevicePath(DeviceRuntime& runtime, int device, int rank, int size)
@@ -109,9 +111,10 @@ Result<std::unique_ptr<DevicePath>> DevicePath::make(Exchange& exchange, DeviceR
   Result<DevicePaths> paths = find_paths(exchange, *runtime, device, std::move(seats), machine);
   if (!paths) return paths.error();
   path->paths_ = std::move(paths).value();
-  path->choose_order(resident_blocks, wishes);
+  path->slices_ = slices_of_kernels(path->paths_, resident_blocks, wishes);
   fine = path->prepare_own(std::max<std::size_t>(least / 64, least_workspace), wishes.packet_bytes);
-  Result<Offer> offered = fine ? path->offer(path->own_workspace_) : fine.error();
+  MemoryParts none;
+  Result<Offer> offered = fine ? path->offer(path->own_workspace_, none) : fine.error();
   if (fine && !offered) fine = offered.error();
   const Offer mine = offered ? offered.value() : Offer();
   const auto offers = gather(exchange, std::span<const Offer>(&mine, 1));
@@ -153,24 +156,6 @@ Result<DevicePaths> DevicePath::find_paths(Exchange& exchange, DeviceRuntime& ru
   return DevicePaths(std::move(seats), all.value(), machine);
 }
 
-// Half of what a device has room for is left to others: a kernel that waits must not keep away what
-// it waits for.
-void DevicePath::choose_order(std::span<const int> resident_blocks, const DeviceWishes& wishes) {
-  DeviceOrder suitable = DeviceOrder::kernels;
-  int slices = most_slices;
-  for (int rank = 0; rank < size_; ++rank) {
-    int on_device = 0;
-    for (int other = 0; other < size_; ++other) {
-      const bool same_device = paths_.is_same_device(rank, other);
-      on_device += same_device ? 1 : 0;
-      const DeviceOrder order = order_for(paths_.is_same_process(rank, other), same_device);
-      if (order == DeviceOrder::streams) suitable = order;
-    }
-    slices = std::min(slices, resident_blocks[static_cast<std::size_t>(rank)] / (2 * on_device));
-  }
-  if (wishes.order.value_or(suitable) == DeviceOrder::kernels) slices_ = slices;
-}
-
 // The annexes begin behind the workspaces.
 Result<> DevicePath::prepare_kernels(std::size_t packet_bytes) {
   if (slices_ == 0) return {};
@@ -192,7 +177,7 @@ Result<> DevicePath::open_workspaces(const std::vector<Offer>& offers) {
     if (!opened) return opened.error();
     flags_ = std::move(opened).value();
   }
-  return open(offers, workspace_share_);
+  return open(offers, std::vector<MemoryParts>(offers.size()), workspace_share_);
 }
 
 Result<> DevicePath::prepare_own(std::size_t bytes, std::size_t packet_bytes) {
@@ -215,8 +200,9 @@ Result<> DevicePath::prepare_own(std::size_t bytes, std::size_t packet_bytes) {
   return {};
 }
 
-// A handle is needed where some rank is another process, which is known when offers are read.
-Result<DevicePath::Offer> DevicePath::offer(const void* memory) const {
+// A handle, or descriptors, are needed where some rank is another process, which is known when
+// offers are read.
+Result<DevicePath::Offer> DevicePath::offer(const void* memory, MemoryParts& parts) const {
   const Result<MemoryInfo> info = runtime_->describe(memory);
   if (!info) return info.error();
   if (info.value().kind != MemoryKind::device || info.value().device != device_) {
@@ -229,26 +215,44 @@ Result<DevicePath::Offer> DevicePath::offer(const void* memory) const {
                         .id = info.value().id,
                         .handle = {}},
              .device = device_,
-             .flags = {}};
+             .flags = {},
+             .no_way = {}};
   const Result<MemoryHandle> handle = runtime_->export_memory(memory);
-  if (handle) made.memory.handle = handle.value();
+  if (handle) {
+    made.memory.handle = handle.value();
+  } else if (Result<MemoryParts> exported = runtime_->export_parts(memory); exported) {
+    parts = std::move(exported).value();
+    made.memory.base = reinterpret_cast<std::uintptr_t>(parts.base);
+    made.memory.size = parts.size;
+    made.memory.id = parts.id;
+    made.memory.has_parts = true;
+  } else {
+    made.no_way = Finding(info.value().has_descriptor ? exported.error() : handle.error());
+  }
   if (flags_ && rank_ == 0) made.flags = flags_->origin(flags_);
   return made;
 }
 
-Result<> DevicePath::open(const std::vector<Offer>& offers, Share& share) {
+Result<> DevicePath::open(const std::vector<Offer>& offers, const std::vector<MemoryParts>& parts,
+                          Share& share) {
   const ProcessName own = own_process_name(*runtime_);
   for (const Offer& each : offers) {
     const bool is_same_place = each.memory.owner == own && each.device == device_;
-    if (!is_same_place && each.memory.handle == MemoryHandle()) {
+    const char* const no_way = each.no_way.text.data();
+    if (each.memory.owner != own && *no_way != '\0') {
       return Error(ErrorCode::unsupported,
-                   concat("the memory of rank ", share.places.size(), " has no handle"));
+                   concat("other processes cannot reach the memory of rank ", share.places.size(),
+                          ": ", no_way));
+    }
+    if (!is_same_place && each.memory.owner == own && each.memory.handle == MemoryHandle()) {
+      return Error(ErrorCode::unsupported, concat("memory without a handle, that of rank ",
+                                                  share.places.size(), ", and another device"));
     }
     if (!is_same_place && each.memory.owner == own) {
       const Result<> reached = runtime_->reach_device(device_, static_cast<int>(each.device));
       if (!reached) return reached;
     }
-    const Result<void*> place = cache_->acquire(each.memory);
+    const Result<void*> place = cache_->acquire(each.memory, &parts[share.places.size()]);
     if (!place)
       return place.error().with_prefix(concat("memory of rank ", share.places.size(), ": "));
     share.memories.push_back(each.memory);
@@ -397,7 +401,8 @@ DevicePath::~DevicePath() {
 }
 
 Result<bool> DevicePath::share(Exchange& exchange, const void* memory, std::string& why_not) {
-  const Result<Offer> offered = offer(memory);
+  MemoryParts own;
+  Result<Offer> offered = offer(memory, own);
   Result<> fine = offered ? Result<>() : offered.error();
   const Offer mine = offered ? offered.value() : Offer();
   const auto offers = gather(exchange, std::span<const Offer>(&mine, 1));
@@ -408,7 +413,16 @@ Result<bool> DevicePath::share(Exchange& exchange, const void* memory, std::stri
              .size = mine.memory.size,
              .memories = {},
              .places = {}};
-  fine = open(offers.value(), made);
+  std::vector<PeerMemory> memories;
+  for (const Offer& each : offers.value()) memories.push_back(each.memory);
+  std::vector<MemoryParts> parts;
+  agreed = pass_parts(
+      exchange, memories, own,
+      [&](const Result<>& result) { return agree(exchange, result, why_not); }, parts);
+  own = {};
+  if (!agreed || !agreed.value()) return agreed;
+  fine = open(offers.value(), parts, made);
+  parts.clear();
   agreed = agree(exchange, fine, why_not);
   if (agreed && agreed.value()) {
     shares_.push_back(std::move(made));

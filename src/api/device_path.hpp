@@ -106,11 +106,11 @@ class DevicePath {
 
   static Result<DevicePaths> find_paths(Exchange& exchange, DeviceRuntime& runtime, int device,
                                         std::vector<DeviceSeat> seats, const Machine& machine);
-  void choose_order(std::span<const int> resident_blocks, const DeviceWishes& wishes);
   Result<> prepare_own(std::size_t bytes, std::size_t packet_bytes);
   Result<> prepare_kernels(std::size_t packet_bytes);
-  Result<Offer> offer(const void* memory) const;
-  Result<> open(const std::vector<Offer>& offers, Share& share);
+  Result<Offer> offer(const void* memory, MemoryParts& parts) const;
+  Result<> open(const std::vector<Offer>& offers, const std::vector<MemoryParts>& parts,
+                Share& share);
   void close(Share& share);
   Result<> open_workspaces(const std::vector<Offer>& offers);
   Result<> write_probe();

@@ -52,23 +52,18 @@ bool DeviceRoute::serves(const ErasedCall& call) {
 }
 
 std::shared_ptr<PendingOperation> DeviceRoute::start(DevicePath& path, Engine& engine,
-                                                     Operation operation, const ErasedCall& call,
-                                                     const BuffersInUse& used, Chosen chosen,
-                                                     DeviceStream stream) {
-  DeviceRuntime& runtime = path.runtime();
-  refuse_capture(runtime, stream, call.collective);
+                                                     Operation operation, DeviceStream stream) {
   const std::uint32_t turn = path.stream_turns + 1;
   std::uint32_t* const given = path.flags().given(path.rank());
   std::uint32_t* const taken = path.flags().taken(path.rank());
-  const auto handover = std::make_shared<StreamHandover>(
-      runtime, stream, given, taken, StreamHandover::Turns{.before = path.stream_turns});
+  const auto handover =
+      std::make_shared<StreamHandover>(path.runtime(), stream, path.last, given, taken,
+                                       StreamHandover::Turns{.before = path.stream_turns});
   operation.handover = handover;
-  operation.route =
-      std::make_shared<DeviceRoute>(path, call, used, std::move(chosen), stream.device);
   // First the engine: a stream that waits for an operation that was refused would wait for ever.
   std::shared_ptr<PendingOperation> pending = engine.start(std::move(operation));
   path.stream_turns = turn;
-  handover->give(path.last);
+  handover->give();
   return pending;
 }
 

@@ -42,11 +42,9 @@ class DeviceRoute final : public Route {
 
   /// Whether a call goes such a way at all: alike on all ranks.
   static bool serves(const ErasedCall& call);
-  /// Gives a call to the user's stream. Throws Error.
+  /// Gives a call, whose route is such a one, to the user's stream. Throws Error.
   static std::shared_ptr<PendingOperation> start(DevicePath& path, Engine& engine,
-                                                 Operation operation, const ErasedCall& call,
-                                                 const BuffersInUse& used, Chosen chosen,
-                                                 DeviceStream stream);
+                                                 Operation operation, DeviceStream stream);
 
   std::span<const Link> links(std::span<const Link> of_program) override;
   void start(const Operation& operation, Transport& transport) override;

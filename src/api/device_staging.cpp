@@ -44,7 +44,14 @@ struct DeviceStaging::Turn {
   DeviceStream stream;
   std::byte* send;
   std::byte* receive;
-  const ChunkOrder* chunks;  // null: whole
+  const ChunkOrder* chunks = nullptr;  // null: whole
+
+  ErasedCall in_host_memory() const {
+    ErasedCall staged = call;
+    staged.send = send;
+    staged.receive = receive;
+    return staged;
+  }
 };
 
 DeviceStaging::~DeviceStaging() {
@@ -78,38 +85,49 @@ void DeviceStaging::reserve(std::size_t bytes) {
 std::shared_ptr<PendingOperation> DeviceStaging::start(
     Engine& engine, const ErasedCall& call, const BuffersInUse& used, void* stream,
     const std::function<Operation(const ErasedCall&)>& prepare) {
-  const DeviceStream here{stream, device_};
-  refuse_capture(runtime_, here, call.collective);
   const Places places = place(call, used);
   reserve(places.bytes);
   auto* const begin = static_cast<std::byte*>(all_.back());
-  ErasedCall in_host_memory = call;
-  in_host_memory.send = begin + page + places.send;
-  in_host_memory.receive = begin + page + places.receive;
-  Operation operation = prepare(in_host_memory);
+  Turn turn = turn_in(begin + page, places, call, used, stream);
+  Operation operation = prepare(turn.in_host_memory());
   const std::shared_ptr<const ChunkOrder> chunks = order_of(operation.sized, call, used);
   operation.chunks = chunks;
-  const Turn turn{.call = call,
-                  .used = used,
-                  .stream = here,
-                  .send = begin + page + places.send,
-                  .receive = begin + page + places.receive,
-                  .chunks = chunks.get()};
+  turn.chunks = chunks.get();
   StreamHandover::Turns turns{.before = turns_};
   if (chunks) turns = {turns_, chunks->in().size(), chunks->out().size()};
-  const auto handover =
-      std::make_shared<StreamHandover>(runtime_, here, reinterpret_cast<std::uint32_t*>(begin),
-                                       reinterpret_cast<std::uint32_t*>(begin + line), turns);
+  const auto handover = std::make_shared<StreamHandover>(
+      runtime_, turn.stream, last_, reinterpret_cast<std::uint32_t*>(begin),
+      reinterpret_cast<std::uint32_t*>(begin + line), turns);
   operation.handover = handover;
   // First the engine: a stream that waits for an operation that was refused would wait for ever.
   std::shared_ptr<PendingOperation> pending = engine.start(std::move(operation));
   turns_ = turns.end();
   under_way_.emplace_back(pending, turns.in + turns.out);
   chunks_under_way_ += under_way_.back().second;
-  handover->give(
-      last_, [&](std::uint32_t chunk) { return copy_in(turn, chunk); },
-      [&](std::uint32_t chunk) { return copy_out(turn, chunk); });
+  handover->give([&](std::uint32_t chunk) { return copy_in(turn, chunk); },
+                 [&](std::uint32_t chunk) { return copy_out(turn, chunk); });
   return pending;
+}
+
+std::shared_ptr<PendingOperation> DeviceStaging::capture(
+    CapturedCalls& calls, const ErasedCall& call, const BuffersInUse& used, void* stream,
+    const std::function<Operation(const ErasedCall&)>& prepare) {
+  const Places places = place(call, used);
+  PinnedPool::Area area = calls.reserve(device_, places.bytes);
+  const Turn turn = turn_in(area.data(), places, call, used, stream);
+  return calls.capture(
+      turn.stream, prepare(turn.in_host_memory()), std::move(area),
+      [&] { return copy_in(turn, 1); }, [&] { return copy_out(turn, 1); });
+}
+
+DeviceStaging::Turn DeviceStaging::turn_in(std::byte* memory, const Places& places,
+                                           const ErasedCall& call, const BuffersInUse& used,
+                                           void* stream) const {
+  return {.call = call,
+          .used = used,
+          .stream = {stream, device_},
+          .send = memory + places.send,
+          .receive = memory + places.receive};
 }
 
 // In place there, too.

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "api/arguments.hpp"
+#include "api/captured_calls.hpp"
 #include "device/runtime.hpp"
 #include "execute/engine.hpp"
 #include "rondo/erased_call.hpp"
@@ -37,6 +38,10 @@ class DeviceStaging {
   std::shared_ptr<PendingOperation> start(
       Engine& engine, const ErasedCall& call, const BuffersInUse& used, void* stream,
       const std::function<Operation(const ErasedCall&)>& prepare);
+  /// The same where the stream's work goes into a graph.
+  std::shared_ptr<PendingOperation> capture(
+      CapturedCalls& calls, const ErasedCall& call, const BuffersInUse& used, void* stream,
+      const std::function<Operation(const ErasedCall&)>& prepare);
 
  private:
   struct Turn;
@@ -50,6 +55,8 @@ class DeviceStaging {
 
   static Places place(const ErasedCall& call, const BuffersInUse& used);
   void reserve(std::size_t bytes);
+  Turn turn_in(std::byte* memory, const Places& places, const ErasedCall& call,
+               const BuffersInUse& used, void* stream) const;
   std::shared_ptr<const ChunkOrder> order_of(const std::shared_ptr<const SizedProgram>& sized,
                                              const ErasedCall& call, const BuffersInUse& used);
   Result<> copy(DeviceStream stream, void* to, const void* from, std::size_t bytes);

@@ -34,6 +34,25 @@ std::size_t words_bytes(std::size_t ranks) {
 
 }  // namespace
 
+// Half of what a device has room for is left to others: a kernel that waits must not keep away what
+// it waits for.
+int slices_of_kernels(const DevicePaths& paths, std::span<const int> resident_blocks,
+                      const DeviceWishes& wishes) {
+  DeviceOrder suitable = DeviceOrder::kernels;
+  int slices = most_slices;
+  for (int rank = 0; rank < paths.ranks(); ++rank) {
+    int on_device = 0;
+    for (int other = 0; other < paths.ranks(); ++other) {
+      const bool same_device = paths.is_same_device(rank, other);
+      on_device += same_device ? 1 : 0;
+      const DeviceOrder order = order_for(paths.is_same_process(rank, other), same_device);
+      if (order == DeviceOrder::streams) suitable = order;
+    }
+    slices = std::min(slices, resident_blocks[static_cast<std::size_t>(rank)] / (2 * on_device));
+  }
+  return wishes.order.value_or(suitable) == DeviceOrder::kernels ? slices : 0;
+}
+
 std::size_t KernelOrder::annex_bytes(int ranks, std::size_t packet_bytes) {
   const auto all = static_cast<std::size_t>(ranks);
   return words_bytes(all) + programs_bytes + all * box_bytes(packet_bytes);

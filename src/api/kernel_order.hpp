@@ -6,8 +6,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <span>
 #include <vector>
 
+#include "device/path_class.hpp"
 #include "device/runtime.hpp"
 #include "execute/block_encoding.hpp"
 #include "execute/packet_exchange.hpp"
@@ -15,6 +17,11 @@
 #include "plan/device_order.hpp"
 
 namespace rondo {
+
+/// How many thread blocks a kernel that waits has, at most, alike on all ranks; 0 where streams
+/// wait. `resident_blocks`: of the device of each rank.
+int slices_of_kernels(const DevicePaths& paths, std::span<const int> resident_blocks,
+                      const DeviceWishes& wishes);
 
 class KernelOrder {
  public:

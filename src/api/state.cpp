@@ -234,15 +234,25 @@ std::shared_ptr<PendingOperation> Communicator::State::start(const ErasedCall& c
   const BuffersInUse used = check_arguments(call, rank(), size());
   const Result<DeviceRuntime*> opened = devices();
   if (!opened) throw opened.error();
-  const int device = device_of(*devices_, call, used);
+  const DeviceStream here{stream, device_of(*devices_, call, used)};
+  const int device = here.device;
+  const bool is_captured = CapturedCalls::is_captured(*devices_, here, call.collective);
+  if (is_captured && !captured_calls_) {
+    captured_calls_ = std::make_unique<CapturedCalls>(engine, *devices_);
+  }
   if (device_path_ && DeviceRoute::serves(call)) {
-    return DeviceRoute::start(*device_path_, engine, prepare(call), call, used, plan_of(call),
-                              {stream, device});
+    Operation operation = prepare(call);
+    operation.route =
+        std::make_shared<DeviceRoute>(*device_path_, call, used, plan_of(call), device);
+    if (!is_captured) return DeviceRoute::start(*device_path_, engine, std::move(operation), here);
+    return captured_calls_->capture(here, std::move(operation),
+                                    captured_calls_->reserve(device, 0));
   }
   std::unique_ptr<DeviceStaging>& staging = stagings_[device];
   if (!staging) staging = std::make_unique<DeviceStaging>(*devices_, device);
-  return staging->start(engine, call, used, stream,
-                        [this](const ErasedCall& staged) { return prepare(staged); });
+  const auto prepared = [this](const ErasedCall& staged) { return prepare(staged); };
+  if (is_captured) return staging->capture(*captured_calls_, call, used, stream, prepared);
+  return staging->start(engine, call, used, stream, prepared);
 }
 
 // From device to device.

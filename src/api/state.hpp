@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "api/call_cache.hpp"
+#include "api/captured_calls.hpp"
 #include "api/device_path.hpp"
 #include "api/device_route.hpp"
 #include "api/device_staging.hpp"
@@ -55,6 +56,7 @@ struct RONDO_LOCAL Communicator::State {
   }
 
   ~State() {
+    if (captured_calls_) captured_calls_->detach();
     engine.finish();
     messenger.finish();
     *engine_while_here_ = nullptr;
@@ -128,6 +130,7 @@ struct RONDO_LOCAL Communicator::State {
   Operation uneven_;                                        // the last one
   DeviceRuntime* devices_ = nullptr;                        // once a call has asked for it
   std::map<int, std::unique_ptr<DeviceStaging>> stagings_;  // of each device that was met
+  std::unique_ptr<CapturedCalls> captured_calls_;           // once there is one
   std::unique_ptr<DevicePath> device_path_;                 // once devices are connected
   std::shared_ptr<Route> host_route_;                       // of calls without device memory, then
 };

@@ -3,14 +3,13 @@
 #include <atomic>
 
 #include "api/device_flags.hpp"
-#include "api/value_or_throw.hpp"
-#include "base/text.hpp"
 
 namespace rondo {
 
 namespace {
 
-// A stream that failed says so when it is asked, which takes longer than a look at a word.
+// A stream that failed says so when its event is asked, which takes longer than a look at a word.
+// The stream itself may be captured by now, and must not be asked then.
 constexpr unsigned looks_between_questions = 64;
 
 }  // namespace
@@ -24,7 +23,7 @@ Result<std::uint32_t> StreamHandover::given() {
     const std::lock_guard lock(mutex_);
     if (failure_) return *failure_;
   }
-  const Result<bool> asked = runtime_.is_done(stream_);
+  const Result<bool> asked = runtime_.is_done(last_);
   if (!asked) return asked.error();
   return chunks;
 }
@@ -33,16 +32,16 @@ void StreamHandover::take(std::uint32_t chunks) noexcept {
   std::atomic_ref(*taken_).store(turns_.before + chunks, std::memory_order_release);
 }
 
-void StreamHandover::take_back() noexcept {
+void StreamHandover::take_back(const std::optional<Error>&) noexcept {
   std::atomic_ref(*taken_).store(turns_.end(), std::memory_order_release);
 }
 
-void StreamHandover::give(DeviceEvent last, const Work& before, const Work& after) {
+void StreamHandover::give(const Work& before, const Work& after) {
   // The words are those of all calls, which may be in different streams.
-  Result<> done = runtime_.wait(stream_, last);
+  Result<> done = runtime_.wait(stream_, last_);
   if (done) done = enqueue(before, after);
   // Also after an error, for what it has been given until then.
-  const Result<> recorded = runtime_.record(stream_, last);
+  const Result<> recorded = runtime_.record(stream_, last_);
   if (done) done = recorded;
   if (done) return;
   fail(done.error());
@@ -65,12 +64,6 @@ Result<> StreamHandover::enqueue(const Work& before, const Work& after) {
 void StreamHandover::fail(const Error& error) {
   const std::lock_guard lock(mutex_);
   failure_ = error;
-}
-
-void refuse_capture(DeviceRuntime& runtime, DeviceStream stream, Collective collective) {
-  if (!value_or_throw(runtime.is_captured(stream))) return;
-  throw Error(ErrorCode::unsupported,
-              concat(name(collective), ": calls cannot be captured into a graph"));
 }
 
 }  // namespace rondo

@@ -11,7 +11,6 @@
 
 #include "device/runtime.hpp"
 #include "execute/operation.hpp"
-#include "rondo/types.hpp"
 
 namespace rondo {
 
@@ -26,20 +25,25 @@ class StreamHandover final : public Handover {
     std::uint32_t end() const { return before + std::max(in, out); }
   };
 
-  StreamHandover(DeviceRuntime& runtime, DeviceStream stream, std::uint32_t* given,
-                 std::uint32_t* taken, Turns turns)
-      : runtime_(runtime), stream_(stream), given_(given), taken_(taken), turns_(turns) {}
+  /// It begins after `last`, which is recorded anew when the stream is through.
+  StreamHandover(DeviceRuntime& runtime, DeviceStream stream, DeviceEvent last,
+                 std::uint32_t* given, std::uint32_t* taken, Turns turns)
+      : runtime_(runtime),
+        stream_(stream),
+        last_(last),
+        given_(given),
+        taken_(taken),
+        turns_(turns) {}
 
   Result<std::uint32_t> given() override;
   void take(std::uint32_t chunks) noexcept override;
-  void take_back() noexcept override;
+  void take_back(const std::optional<Error>& error) noexcept override;
 
   /// For the chunk of a number, from 1 on.
   using Work = std::function<Result<>(std::uint32_t)>;
-  /// Gives the call to the stream: after `last`, which is recorded anew when the stream is through;
-  /// `before` is how it brings a chunk, `after` how it takes one away. Throws Error, of which the
-  /// operation hears, too.
-  void give(DeviceEvent last, const Work& before = {}, const Work& after = {});
+  /// Gives the call to the stream: `before` is how it brings a chunk, `after` how it takes one
+  /// away. Throws Error, of which the operation hears, too.
+  void give(const Work& before = {}, const Work& after = {});
 
  private:
   Result<> enqueue(const Work& before, const Work& after);
@@ -48,6 +52,7 @@ class StreamHandover final : public Handover {
 
   DeviceRuntime& runtime_;
   const DeviceStream stream_;
+  const DeviceEvent last_;
   std::uint32_t* const given_;
   std::uint32_t* const taken_;
   const Turns turns_;
@@ -55,8 +60,5 @@ class StreamHandover final : public Handover {
   std::mutex mutex_;
   std::optional<Error> failure_;
 };
-
-/// Throws Error{unsupported} where what is called on the stream becomes part of a graph.
-void refuse_capture(DeviceRuntime& runtime, DeviceStream stream, Collective collective);
 
 }  // namespace rondo

@@ -48,6 +48,19 @@ Result<> put_on_hosts(Plan& plan, TwoLevel hosts) {
 
 }  // namespace
 
+std::size_t count_own_words(std::span<char* const> args,
+                            std::initializer_list<std::string_view> with_values) {
+  bool is_value = false;
+  std::size_t count = 0;
+  for (; count < args.size(); ++count) {
+    const std::string_view word = args[count];
+    if (word == "--" || (!is_value && !word.starts_with('-'))) break;
+    is_value =
+        !is_value && std::find(with_values.begin(), with_values.end(), word) != with_values.end();
+  }
+  return count;
+}
+
 bool Arguments::flag(std::string_view name) {
   return std::erase(words_, std::string(name)) > 0;
 }

@@ -3,6 +3,8 @@
 // The arguments of one verb. A verb takes what it knows, then calls finish(), which refuses the
 // rest.
 
+#include <cstddef>
+#include <initializer_list>
 #include <optional>
 #include <span>
 #include <stdexcept>
@@ -24,6 +26,11 @@ constexpr int usage_error = 2;  ///< the command line makes no sense
 struct UsageError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
+
+/// How many words of a command line are the verb's own: its options end where the program begins
+/// that follows them, or at "--". `with_values` have another word each.
+std::size_t count_own_words(std::span<char* const> args,
+                            std::initializer_list<std::string_view> with_values);
 
 class Arguments {
  public:

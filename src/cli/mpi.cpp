@@ -45,18 +45,6 @@ constexpr const char* help =
 
 constexpr std::string_view component_file = "mca_coll_rondo.so";
 
-std::size_t count_own_words(std::span<char* const> args) {
-  std::size_t count = 0;
-  while (count < args.size()) {
-    const std::string_view word = args[count];
-    if (word == "--" || !word.starts_with('-')) break;
-    const bool takes_value =
-        word == "--form" || word == "--mode" || word == "--stats" || word == "--modules";
-    count += takes_value ? 2 : 1;
-  }
-  return std::min(count, args.size());
-}
-
 // Of an installation, or of a build folder.
 fs::path default_modules() {
   const fs::path folder = fs::read_symlink("/proc/self/exe").parent_path();
@@ -125,7 +113,7 @@ int become(std::span<char* const> command) {
 }  // namespace
 
 int mpi_verb(std::span<char* const> args) {
-  const std::size_t own = count_own_words(args);
+  const std::size_t own = count_own_words(args, {"--form", "--mode", "--stats", "--modules"});
   Arguments arguments(args.first(own));
   if (arguments.help()) {
     std::cout << help;
@@ -152,8 +140,13 @@ int mpi_verb(std::span<char* const> args) {
   if (stats) set("RONDO_STATS", fs::absolute(*stats).string());
   if (prints_table) set("RONDO_STATS_TABLE", "1");
   const MpiSigns signs = real_signs();
-  const auto below = find_mpi(command.front(), signs);
+  // Something may stand before mpirun, as in `timeout 60 mpirun`.
+  std::optional<MpiBelow> below;
+  for (std::size_t i = 0; i < command.size() && !below; ++i) below = find_mpi(command[i], signs);
   if (!below) {
+    if (signs.content(command.front()).empty()) {
+      throw std::runtime_error(concat("cannot find or read ", command.front()));
+    }
     throw std::runtime_error(concat("cannot tell which MPI ", command.front(),
                                     " uses: it is no mpirun, was started by none, and names no "
                                     "MPI library; put 'rondo mpi --' before mpirun"));

@@ -3,13 +3,16 @@
 #include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <array>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <memory>
 #include <regex>
 #include <sstream>
+#include <system_error>
 
 #include "base/text.hpp"
 
@@ -33,8 +36,13 @@ std::string found_in_path(const std::string& program) {
   return program;
 }
 
+// Nothing of what is no program: any word may name a file.
 std::string content_of(const std::string& program) {
-  std::ifstream file(found_in_path(program), std::ios::binary);
+  const std::string path = found_in_path(program);
+  std::error_code ignored;
+  if (!std::filesystem::is_regular_file(path, ignored)) return "";
+  if (::access(path.c_str(), X_OK) != 0) return "";
+  std::ifstream file(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), {}};
 }
 

@@ -89,19 +89,6 @@ std::string random_job() {
   return text;
 }
 
-/// Our options end where the program begins.
-std::size_t count_own_words(std::span<char* const> args) {
-  std::size_t count = 0;
-  while (count < args.size()) {
-    const std::string_view word = args[count];
-    if (word == "--" || !word.starts_with('-')) break;
-    const bool takes_value = word == "-n" || word == "-np" || word == "--timeout" ||
-                             word == "--bind" || word == "--transport";
-    count += takes_value ? 2 : 1;
-  }
-  return std::min(count, args.size());
-}
-
 RunPlan read_plan(Arguments& arguments, std::span<char* const> command) {
   RunPlan plan;
   plan.ranks = arguments.number("-n", 0, 1, ranks_most);
@@ -134,7 +121,8 @@ void open_missing_streams() {
 }  // namespace
 
 int run_verb(std::span<char* const> args) {
-  const std::size_t own = count_own_words(args);
+  const std::size_t own =
+      count_own_words(args, {"-n", "-np", "--timeout", "--bind", "--transport"});
   Arguments arguments(args.first(own));
   if (arguments.help()) {
     std::cout << help << environment_text();

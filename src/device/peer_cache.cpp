@@ -15,7 +15,13 @@ PeerCache::~PeerCache() {
   while (!entries_.empty()) close(entries_.begin());
 }
 
-Result<void*> PeerCache::acquire(const PeerMemory& memory) {
+Result<void*> PeerCache::open(const PeerMemory& memory, const MemoryParts* parts) {
+  if (!memory.has_parts) return runtime_.open_memory(device_, memory.handle);
+  if (parts != nullptr) return runtime_.map_parts(device_, *parts);
+  return Error(ErrorCode::unsupported, "memory of a peer without its descriptors");
+}
+
+Result<void*> PeerCache::acquire(const PeerMemory& memory, const MemoryParts* parts) {
   if (memory.owner == self_) return reinterpret_cast<void*>(memory.base);
   if (const auto known = by_key_.find({memory.owner, memory.id}); known != by_key_.end()) {
     Entry& entry = *known->second;
@@ -29,7 +35,7 @@ Result<void*> PeerCache::acquire(const PeerMemory& memory) {
   }
   if (Result<> done = close_stale(memory); !done) return done.error();
   if (Result<> done = make_room(memory.size); !done) return done.error();
-  const Result<void*> opened = runtime_.open_memory(device_, memory.handle);
+  const Result<void*> opened = open(memory, parts);
   Entry entry{.memory = memory};
   if (opened) {
     entry.place = opened.value();
@@ -54,13 +60,18 @@ void PeerCache::release(const PeerMemory& memory) {
   close(known->second);
 }
 
-// What was at these addresses is gone, though its owner has not said so.
+// What was at these addresses is gone, though its owner has not said so. What goes by descriptors
+// is still there for those who use it.
 Result<> PeerCache::close_stale(const PeerMemory& memory) {
   for (auto entry = entries_.begin(); entry != entries_.end();) {
     const auto next = std::next(entry);
     const PeerMemory& old = entry->memory;
     if (old.owner == memory.owner && old.base < memory.base + memory.size &&
         memory.base < old.base + old.size) {
+      if (entry->users > 0 && old.has_parts) {
+        entry = next;
+        continue;
+      }
       if (entry->users > 0) {
         return Error(ErrorCode::invalid_argument,
                      concat("memory of a peer was freed while it was in use: ", old.size,
@@ -90,7 +101,9 @@ Result<> PeerCache::make_room(std::size_t bytes) {
 // An error says that it is closed already, or that the device is of no use any more.
 void PeerCache::close(Entries::iterator entry) {
   if (!entry->refusal) {
-    static_cast<void>(runtime_.close_memory(entry->place).ok());
+    const Result<> closed = entry->memory.has_parts ? runtime_.unmap_parts(entry->place)
+                                                    : runtime_.close_memory(entry->place);
+    static_cast<void>(closed.ok());
     bytes_ -= entry->memory.size;
   }
   by_key_.erase({entry->memory.owner, entry->memory.id});

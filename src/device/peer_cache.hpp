@@ -35,6 +35,7 @@ struct PeerMemory {
   std::size_t size = 0;
   std::uint64_t id = 0;  ///< MemoryInfo::id there
   MemoryHandle handle;
+  bool has_parts = false;  ///< it goes by descriptors instead
 };
 
 class PeerCache {
@@ -54,7 +55,8 @@ class PeerCache {
   /// not yet, for which others are closed that have not been used for longest. This process's own
   /// memory is where it is. Errors: what the runtime says, also later without being asked again;
   /// resource, where all else is in use. In any case other ways to the memory are left.
-  Result<void*> acquire(const PeerMemory& memory);
+  /// `parts`: of memory that goes by descriptors, which are of no more use afterwards.
+  Result<void*> acquire(const PeerMemory& memory, const MemoryParts* parts = nullptr);
   void release(const PeerMemory& memory);
 
   /// Its owner is going to free it. True when it is closed; false where it is still in use: then
@@ -79,6 +81,7 @@ class PeerCache {
   using Entries = std::list<Entry>;  // the last one was used last
   using Key = std::pair<ProcessName, std::uint64_t>;
 
+  Result<void*> open(const PeerMemory& memory, const MemoryParts* parts);
   Result<> make_room(std::size_t bytes);
   Result<> close_stale(const PeerMemory& memory);
   void close(Entries::iterator entry);

@@ -13,6 +13,9 @@
 //     itself (a wrong argument, no memory left) leaves nothing behind.
 //   * allocate(), deallocate(), open_memory(), close_memory() and their like may wait for all that
 //     is under way on the device: none of them in the middle of a collective.
+//   * A stream that is captured carries nothing out: what it is given goes into a graph. To ask how
+//     far it is, or to wait for it, breaks the capture. All other calls, also those that may wait
+//     for a device, leave it alone, in whichever thread they are made.
 //   * Any thread may call anything. Which device a thread has chosen for itself stays as it is.
 
 #include <array>
@@ -55,16 +58,19 @@ struct MemoryInfo {
   std::size_t size = 0;
   std::uint64_t id = 0;         ///< no other allocation of this process ever has it
   bool has_handle = false;      ///< export_memory() works
-  bool has_descriptor = false;  ///< export_descriptor() works
+  bool has_descriptor = false;  ///< export_parts() works
 };
 
 /// Ways to get memory, which differ in how other processes can get at it.
 enum class Allocation : std::uint8_t {
-  device,      ///< by handle
-  descriptor,  ///< by file descriptor
-  pool,        ///< not at all
-  pinned,      ///< host memory that devices read and write; not at all
-  managed,     ///< moves between host and device; not at all
+  device,       ///< by handle
+  descriptor,   ///< by file descriptor
+  pool,         ///< not at all
+  pinned,       ///< host memory that devices read and write; not at all
+  managed,      ///< moves between host and device; not at all
+  parts,        ///< by several descriptors: allocations side by side, each described for itself
+  shared_pool,  ///< by the descriptor of its pool
+  unshared,     ///< as `descriptor`, but not at all
 };
 
 /// Stands for a whole allocation, wherever in it the pointer was. Plain bytes, to be sent.
@@ -76,12 +82,46 @@ struct EventHandle {
   std::array<std::byte, 64> bytes = {};
 };
 
+/// Memory that other processes get at by file descriptors: of each of the allocations that lie side
+/// by side there, or of the pool that it is from.
+struct MemoryParts {
+  struct Part {
+    Descriptor descriptor;
+    std::size_t bytes = 0;
+  };
+  static constexpr std::size_t most_parts = 128;
+
+  std::byte* base = nullptr;
+  std::size_t size = 0;
+  std::uint64_t id = 0;  ///< no other such memory of this process ever has it
+  std::vector<Part> parts = {};
+  bool is_in_pool = false;    ///< then there is one part, of which the size is that of the memory
+  MemoryHandle pointer = {};  ///< where in the pool
+};
+
 /// A null `native` is the device's default stream.
 struct DeviceStream {
   void* native = nullptr;
   int device = 0;
 };
 struct DeviceEvent {
+  void* native = nullptr;
+  int device = 0;
+};
+
+/// What becomes of the work that a stream is given.
+enum class Capture : std::uint8_t {
+  none,    ///< it is carried out
+  active,  ///< it goes into a graph
+  broken,  ///< nothing: the graph is lost, or others are made that it must not come between
+};
+
+/// Work that was captured, and what carries it out, any number of times.
+struct DeviceGraph {
+  void* native = nullptr;
+  int device = 0;
+};
+struct GraphInstance {
   void* native = nullptr;
   int device = 0;
 };
@@ -186,11 +226,14 @@ class DeviceRuntime {
   virtual Result<void*> open_memory(int device, const MemoryHandle& handle) = 0;
   virtual Result<> close_memory(void* base) = 0;
 
-  /// The same through a file descriptor, for memory that has no handle. It lives until all who
-  /// have it mapped or hold a descriptor are through with it.
-  virtual Result<Descriptor> export_descriptor(const void* pointer) = 0;
-  virtual Result<void*> map_descriptor(int device, int descriptor, std::size_t bytes) = 0;
-  virtual Result<> unmap_descriptor(void* base) = 0;
+  /// The same by descriptors, for memory that has no handle: of the allocation that `pointer` is in
+  /// and all that lie beside it without a gap. It lives until all who have it mapped or hold a
+  /// descriptor are through with it, unless it is a pool's. Errors: unsupported for memory that was
+  /// not made for it, or is in more parts than MemoryParts::most_parts.
+  virtual Result<MemoryParts> export_parts(const void* pointer) = 0;
+  /// Where it begins in this process. The descriptors are of no more use for it afterwards.
+  virtual Result<void*> map_parts(int device, const MemoryParts& memory) = 0;
+  virtual Result<> unmap_parts(void* base) = 0;
 
   // Streams and events.
 
@@ -199,8 +242,6 @@ class DeviceRuntime {
   /// Whether all that was given to it is done.
   virtual Result<bool> is_done(DeviceStream stream) = 0;
   virtual Result<> synchronize(DeviceStream stream) = 0;
-  /// Whether what is given to it goes into a graph instead of being carried out.
-  virtual Result<bool> is_captured(DeviceStream stream) = 0;
 
   /// `shared` events can be exported. An event that was never recorded counts as done.
   virtual Result<DeviceEvent> create_event(int device, bool shared) = 0;
@@ -237,6 +278,24 @@ class DeviceRuntime {
   /// `function` runs in a thread of the runtime's, makes no call here, and lets nobody wait: others
   /// take their turn after it. It is never called where something before it failed.
   virtual Result<> call_host(DeviceStream stream, void (*function)(void*), void* argument) = 0;
+
+  // Graphs.
+
+  /// From now on what is given to the stream goes into a graph. Not for default streams.
+  virtual Result<> begin_capture(DeviceStream stream) = 0;
+  /// In the thread that began it. Errors: invalid_argument where the capture is broken.
+  virtual Result<DeviceGraph> end_capture(DeviceStream stream) = 0;
+  virtual Result<Capture> capture_of(DeviceStream stream) = 0;
+  /// The graph that is being made of the stream's work keeps `object`. `release` is called with it
+  /// when the graph is gone, and its instances, and none of them is carried out any more: in any
+  /// thread, and as what call_host() calls. Where this fails, it is called at once.
+  virtual Result<> keep_in_graph(DeviceStream stream, void (*release)(void*), void* object) = 0;
+  virtual Result<> destroy_graph(DeviceGraph graph) = 0;
+  virtual Result<GraphInstance> instantiate(DeviceGraph graph) = 0;
+  /// One after the other, whatever streams they are in, where they are of one instance.
+  virtual Result<> launch(DeviceStream stream, GraphInstance instance) = 0;
+  /// May still be carried out.
+  virtual Result<> destroy_instance(GraphInstance instance) = 0;
 };
 
 /// What librondo-cuda exports as device_runtime_entry: sets `opened` to the runtime of this

@@ -1,10 +1,6 @@
 #include "execute/engine.hpp"
 
-#include <pthread.h>
-#include <signal.h>
-
 #include <algorithm>
-#include <system_error>
 
 #include "base/text.hpp"
 
@@ -114,25 +110,6 @@ Result<> Engine::run(const Operation& operation) {
   return result;
 }
 
-std::shared_ptr<PendingOperation> Engine::start(Operation operation) {
-  require_own_process();
-  auto pending = std::make_shared<PendingOperation>(std::move(operation));
-  enqueue(pending);
-  return pending;
-}
-
-void Engine::enqueue(const std::shared_ptr<PendingOperation>& pending) {
-  if (const Result<> permitted = transport_->permits_own_threads(); !permitted) {
-    throw Error(permitted.error());
-  }
-  const Lock lock(mutex_);
-  if (!thread_.joinable()) start_thread();
-  queue_.push_back(pending);
-  arrived_.notify_all();
-  const bool may_join = !is_free() && pending->operation().call.form == Form::exchange;
-  if (may_join) transport_->wake();
-}
-
 void Engine::start_here(const std::shared_ptr<PendingOperation>& pending) {
   require_own_process();
   if (!take_turn()) return enqueue(pending);
@@ -176,23 +153,6 @@ bool Engine::test(PendingOperation& pending) {
   return pending.done();
 }
 
-// The program's signals are for its own threads.
-void Engine::start_thread() {
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  std::optional<Error> refused;
-  try {
-    thread_ = std::thread(&Engine::serve, this);
-  } catch (const std::system_error& error) {
-    refused.emplace(ErrorCode::resource,
-                    concat("no thread for nonblocking operations: ", error.what()));
-  }
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  if (refused) throw Error(*refused);
-}
-
 // Ends a turn, under the mutex. An abort that came too late for an operation is told to the other
 // ranks here, and ends what was begun.
 void Engine::give_back(Lock& lock) noexcept {
@@ -212,32 +172,6 @@ void Engine::give_back(Lock& lock) noexcept {
     idle_.notify_all();
   } else {
     arrived_.notify_all();
-  }
-}
-
-// The engine's thread.
-void Engine::serve() noexcept {
-  Lock lock(mutex_);
-  while (true) {
-    arrived_.wait(lock, [this] { return stopping_ || (!queue_.empty() && is_free()); });
-    if (queue_.empty()) return;
-    const std::shared_ptr<PendingOperation> pending = queue_.front();
-    if (pending->operation().call.form == Form::exchange) {
-      serve_exchanges(lock);
-      continue;
-    }
-    queue_.pop_front();
-    std::optional<Error> error;
-    {
-      const Turn turn(*this, lock);
-      finish_begun();
-      const Result<> result = carry_out(pending->operation(), pending.get());
-      if (!result) error = result.error();
-    }
-    if (pending->operation().handover) pending->operation().handover->take_back();
-    lock.unlock();
-    pending->complete(error);
-    lock.lock();
   }
 }
 
@@ -273,13 +207,19 @@ Error Engine::bug_error(const char* text) const noexcept {
 }
 
 // All of them, or the first chunk. Nothing moves meanwhile, as between operations: other ranks may
-// be in this one already.
+// be in this one already. But a stream may wait for an operation that came later, and only then
+// come to this one.
 Result<> Engine::await_buffers(Handover& handover) {
   for (unsigned look = 0;; ++look) {
     if (abort_requested_.load(std::memory_order_acquire)) return abort_error();
     const Result<std::uint32_t> given = handover.given();
     if (!given) return given.error();
     if (given.value() > 0) return {};
+    if (carry_out_overtaker()) {
+      if (const auto refused = refusal()) return *refused;
+      look = 0;
+      continue;
+    }
     if (look < looks_before_sleep) {
       std::this_thread::yield();
     } else {

@@ -10,8 +10,9 @@
 // A persistent operation begins in the thread that starts it when nothing else is pending, and goes
 // on in the one that waits for it, or as soon as another operation follows it.
 //
-// Collectives are carried out one after the other. Exchanges have an engine of their own, since
-// each rank counts them for itself; those that are pending go on side by side.
+// Collectives are carried out one after the other, in the order in which they came; but while one
+// waits for its buffers, another that says that it may goes before it. Exchanges have an engine of
+// their own, since each rank counts them for itself; those that are pending go on side by side.
 
 #include <atomic>
 #include <chrono>
@@ -56,6 +57,8 @@ class Engine {
   /// Carries out one operation; returns its error.
   Result<> run(const Operation& operation);
   std::shared_ptr<PendingOperation> start(Operation operation);
+  /// From now on start() lets nobody wait, nor makes a thread. Throws Error.
+  void prepare_to_start();
 
   /// Hands over a collective that was completed or rearmed. It goes no further on its own than its
   /// beginning, unless others follow it: wait(), test() and the next operation carry it on.
@@ -131,7 +134,11 @@ class Engine {
   void enqueue(const std::shared_ptr<PendingOperation>& pending);
   void give_back(Lock& lock) noexcept;
   void serve() noexcept;
+  void require_thread();
   void start_thread();
+  std::shared_ptr<PendingOperation> take(std::size_t index);
+  static void hand_back(PendingOperation& pending, const Result<>& result) noexcept;
+  bool carry_out_overtaker() noexcept;
   void require_own_process() const;
   Error bug_error(const char* text) const noexcept;
   Result<> carry_out(const Operation& operation, const PendingOperation* pending) noexcept;
@@ -179,6 +186,7 @@ class Engine {
   std::condition_variable arrived_;  // something for the engine's thread
   bool stopping_ = false;
   std::deque<std::shared_ptr<PendingOperation>> queue_;
+  std::atomic<int> overtakers_ = 0;  // in the queue
   std::thread thread_;
   std::optional<Error> failure_;
 

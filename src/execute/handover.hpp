@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "rondo/error.hpp"
 
@@ -17,7 +18,7 @@ class Handover {
   /// So many chunks of the result are final, and may be taken away.
   virtual void take(std::uint32_t chunks) noexcept = 0;
   /// The operation has ended, in whatever way, or never began.
-  virtual void take_back() noexcept = 0;
+  virtual void take_back(const std::optional<Error>& error) noexcept = 0;
 };
 
 }  // namespace rondo

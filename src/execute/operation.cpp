@@ -9,6 +9,8 @@ void Operation::set_program(std::shared_ptr<const PreparedProgram> prepared, Amo
   program = std::move(prepared);
 }
 
+const std::optional<Error> PendingOperation::no_error;
+
 // Who waits says so, and then looks; who completes it says so, and then looks: one of the two sees
 // the other. So it takes no mutex where nobody waits.
 bool PendingOperation::wait(std::optional<std::chrono::milliseconds> patience) {
@@ -26,7 +28,10 @@ bool PendingOperation::wait(std::optional<std::chrono::milliseconds> patience) {
 }
 
 void PendingOperation::complete(std::optional<Error> error) {
-  error_ = std::move(error);
+  if (error && !has_failed_.load(std::memory_order_relaxed)) {
+    error_ = std::move(error);
+    has_failed_.store(true, std::memory_order_release);
+  }
   done_.store(true, std::memory_order_seq_cst);
   if (waiters_.load(std::memory_order_seq_cst) == 0) return;
   const std::lock_guard lock(mutex_);
@@ -35,6 +40,7 @@ void PendingOperation::complete(std::optional<Error> error) {
 
 void PendingOperation::rearm() {
   error_.reset();
+  has_failed_.store(false, std::memory_order_relaxed);
   done_.store(false, std::memory_order_relaxed);
 }
 

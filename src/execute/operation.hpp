@@ -32,6 +32,8 @@ struct Operation {
   std::vector<Message> messages = {};  ///< of an exchange
   /// Of a collective that is started; most have none.
   std::shared_ptr<Handover> handover = nullptr;
+  /// Has its buffers, and goes before those that wait for theirs: they may be waiting for this one.
+  bool may_overtake = false;
   /// In which its buffers come and go; null: whole.
   std::shared_ptr<const ChunkOrder> chunks = nullptr;
   /// Of a collective that may go another way than by messages.
@@ -51,16 +53,23 @@ class PendingOperation {
   /// True when done. Without `patience`, it always is.
   bool wait(std::optional<std::chrono::milliseconds> patience = std::nullopt);
   /// Set before done() becomes true.
-  const std::optional<Error>& error() const { return error_; }
+  const std::optional<Error>& error() const {
+    return has_failed_.load(std::memory_order_acquire) ? error_ : no_error;
+  }
   bool is_awaited() const { return waiters_.load(std::memory_order_relaxed) > 0; }
 
   void complete(std::optional<Error> error);
   /// Before it is handed over, each time. Nobody waits for it.
   void rearm();
+  /// The same of one that others look at meanwhile: its first error stays.
+  void reopen() { done_.store(false, std::memory_order_seq_cst); }
 
  private:
+  static const std::optional<Error> no_error;
+
   Operation operation_;
   std::atomic<bool> done_ = false;
+  std::atomic<bool> has_failed_ = false;
   std::atomic<int> waiters_ = 0;
   std::mutex mutex_;
   std::condition_variable finished_;

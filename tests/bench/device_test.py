@@ -56,6 +56,22 @@ class OnEmulatedDevices(unittest.TestCase):
                     for line in self.lines_of(run):
                         self.assertEqual([line[8], line[12]], ["0", "0"])
 
+    def test_every_collective_is_right_by_graphs(self):
+        for collective in COLLECTIVES:
+            with self.subTest(collective):
+                run = measure(collective, "-e", "4K", "-f", "32", "-n", "3", "-w", "1", "-G", "1")
+                for line in self.lines_of(run):
+                    self.assertEqual([line[8], line[12]], ["0", "0"])
+
+    def test_graphs_go_from_device_to_device(self):
+        command = [PERF, "allreduce", "--device", "--transport", "inproc", "--ranks", "3", "-e",
+                   "4K", "-f", "32", "-n", "3", "-w", "1", "-R", "2", "-G", "1"]
+        run = subprocess.run(command, capture_output=True, text=True, timeout=240,
+                             env=os.environ | {"EMULATED_DEVICES": "2"}, check=False)
+        for line in self.lines_of(run):
+            self.assertEqual([line[8], line[12]], ["0", "0"])
+        self.assertIn(" graph: 1", run.stdout)
+
     def test_devices_that_are_not_connected_are_not_measured_as_such(self):
         run = measure("allreduce", "-R", "1")  # each process has an emulated machine of its own
         self.assertNotEqual(run.returncode, 0)

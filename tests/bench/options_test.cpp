@@ -72,6 +72,13 @@ TEST(ParseOptions, DeviceTakesNoValue) {
             "kernels");
 }
 
+TEST(ParseOptions, GraphsAreForDevices) {
+  EXPECT_TRUE(parse({"allreduce", "--device", "-G", "1"}).value().graph);
+  EXPECT_FALSE(parse({"allreduce", "--device", "--cudagraph=0"}).value().graph);
+  EXPECT_THAT(refusal({"allreduce", "-G", "1"}), HasSubstr("for --device only"));
+  EXPECT_THAT(refusal({"allreduce", "--device", "-G", "2"}), HasSubstr("0 or 1"));
+}
+
 TEST(ParseOptions, TakesLongFlagsWithAndWithoutEqualsSign) {
   const Result<Options> options =
       parse({"allreduce", "--minbytes=1K", "--stepbytes", "1K", "--transport=inproc", "--ranks=3",

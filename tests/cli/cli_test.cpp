@@ -47,6 +47,14 @@ TEST(Command, WrongUsageIsExplainedAndExitsWithTwo) {
   expect("dance", 2, "rondo: unknown verb 'dance'");
   expect("verify --fast", 2, "rondo verify: unknown option '--fast'; see 'rondo verify --help'");
   expect("verify --max-ranks", 2, "option --max-ranks needs a value");
+  // Not the "--" before the program.
+  expect("mpi --stats -- mpirun true", 2, "option --stats needs a value");
+  expect("mpi --mode=often -- mpirun true", 2, "measured, always or off, not 'often'");
+  expect("mpi -q", 2, "the program to run is missing");
+  expect("mpi -- /nowhere/program", 1, "cannot find or read /nowhere/program");
+  expect("mpi -- env true", 1, "cannot tell which MPI env uses");
+  expect("run -n -- true", 2, "option -n needs a value");
+  expect("run -n 1 --bind", 2, "option --bind needs a value");
   expect("verify --max-ranks many", 2, "option --max-ranks is a number from 1 to 1024, not 'many'");
   expect("verify --max-ranks=0", 2, "option --max-ranks is a number from 1 to 1024, not '0'");
   expect("verify --algorithm circle", 2, "unknown algorithm 'circle'; known: ring, double_tree, ");

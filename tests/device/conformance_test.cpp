@@ -8,33 +8,10 @@
 #include <cstring>
 #include <memory>
 
-#include "harness.hpp"
+#include "bytes.hpp"
 
 namespace rondo::test {
 namespace {
-
-constexpr std::size_t length = 1 << 16;
-
-std::vector<std::byte> pattern(unsigned seed, std::size_t bytes = length) {
-  std::vector<std::byte> values(bytes);
-  for (std::size_t i = 0; i < bytes; ++i) {
-    values[i] = static_cast<std::byte>((i * 31 + seed) % 251);
-  }
-  return values;
-}
-
-void put(DeviceRuntime& on, DeviceStream stream, void* to, const std::vector<std::byte>& values) {
-  must(on.copy(stream, to, values.data(), values.size()));
-  must(on.synchronize(stream));
-}
-
-std::vector<std::byte> get(DeviceRuntime& on, DeviceStream stream, const void* from,
-                           std::size_t bytes = length) {
-  std::vector<std::byte> values(bytes);
-  must(on.copy(stream, values.data(), from, bytes));
-  must(on.synchronize(stream));
-  return values;
-}
 
 TEST(Devices, HaveNamesAndAreTold) {
   const auto devices = must(runtime().devices());
@@ -67,6 +44,9 @@ TEST(Pointers, AreWhatTheyAre) {
   };
   for (const Case& c : {Case{Allocation::device, MemoryKind::device, true, false},
                         Case{Allocation::descriptor, MemoryKind::device, false, true},
+                        Case{Allocation::parts, MemoryKind::device, false, true},
+                        Case{Allocation::shared_pool, MemoryKind::device, false, true},
+                        Case{Allocation::unshared, MemoryKind::device, false, false},
                         Case{Allocation::pool, MemoryKind::device, false, false},
                         Case{Allocation::pinned, MemoryKind::pinned, false, false},
                         Case{Allocation::managed, MemoryKind::managed, false, false}}) {
@@ -78,8 +58,10 @@ TEST(Pointers, AreWhatTheyAre) {
     EXPECT_EQ(info.has_handle, c.has_handle) << which;
     EXPECT_EQ(info.has_descriptor, c.has_descriptor) << which;
     EXPECT_EQ(runtime().export_memory(memory.bytes()).ok(), c.has_handle) << which;
-    EXPECT_EQ(runtime().export_descriptor(memory.bytes()).ok(), c.has_descriptor) << which;
-    if (c.allocation == Allocation::pool) continue;  // which may be a part of something larger
+    EXPECT_EQ(runtime().export_parts(memory.bytes()).ok(), c.has_descriptor) << which;
+    // What may be a part of something larger, or has parts itself.
+    if (c.allocation == Allocation::pool || c.allocation == Allocation::shared_pool) continue;
+    if (c.allocation == Allocation::parts) continue;
     EXPECT_EQ(info.base, memory.bytes()) << which;
     EXPECT_GE(info.size, length) << which;
   }
@@ -280,33 +262,73 @@ TEST(Handles, StandForTheWholeAllocation) {
   EXPECT_EQ(get(runtime(), stream, memory.bytes()), expected);
 }
 
-void add_one_by_descriptor(DeviceRuntime& here, Channel& channel) {
-  const Descriptor descriptor = channel.receive_descriptor();
-  const auto bytes = channel.receive<std::size_t>();
-  void* const memory = must(here.map_descriptor(0, descriptor.fd(), bytes));
-  channel.receive<int>();  // the other side has no such memory any more
-  const Stream stream(here);
-  const auto values = get(here, stream, memory);
-  channel.send(values == pattern(11));
-  put(here, stream, memory, pattern(12));
-  channel.send(get(here, stream, memory) == pattern(12));
-  channel.send(outcome(here.unmap_descriptor(memory)));
+void send_parts(Channel& channel, const MemoryParts& memory) {
+  channel.send(memory.parts.size());
+  channel.send(memory.is_in_pool);
+  channel.send(memory.pointer);
+  for (const MemoryParts::Part& part : memory.parts) {
+    channel.send_descriptor(part.descriptor.fd());
+    channel.send(part.bytes);
+  }
 }
 
-TEST(Descriptors, KeepMemoryAlive) {
-  Peer peer(add_one_by_descriptor);
-  {
-    const Memory memory(runtime(), Allocation::descriptor, length);
-    const Stream stream(runtime());
-    put(runtime(), stream, memory.bytes(), pattern(11));
-    const Descriptor descriptor = must(runtime().export_descriptor(memory.bytes()));
-    peer.channel().send_descriptor(descriptor.fd());
-    peer.channel().send(must(runtime().describe(memory.bytes())).size);
+MemoryParts receive_parts(Channel& channel) {
+  MemoryParts memory;
+  memory.parts.resize(channel.receive<std::size_t>());
+  memory.is_in_pool = channel.receive<bool>();
+  memory.pointer = channel.receive<MemoryHandle>();
+  for (MemoryParts::Part& part : memory.parts) {
+    part.descriptor = channel.receive_descriptor();
+    part.bytes = channel.receive<std::size_t>();
+    memory.size += part.bytes;
   }
+  return memory;
+}
+
+void write_by_descriptors(DeviceRuntime& here, Channel& channel) {
+  void* const memory = must(here.map_parts(0, receive_parts(channel)));
+  channel.receive<int>();  // where it may, the other side has no such memory any more
+  const Stream stream(here);
+  channel.send(get(here, stream, memory) == pattern(11));
+  put(here, stream, memory, pattern(12));
+  channel.send(get(here, stream, memory) == pattern(12));
+  channel.send(outcome(here.unmap_parts(static_cast<std::byte*>(memory) + 256)));
+  channel.send(outcome(here.unmap_parts(memory)));
+}
+
+void check_writing(Peer& peer) {
   peer.channel().send(0);
   EXPECT_TRUE(peer.channel().receive<bool>());
   EXPECT_TRUE(peer.channel().receive<bool>());
+  EXPECT_NE(peer.channel().receive<int>(), 0) << "unmapped at a place that is not the beginning";
   EXPECT_EQ(peer.channel().receive<int>(), 0);
+}
+
+TEST(Descriptors, KeepMemoryAlive) {
+  for (const Allocation kind : {Allocation::descriptor, Allocation::parts}) {
+    Peer peer(write_by_descriptors);
+    {
+      const Memory memory(runtime(), kind, length);
+      const Stream stream(runtime());
+      put(runtime(), stream, memory.bytes(), pattern(11));
+      const MemoryParts exported = must(runtime().export_parts(memory.bytes() + length - 1));
+      EXPECT_EQ(exported.base, memory.bytes());
+      EXPECT_GE(exported.size, length);
+      EXPECT_EQ(exported.parts.size() > 1, kind == Allocation::parts);
+      send_parts(peer.channel(), exported);
+    }
+    check_writing(peer);
+  }
+}
+
+TEST(Descriptors, OfPoolsShowTheSameMemory) {
+  Peer peer(write_by_descriptors);
+  const Memory memory(runtime(), Allocation::shared_pool, length);
+  const Stream stream(runtime());
+  put(runtime(), stream, memory.bytes(), pattern(11));
+  send_parts(peer.channel(), must(runtime().export_parts(memory.bytes())));
+  check_writing(peer);
+  EXPECT_EQ(get(runtime(), stream, memory.bytes()), pattern(12));
 }
 
 struct Shared {
@@ -378,33 +400,46 @@ TEST(Values, OrderStreamsOfTwoProcesses) {
   peer.channel().receive<int>();
 }
 
+// In a graph, or as it is.
 void use_nothing(DeviceRuntime& here, Channel& channel) {
+  const bool is_captured = channel.receive<bool>();
   const Memory memory(here, Allocation::device, 64);
   const Stream stream(here);
   const void* const nowhere = reinterpret_cast<const void*>(std::uintptr_t{4096});
   void* const destination = memory.bytes();
-  static std::atomic<int> called;
-  called = 0;
+  std::atomic<int> called = 0;
+  const DeviceEvent before = must(here.create_event(0, false));
+  must(here.record(stream, before));
+  if (is_captured) must(here.begin_capture(stream));
   must(here.reduce(stream, {.dtype = DType::f32,
                             .op = Op::sum,
                             .sources = std::span(&nowhere, 1),
                             .destinations = std::span(&destination, 1),
                             .count = 4}));
-  static_cast<void>(here.call_host(
-                            stream, [](void*) { ++called; }, nullptr)
-                        .ok());
+  static_cast<void>(
+      here.call_host(
+              stream, [](void* counter) { ++*static_cast<std::atomic<int>*>(counter); }, &called)
+          .ok());
+  if (is_captured) {
+    must(here.launch(stream, must(here.instantiate(must(here.end_capture(stream))))));
+  }
   channel.send(outcome(here.synchronize(stream)));
+  channel.send(outcome(here.is_done(before)));
   channel.send(outcome(here.allocate(Allocation::device, 0, 64)));
   channel.send(outcome(here.create_stream(0)));
   channel.send(called.load());
 }
 
 TEST(Errors, OfWorkStay) {
-  Peer peer(use_nothing);
-  EXPECT_EQ(peer.channel().receive<int>(), failed_with(ErrorCode::io));
-  EXPECT_EQ(peer.channel().receive<int>(), failed_with(ErrorCode::io));
-  EXPECT_NE(peer.channel().receive<int>(), 0);
-  EXPECT_EQ(peer.channel().receive<int>(), 0) << "a host function ran after work that failed";
+  for (const bool is_captured : {false, true}) {
+    Peer peer(use_nothing);
+    peer.channel().send(is_captured);
+    for (int call = 0; call < 3; ++call) {
+      EXPECT_EQ(peer.channel().receive<int>(), failed_with(ErrorCode::io));
+    }
+    EXPECT_NE(peer.channel().receive<int>(), 0);
+    EXPECT_EQ(peer.channel().receive<int>(), 0) << "a host function ran after work that failed";
+  }
   // It is the peer's trouble alone.
   const Stream stream(runtime());
   must(runtime().synchronize(stream));
@@ -413,7 +448,7 @@ TEST(Errors, OfWorkStay) {
 }  // namespace
 
 std::vector<Role*> roles() {
-  return {add_one, add_one_by_descriptor, wait_for_event, write_five, use_nothing};
+  return {add_one, write_by_descriptors, wait_for_event, write_five, use_nothing};
 }
 
 }  // namespace rondo::test

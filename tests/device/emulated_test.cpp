@@ -143,6 +143,41 @@ TEST_F(EmulatedTest, ProcessesEndWhileStreamsWait) {
   must(one_->synchronize(other));
 }
 
+TEST_F(EmulatedTest, TheDefaultStreamBreaksWhatIsCaptured) {
+  const Stream stream(*one_);
+  const Memory word(*one_, Allocation::pinned, 4);
+  must(one_->begin_capture(stream));
+  EXPECT_EQ(must(one_->capture_of({})), Capture::broken);
+  EXPECT_EQ(must(one_->capture_of(stream)), Capture::active);
+  EXPECT_FALSE(one_->write_value({}, word.as<std::uint32_t>(), 1).ok());
+  EXPECT_EQ(must(one_->capture_of(stream)), Capture::broken);
+  EXPECT_FALSE(one_->end_capture(stream).ok());
+  must(one_->write_value({}, word.as<std::uint32_t>(), 1));
+  must(one_->synchronize({}));
+}
+
+TEST_F(EmulatedTest, CapturesEndInTheThreadThatBeganThem) {
+  const Stream stream(*one_);
+  must(one_->begin_capture(stream));
+  std::thread([&] { EXPECT_FALSE(one_->end_capture(stream).ok()); }).join();
+  must(one_->destroy_graph(must(one_->end_capture(stream))));
+}
+
+TEST_F(EmulatedTest, HostFunctionsMustCallNothing) {
+  const Stream stream(*one_);
+  struct Called {
+    DeviceRuntime& runtime;
+    int outcome;
+  } called{*one_, 0};
+  const auto function = [](void* argument) {
+    Called& made = *static_cast<Called*>(argument);
+    made.outcome = outcome(made.runtime.create_stream(0));
+  };
+  must(one_->call_host(stream, function, &called));
+  must(one_->synchronize(stream));
+  EXPECT_EQ(called.outcome, failed_with(ErrorCode::invalid_argument));
+}
+
 TEST_F(EmulatedTest, DestroyedEventsAreOfNoUseToOthers) {
   const DeviceEvent event = must(one_->create_event(0, true));
   const EventHandle handle = must(one_->export_event(event));

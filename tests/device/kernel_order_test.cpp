@@ -108,6 +108,39 @@ TEST(KernelOrder, DoesNotClearOtherwise) {
   EXPECT_FALSE(ranks.adds_up()) << "this test cannot tell old packets from new ones";
 }
 
+struct Seat {
+  std::uint64_t process;
+  std::uint8_t device;
+};
+
+int slices_of(const std::vector<Seat>& ranks, int resident, const DeviceWishes& wishes = {}) {
+  std::vector<DeviceSeat> seats;
+  for (const Seat& rank : ranks) {
+    DeviceSeat seat;
+    seat.process.process = rank.process;
+    seat.uuid[0] = rank.device;
+    seats.push_back(seat);
+  }
+  const std::vector<DeviceLink> links(seats.size() * seats.size(), DeviceLink::not_known);
+  const std::vector<int> blocks(seats.size(), resident);
+  return slices_of_kernels(DevicePaths(std::move(seats), links, rondo::Machine()), blocks, wishes);
+}
+
+TEST(KernelOrder, KernelsOfAllRanksTakeHalfOfADevice) {
+  EXPECT_EQ(slices_of({{1, 1}, {1, 1}}, 16), 4);
+  EXPECT_EQ(slices_of({{1, 1}, {2, 2}}, 16), 8);
+  EXPECT_EQ(slices_of({{1, 1}, {1, 1}, {2, 2}}, 16), 4);
+  EXPECT_EQ(slices_of({{1, 1}, {1, 1}}, 3), 0) << "there is no room for both";
+  EXPECT_EQ(slices_of({{1, 1}, {2, 2}}, 1000), most_slices);
+}
+
+TEST(KernelOrder, ProcessesThatShareADeviceLeaveItToStreams) {
+  EXPECT_EQ(slices_of({{1, 1}, {2, 1}}, 16), 0);
+  EXPECT_EQ(slices_of({{1, 1}, {2, 2}, {3, 1}}, 16), 0);
+  EXPECT_EQ(slices_of({{1, 1}, {2, 1}}, 16, {.order = DeviceOrder::kernels}), 4);
+  EXPECT_EQ(slices_of({{1, 1}, {2, 2}}, 16, {.order = DeviceOrder::streams}), 0);
+}
+
 }  // namespace
 
 std::vector<Role*> roles() {

@@ -5,7 +5,10 @@
 #include <gmock/gmock.h>
 
 #include <algorithm>
+#include <atomic>
 #include <new>
+
+#include "transport/inproc.hpp"
 
 namespace rondo {
 namespace {
@@ -116,6 +119,74 @@ TEST(Engine, LetsOthersMoveOnWhileItWaits) {
     EXPECT_EQ(calls, 100);
     EXPECT_LE(patient.longest_sleep, milliseconds(1));
   }
+}
+
+// Buffers that somebody else has for a while.
+struct Held final : Handover {
+  std::atomic<bool> is_there = false;
+  std::optional<Error> error;
+  Result<std::uint32_t> given() override { return is_there ? 1 : 0; }
+  void take(std::uint32_t) noexcept override {}
+  void take_back(const std::optional<Error>& reason) noexcept override { error = reason; }
+};
+
+// Alone in the world, where each operation is done at once.
+Operation alone() {
+  PlanCache plans(0);
+  Operation operation;
+  operation.call.collective = Collective::barrier;
+  operation.set_program(plans.get({Algorithm::one_shot, Collective::barrier, 1}).value(), {});
+  operation.timeout = milliseconds(60'000);
+  return operation;
+}
+
+TEST(Engine, OperationsThatMayGoBeforeOneThatWaitsForItsBuffers) {
+  Engine engine(std::move(make_inproc(1).front()), false);
+  engine.prepare_to_start();
+  const auto held = std::make_shared<Held>();
+  Operation waiting = alone();
+  waiting.handover = held;
+  const auto first = engine.start(std::move(waiting));
+  const auto second = engine.start(alone());
+  Operation overtaking = alone();
+  overtaking.may_overtake = true;
+  for (int i = 0; i < 2; ++i) engine.start(overtaking)->wait();
+  EXPECT_FALSE(first->done());
+  EXPECT_FALSE(second->done());
+  held->is_there = true;
+  second->wait();
+  EXPECT_TRUE(first->done());
+  EXPECT_FALSE(held->error);
+}
+
+// The one that waits hears of it as well.
+TEST(Engine, WhatEndsOneThatWentBeforeEndsAll) {
+  Engine engine(std::make_unique<Lonely>(), false);
+  const auto held = std::make_shared<Held>();
+  Operation waiting = barrier(milliseconds(60'000));
+  waiting.handover = held;
+  const auto first = engine.start(std::move(waiting));
+  Operation overtaking = barrier(milliseconds(1));
+  overtaking.may_overtake = true;
+  const auto second = engine.start(std::move(overtaking));
+  first->wait();
+  EXPECT_EQ(second->error()->code(), ErrorCode::timeout);
+  EXPECT_EQ(first->error()->code(), ErrorCode::timeout);
+  EXPECT_EQ(held->error->code(), ErrorCode::timeout);
+}
+
+TEST(PendingOperation, KeepsItsFirstErrorWhenItIsReopened) {
+  PendingOperation pending(alone());
+  pending.complete(std::nullopt);
+  pending.reopen();
+  EXPECT_FALSE(pending.done());
+  pending.complete(Error(ErrorCode::timeout, "first"));
+  pending.reopen();
+  pending.complete(Error(ErrorCode::aborted, "second"));
+  EXPECT_EQ(pending.error()->text(), "first");
+  pending.rearm();
+  pending.complete(std::nullopt);
+  EXPECT_FALSE(pending.error());
 }
 
 TEST(Engine, WhatATransportThrowsBecomesAnErrorAndEndsTheCommunicator) {

@@ -26,11 +26,8 @@ void say(const std::string& text) {
   (void)!::write(STDOUT_FILENO, line.data(), line.size());
 }
 
-}  // namespace
-
-// usage: killed [elements]
-int main(int count, char** values) {
-  const std::size_t elements = count > 1 ? std::strtoul(values[1], nullptr, 10) : 1000;
+// What one rank is told: its communicator has ended when this returns.
+void work(std::size_t elements) {
   rondo::Communicator comm = rondo::Communicator::from_env();
   std::vector<float> data(elements, 1);
   try {
@@ -44,6 +41,13 @@ int main(int count, char** values) {
          << error.peer() << ": " << error.text();
     say(text.str());
   }
+}
+
+}  // namespace
+
+// usage: killed [elements]
+int main(int count, char** values) {
+  work(count > 1 ? std::strtoul(values[1], nullptr, 10) : 1000);
   // Without a word to MPI, whose end would wait for the dead.
   ::_exit(0);
 }

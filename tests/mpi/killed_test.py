@@ -10,9 +10,9 @@ import subprocess
 import sys
 
 PROGRAM = sys.argv[1]
-# As it is, mpirun sends all other ranks SIGTERM about a millisecond after one was killed. They
-# are told in a fifth of that, once they have a core: a race that those win who do not share theirs.
-# With recovery it leaves them alone.
+# As it is, mpirun sends all others SIGTERM after a second, or when the first of them has ended, for
+# which rondo waits a moment: who does not get a core in this time is not told. With recovery it leaves
+# them alone.
 LEAVE_SURVIVORS = ["--enable-recovery"]
 
 

@@ -51,7 +51,7 @@ class FarSide final : public Handover {
   void give();
   Result<std::uint32_t> given() override;
   void take(std::uint32_t chunks) noexcept override;
-  void take_back() noexcept override { take(order_.out().size()); }
+  void take_back(const std::optional<Error>&) noexcept override { take(order_.out().size()); }
   std::uint32_t taken() const { return taken_; }
   /// What never comes is what it was.
   void give_rest();

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -111,6 +112,55 @@ TEST(Failure, a_rank_that_left_because_of_a_loss_is_not_to_blame) {
     const std::string line = world.read_line(rank);
     EXPECT_TRUE(line.starts_with("peer_lost 0 ")) << line;
   }
+}
+
+// Rank 2 waits for rank 0 only, which lives and waited for the dead: it is told so, and does not
+// find out that nothing comes.
+TEST(Failure, a_loss_ends_the_operations_of_those_who_wait_for_a_survivor) {
+  int known[2];
+  ASSERT_EQ(::pipe(known), 0);
+  const ProcessWorld world(3, [&](Transport& transport) -> std::optional<Error> {
+    if (auto error = exchange(transport, 1, allreduce_of(9), 1000)) return error;
+    const int rank = transport.rank();
+    if (rank == 1) ::raise(SIGKILL);
+    std::byte byte{};
+    if (rank == 2) (void)!::read(known[0], &byte, 1);
+    auto error = carry_out(transport, 2, allreduce_of(1),
+                           {{Transfer::Kind::recv, {rank == 0 ? 1 : 0, 0}, &byte, 1}});
+    (void)!::write(known[1], &byte, 1);
+    return error;
+  });
+  for (int rank = 0; rank < 3; ++rank) ASSERT_EQ(world.read_line(rank), "formed");
+  for (const int rank : {0, 2}) {
+    const std::string line = world.read_line(rank);
+    EXPECT_TRUE(line.starts_with("peer_lost 1 ")) << line;
+    EXPECT_TRUE(line.ends_with("; its last message to rank 0 was of operation 1")) << line;
+  }
+  ::close(known[0]);
+  ::close(known[1]);
+}
+
+// Rank 2 does not: launchers would end it with the first one that ends. Not for ever.
+TEST(Failure, who_ends_after_a_loss_waits_a_moment_for_the_others) {
+  using Clock = Transport::Clock;
+  void* const shared = ::mmap(nullptr, sizeof(Clock::time_point), PROT_READ | PROT_WRITE,
+                              MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  ASSERT_NE(shared, MAP_FAILED);
+  auto* const began_to_end = new (shared) Clock::time_point();
+  const ProcessWorld world(3, [&](Transport& transport) -> std::optional<Error> {
+    if (auto error = exchange(transport, 1, allreduce_of(9), 1000)) return error;
+    if (transport.rank() == 1) ::raise(SIGKILL);
+    while (transport.rank() == 2) ::pause();
+    auto error = exchange(transport, 2, allreduce_of(9), 1000);
+    *began_to_end = Clock::now();
+    return error;
+  });
+  EXPECT_EQ(world.read_line(0), "formed");
+  const std::string line = world.read_line(0);
+  EXPECT_TRUE(line.starts_with("peer_lost 1 ")) << line;
+  EXPECT_EQ(world.read_line(0), "");
+  EXPECT_GE(Clock::now() - *began_to_end, 200ms);
+  ::munmap(shared, sizeof(Clock::time_point));
 }
 
 TEST(Failure, all_others_name_a_rank_that_was_stopped) {

@@ -65,6 +65,12 @@ std::string version() {
   return all.substr(0, all.find_first_of(",\n"));
 }
 
+// Known before MPI begins, where Preload cannot be made yet.
+const Settings& settings() {
+  static const Settings read = read_settings(environment);
+  return read;
+}
+
 // One of the program's communicators.
 struct Entry {
   Entry(DropIn& drop_in, MPI_Comm comm, int rank, int size)
@@ -157,7 +163,7 @@ class Preload {
     return std::make_unique<Entry>(drop_in_, comm, rank, size);
   }
 
-  DropIn drop_in_{read_settings(environment), "preload"};
+  DropIn drop_in_{settings(), "preload"};
   const Handles handles_{mpi_below()};
   std::mutex mutex_;
   std::unordered_map<MPI_Comm, std::unique_ptr<Entry>> entries_;
@@ -174,11 +180,6 @@ bool is_there(MPI_Comm comm) {
 
 Entry* look_up(MPI_Comm comm) {
   return is_there(comm) ? Preload::get().entry(comm) : nullptr;
-}
-
-bool has_statistics() {
-  static const bool counts = read_settings(environment).counts();
-  return counts;
 }
 
 template <class Free>
@@ -223,7 +224,7 @@ RONDO_MPI_COLLECTIVES(RONDO_STAND_FOR)
 // Nonblocking ones are counted on their way.
 #define RONDO_COUNT(name, Name, parameters, arguments, glance)                    \
   RONDO_EXPORT int MPI_I##name(RONDO_MPI_LIST parameters, MPI_Request* request) { \
-    Entry* const entry = has_statistics() ? look_up(comm) : nullptr;              \
+    Entry* const entry = settings().counts() ? look_up(comm) : nullptr;           \
     if (entry != nullptr) entry->member.count(Kind::name, Reason::nonblocking);   \
     return functions().i##name(RONDO_MPI_LIST arguments, request);                \
   }                                                                               \

@@ -19,6 +19,7 @@ namespace {
 constexpr int fully_linked_up_to = 9;  // ranks
 constexpr auto farewell_time = std::chrono::milliseconds(1000);
 constexpr auto farewell_pause = std::chrono::milliseconds(1);
+constexpr auto survivors_time = std::chrono::milliseconds(200);
 constexpr auto retry_time = std::chrono::milliseconds(5);
 
 Hello hello_of(const Membership& membership) {
@@ -83,6 +84,7 @@ Endpoint::~Endpoint() {
   notice.kind = Notice::Kind::farewell;
   publish(notice);
   await_arrival();
+  if (!losses_.empty()) await_survivors();
   for (const auto& link : links_) link->finish();
 }
 
@@ -98,6 +100,23 @@ void Endpoint::await_arrival() {
     pollfd entry = {epoll_.fd(), POLLIN, 0};
     (void)::poll(&entry, 1, static_cast<int>(farewell_pause.count()));
     progress(true);
+  }
+}
+
+// Programs end after a loss, and launchers end the others with the first of them: so the first one
+// waits until the others, too, have come to an end, and said why.
+void Endpoint::await_survivors() {
+  const auto deadline = Clock::now() + survivors_time;
+  const auto is_awaited = [&](int peer) {
+    return peer != rank() && standing_[peer] == Standing::present;
+  };
+  while (Clock::now() < deadline) {
+    progress(true);
+    bool is_alone = true;
+    for (int peer = 0; peer < size(); ++peer) is_alone = is_alone && !is_awaited(peer);
+    if (is_alone) return;
+    pollfd entry = {epoll_.fd(), POLLIN, 0};
+    (void)::poll(&entry, 1, static_cast<int>(farewell_pause.count()));
   }
 }
 

@@ -94,6 +94,7 @@ class Endpoint {
   Result<> join(Clock::time_point deadline);
   bool has_joined(int peer) const;
   void await_arrival();
+  void await_survivors();
   void dial(int peer);
   void sweep();
   void advance_dials();

@@ -29,7 +29,8 @@ constexpr unsigned memory_polls_between_looks = 1024;
 constexpr int spins_per_poll = 8;  // with links in memory, before the caller looks at its clock
 // Before a sleep, from which another rank has to wake this one.
 constexpr auto yield_time = std::chrono::microseconds(50);
-// Nobody can wake it where links have to be looked at: it sleeps for a moment, again and again.
+// Nobody can wake it where links have to be looked at: it sleeps for a moment, again and again. The
+// news of a rank that died are not to wait for that.
 constexpr auto polled_yield_time = std::chrono::microseconds(1000);
 constexpr int polled_sleep_ms = 1;
 constexpr auto long_yield = std::chrono::microseconds(500);
@@ -310,11 +311,17 @@ bool RoutedTransport::yield_a_while(std::chrono::microseconds patience) {
   }
   auto now = Clock::now();
   const auto end = now + std::min(polled_ > 0 ? polled_yield_time : yield_time, patience);
+  auto look_at = now + yield_time;
   while (now < end) {
     const auto before = now;
     ::sched_yield();
     const bool moved = move();
     now = Clock::now();
+    if (!moved && now >= look_at) {
+      harvest(0);
+      if (endpoint_ready_ || woken_) return false;
+      look_at = now + yield_time;
+    }
     if (now - before >= long_yield) {
       after_long_yield_ = std::min(2 * after_long_yield_, most_sleeps_without_yield);
       sleeps_without_yield_ = after_long_yield_;

@@ -112,11 +112,16 @@ void RoutedTransport::explain(const DataLink& stuck) {
   }
 }
 
-// Everybody has heard of the loss already. A failure that was heard of before it is the earlier
-// cause: its process may have ended because of that.
+// Everybody has heard of the loss already, but who waits for a rank that lives hopes to get on
+// without the dead: it learns here that this rank does not. Exchanges concern some ranks only. A
+// failure that was heard of before the loss is the earlier cause: its process may have ended
+// because of that.
 void RoutedTransport::adopt_loss() {
   if (deferred_) return adopt(*deferred_);
-  if (!verdict_) verdict_ = loss_of(loss_->peer);
+  if (!verdict_) {
+    verdict_ = loss_of(loss_->peer);
+    if (call_.form != Form::exchange) tell(*verdict_);
+  }
   fail(*verdict_);
 }
 
@@ -353,15 +358,15 @@ std::string RoutedTransport::whereabouts(std::initializer_list<int> ranks) const
   return text;
 }
 
-// "; its last message to this rank was of operation 6": where ranks pass on what others send, that
-// may be long ago. Nothing where none came.
+// "; its last message to rank 2 was of operation 6", as others may read it too: where ranks pass on
+// what others send, that may be long ago. Nothing where none came.
 std::string RoutedTransport::last_sign_of(int rank) const {
   std::uint64_t last = std::max(heard_[rank], left_[rank].value_or(0));
   for (const auto& link : links_) {
     if (link->peer() == rank) last = std::max(last, link->last_heard());
   }
   if (last == 0) return "";
-  return concat("; its last message to this rank was of operation ", last);
+  return concat("; its last message to rank ", this->rank(), " was of operation ", last);
 }
 
 }  // namespace rondo::process

@@ -12,8 +12,6 @@ namespace rondo::process {
 
 namespace {
 
-constexpr std::size_t most_passed = 2;
-
 struct alignas(cmsghdr) ControlBytes {
   std::array<char, CMSG_SPACE(most_passed * sizeof(int))> bytes = {};
 };

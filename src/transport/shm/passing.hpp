@@ -11,8 +11,11 @@
 
 namespace rondo::process {
 
-/// Passes some bytes, few enough that the socket takes them whole, and at most two descriptors.
-/// 0, or the number of the system's error.
+/// As many descriptors go with one message.
+inline constexpr std::size_t most_passed = 128;
+
+/// Passes some bytes, few enough that the socket takes them whole, and some descriptors. 0, or the
+/// number of the system's error.
 int pass(const Descriptor& socket, std::span<const std::byte> bytes, std::span<const int> passed);
 
 /// Takes what the other side passed, without waiting. The number of bytes; 0 at the end of the

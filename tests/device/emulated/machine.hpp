@@ -10,8 +10,14 @@
 //     its process for good.
 //   * A handle stands for the whole allocation; the exporting process cannot open it; opened twice
 //     it is the same place, to be closed twice.
-//   * Memory runs out. Some of it has no handle, some a descriptor.
+//   * Memory runs out. Some of it has no handle, but a descriptor, or several, which stand for
+//   parts
+//     that lie side by side and are described each for itself; some has none of these. What goes by
+//     descriptor stays while others have it mapped, but for that of a pool.
 //   * What frees, opens or closes memory waits for all streams of the device.
+//   * A stream that is captured must not be asked, nor waited for, and the default stream not be
+//   used
+//     meanwhile: that breaks the capture. A host function must not call anything here.
 //
 // A process is an object: several of them live in one process of the system.
 
@@ -44,6 +50,12 @@ struct Storage {
   const std::size_t size;
   std::byte* const bytes;  // where it really is
   const bool is_borrowed = false;
+  /// Of what is in parts, each but the last one.
+  static constexpr std::size_t part_bytes = 1 << 14;
+  /// Descriptors keep it.
+  bool outlives_owner() const {
+    return kind == Allocation::descriptor || kind == Allocation::parts;
+  }
   std::atomic<bool> is_freed = false;  // by the process that allocated it
 };
 
@@ -67,6 +79,8 @@ class Machine {
   /// machine outlives it.
   std::unique_ptr<DeviceRuntime> process();
 
+  /// Opened or mapped by any process, and not closed.
+  std::atomic<int> open_memories = 0;
   /// From now on no memory can be exported, or opened, as in some containers.
   std::atomic<bool> refuses_exports = false;
   std::atomic<bool> refuses_opens = false;
@@ -86,6 +100,8 @@ class Machine {
   std::atomic<int> exchanges = 0;  ///< and those that exchange packets
   /// Thread blocks of programs that a device carries out at the same time, of all processes.
   static constexpr int most_resident = 16;
+  /// Host functions that have returned.
+  std::atomic<int> host_calls = 0;
 
  private:
   friend class EmulatedRuntime;

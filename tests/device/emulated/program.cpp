@@ -141,16 +141,14 @@ Result<> EmulatedRuntime::resolve(ProgramArguments& arguments, std::size_t eleme
 Result<> EmulatedRuntime::run(DeviceStream stream, const DeviceProgram& program) {
   const Result<ProgramArguments> made = arguments_of(program);
   if (!made) return made.error();
-  const Result<EmulatedStream*> found = find("run", stream);
-  if (!found) return found.error();
   if (is_to_die_) die();
   ++machine_.kernels;
   ++machine_.programs;
   const std::size_t element = size_of(program.dtype);
   const Function function = element::find(functions, program.dtype, program.op);
   std::atomic<int>& resident = machine_.resident_[static_cast<std::size_t>(stream.device)];
-  found.value()->enqueue([=, this, &resident, arguments = made.value(),
-                          waiter = found.value()]() mutable -> Result<> {
+  return enqueue("run", stream, [=, this, &resident, given = made.value()]() -> Result<> {
+    ProgramArguments arguments = given;  // anew each time that a graph is carried out
     // A stopped one touches nothing, whatever has become of it.
     if (const Result<bool> stopped = is_stopped(arguments.stop); !stopped || stopped.value()) {
       return stopped ? Result<>() : stopped.error();
@@ -161,10 +159,9 @@ Result<> EmulatedRuntime::run(DeviceStream stream, const DeviceProgram& program)
     Blocks blocks(
         arguments.slices,
         [&](std::uint32_t slice) { return function(arguments, slice, states[slice]); }, resident);
-    waiter->await([&] { return blocks.advance(); });
+    fate_.await([&] { return blocks.advance(); });
     return {};
   });
-  return {};
 }
 
 Result<> EmulatedRuntime::resolve(PacketArguments& arguments) {
@@ -193,8 +190,6 @@ Result<> EmulatedRuntime::resolve(PacketArguments& arguments) {
 Result<> EmulatedRuntime::exchange(DeviceStream stream, const DevicePackets& packets) {
   const Result<PacketArguments> made = arguments_of(packets);
   if (!made) return made.error();
-  const Result<EmulatedStream*> found = find("exchange", stream);
-  if (!found) return found.error();
   if (is_to_die_) die();
   ++machine_.kernels;
   ++machine_.exchanges;
@@ -203,30 +198,29 @@ Result<> EmulatedRuntime::exchange(DeviceStream stream, const DevicePackets& pac
   const std::size_t count =
       std::min(wanted, static_cast<std::size_t>(std::max(packets.most_blocks, 1)));
   std::atomic<int>& resident = machine_.resident_[static_cast<std::size_t>(stream.device)];
-  found.value()->enqueue(
-      [=, this, &resident, arguments = made.value(), waiter = found.value()]() mutable -> Result<> {
-        if (const Result<bool> stopped = is_stopped(arguments.stop); !stopped || stopped.value()) {
-          return stopped ? Result<>() : stopped.error();
-        }
-        if (const Result<> resolved = resolve(arguments); !resolved) return resolved;
-        const std::size_t threads = count * OneByOne::threads;
-        std::vector<PacketState> states(threads);
-        // A block is over when all its threads are, and waits when none of them moves.
-        const auto advance_block = [&](std::uint32_t block) {
-          Progress all = Progress::over;
-          for (std::size_t i = 0; i < OneByOne::threads; ++i) {
-            const std::size_t thread = block * OneByOne::threads + i;
-            const Progress one = function(arguments, states[thread], thread, threads);
-            if (one == Progress::moved) all = one;
-            if (one == Progress::waiting && all == Progress::over) all = one;
-          }
-          return all;
-        };
-        Blocks blocks(static_cast<std::uint32_t>(count), advance_block, resident);
-        waiter->await([&] { return blocks.advance(); });
-        return {};
-      });
-  return {};
+  return enqueue("exchange", stream, [=, this, &resident, given = made.value()]() -> Result<> {
+    PacketArguments arguments = given;
+    if (const Result<bool> stopped = is_stopped(arguments.stop); !stopped || stopped.value()) {
+      return stopped ? Result<>() : stopped.error();
+    }
+    if (const Result<> resolved = resolve(arguments); !resolved) return resolved;
+    const std::size_t threads = count * OneByOne::threads;
+    std::vector<PacketState> states(threads);
+    // A block is over when all its threads are, and waits when none of them moves.
+    const auto advance_block = [&](std::uint32_t block) {
+      Progress all = Progress::over;
+      for (std::size_t i = 0; i < OneByOne::threads; ++i) {
+        const std::size_t thread = block * OneByOne::threads + i;
+        const Progress one = function(arguments, states[thread], thread, threads);
+        if (one == Progress::moved) all = one;
+        if (one == Progress::waiting && all == Progress::over) all = one;
+      }
+      return all;
+    };
+    Blocks blocks(static_cast<std::uint32_t>(count), advance_block, resident);
+    fate_.await([&] { return blocks.advance(); });
+    return {};
+  });
 }
 
 }  // namespace rondo::test

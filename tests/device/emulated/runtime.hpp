@@ -42,15 +42,14 @@ class EmulatedRuntime final : public DeviceRuntime {
   Result<MemoryHandle> export_memory(const void* pointer) override;
   Result<void*> open_memory(int device, const MemoryHandle& handle) override;
   Result<> close_memory(void* base) override;
-  Result<Descriptor> export_descriptor(const void* pointer) override;
-  Result<void*> map_descriptor(int device, int descriptor, std::size_t bytes) override;
-  Result<> unmap_descriptor(void* base) override;
+  Result<MemoryParts> export_parts(const void* pointer) override;
+  Result<void*> map_parts(int device, const MemoryParts& memory) override;
+  Result<> unmap_parts(void* base) override;
 
   Result<DeviceStream> create_stream(int device) override;
   Result<> destroy_stream(DeviceStream stream) override;
   Result<bool> is_done(DeviceStream stream) override;
   Result<> synchronize(DeviceStream stream) override;
-  Result<bool> is_captured(DeviceStream stream) override;
   Result<DeviceEvent> create_event(int device, bool shared) override;
   Result<> destroy_event(DeviceEvent event) override;
   Result<> record(DeviceStream stream, DeviceEvent event) override;
@@ -70,6 +69,15 @@ class EmulatedRuntime final : public DeviceRuntime {
   Result<> wait_value(DeviceStream stream, std::uint32_t* word, std::uint32_t value) override;
   Result<> call_host(DeviceStream stream, void (*function)(void*), void* argument) override;
 
+  Result<> begin_capture(DeviceStream stream) override;
+  Result<DeviceGraph> end_capture(DeviceStream stream) override;
+  Result<Capture> capture_of(DeviceStream stream) override;
+  Result<> keep_in_graph(DeviceStream stream, void (*release)(void*), void* object) override;
+  Result<> destroy_graph(DeviceGraph graph) override;
+  Result<GraphInstance> instantiate(DeviceGraph graph) override;
+  Result<> launch(DeviceStream stream, GraphInstance instance) override;
+  Result<> destroy_instance(GraphInstance instance) override;
+
  private:
   enum class Origin : std::uint8_t { own, opened, descriptor };
 
@@ -81,11 +89,23 @@ class EmulatedRuntime final : public DeviceRuntime {
   };
   using Mappings = std::map<std::byte*, Mapping>;
 
+  // What carries out a graph.
+  struct Instance {
+    std::shared_ptr<const EmulatedGraph> graph;
+    std::uint64_t launched = 0;
+    std::atomic<std::uint64_t> done = 0;
+  };
+
   Error refuse(const char* call, const std::string& text) const;
   Result<> check(const char* call, int device) const;
   Result<EmulatedStream*> find(const char* call, DeviceStream stream);
+  Result<EmulatedStream*> find_to_use(const char* call, DeviceStream stream);
+  Result<EmulatedStream*> find_to_ask(const char* call, DeviceStream stream);
+  Result<> refuse_in_capture(const char* call, DeviceStream stream);
+  std::vector<std::shared_ptr<EmulatedStream>> captured_streams();
   Result<std::shared_ptr<EventState>> find(const char* call, DeviceEvent event);
   Mappings::iterator mapping_of(const void* pointer);
+  Result<std::shared_ptr<Storage>> find_parts(const MemoryParts& memory);
   std::byte* show(std::shared_ptr<Storage> storage, Origin origin);
   void hide(Mappings::iterator mapping);
   void drain(int device);
@@ -109,6 +129,8 @@ class EmulatedRuntime final : public DeviceRuntime {
   std::map<void*, std::shared_ptr<EmulatedStream>> streams_;
   std::map<int, std::shared_ptr<EmulatedStream>> default_streams_;
   std::map<void*, std::shared_ptr<EventState>> events_;
+  std::map<const void*, std::shared_ptr<EmulatedGraph>> graphs_;
+  std::map<const void*, std::shared_ptr<Instance>> instances_;
 };
 
 }  // namespace rondo::test

@@ -15,6 +15,16 @@ std::optional<Error> Fate::error() const {
   return error_;
 }
 
+void Fate::await(const std::function<bool()>& condition) const {
+  while (!condition() && !is_sealed()) {
+    std::this_thread::sleep_for(std::chrono::microseconds(20));
+  }
+}
+
+EmulatedGraph::~EmulatedGraph() {
+  for (const Kept& each : kept) each.release(each.object);
+}
+
 EmulatedStream::EmulatedStream(Fate& fate, int device)
     : fate_(fate), device_(device), thread_([this] { serve(); }) {}
 
@@ -30,6 +40,8 @@ EmulatedStream::~EmulatedStream() {
 void EmulatedStream::enqueue(Job job) {
   {
     const std::lock_guard lock(mutex_);
+    if (capture_ == Capture::active) graph_->jobs.push_back(std::move(job));
+    if (capture_ != Capture::none) return;
     jobs_.push_back(std::move(job));
   }
   arrived_.notify_all();
@@ -45,10 +57,40 @@ void EmulatedStream::drain() {
   idle_.wait(lock, [this] { return jobs_.empty(); });
 }
 
-void EmulatedStream::await(const std::function<bool()>& condition) const {
-  while (!condition() && !fate_.is_sealed()) {
-    std::this_thread::sleep_for(std::chrono::microseconds(20));
-  }
+bool EmulatedStream::begin_capture() {
+  const std::lock_guard lock(mutex_);
+  if (capture_ != Capture::none) return false;
+  capture_ = Capture::active;
+  graph_ = std::make_shared<EmulatedGraph>();
+  capturing_ = std::this_thread::get_id();
+  return true;
+}
+
+std::shared_ptr<EmulatedGraph> EmulatedStream::end_capture() {
+  const std::lock_guard lock(mutex_);
+  if (capture_ != Capture::none && capturing_ != std::this_thread::get_id()) return nullptr;
+  capture_ = Capture::none;
+  return std::move(graph_);
+}
+
+Capture EmulatedStream::capture() const {
+  const std::lock_guard lock(mutex_);
+  return capture_;
+}
+
+void EmulatedStream::break_capture() {
+  std::shared_ptr<EmulatedGraph> lost;
+  const std::lock_guard lock(mutex_);
+  if (capture_ == Capture::none) return;
+  capture_ = Capture::broken;
+  lost = std::move(graph_);
+}
+
+bool EmulatedStream::keep(EmulatedGraph::Kept kept) {
+  const std::lock_guard lock(mutex_);
+  if (capture_ != Capture::active) return false;
+  graph_->kept.push_back(kept);
+  return true;
 }
 
 void EmulatedStream::serve() {
@@ -56,11 +98,12 @@ void EmulatedStream::serve() {
   while (true) {
     arrived_.wait(lock, [this] { return !jobs_.empty() || is_ending_; });
     if (jobs_.empty()) return;
-    const Job& job = jobs_.front();
+    Job job = std::move(jobs_.front());
     lock.unlock();
     if (!fate_.is_sealed()) {
       if (const Result<> done = job(); !done) fate_.fail(done.error());
     }
+    job = nullptr;  // and what it kept, before the stream is idle
     lock.lock();
     jobs_.pop_front();
     if (jobs_.empty()) idle_.notify_all();

@@ -6,11 +6,13 @@
 #include <condition_variable>
 #include <deque>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <thread>
+#include <vector>
 
-#include "rondo/error.hpp"
+#include "device/runtime.hpp"
 
 namespace rondo::test {
 
@@ -22,6 +24,8 @@ class Fate {
   bool is_sealed() const { return is_sealed_.load(std::memory_order_acquire); }
   /// The process ends: whatever waits goes on.
   void seal() { is_sealed_.store(true, std::memory_order_release); }
+  /// For work: returns when the condition holds, or the process has ended or failed.
+  void await(const std::function<bool()>& condition) const;
 
  private:
   mutable std::mutex mutex_;
@@ -29,9 +33,26 @@ class Fate {
   std::atomic<bool> is_sealed_ = false;
 };
 
+/// Work that was captured.
+struct EmulatedGraph {
+  using Job = std::function<Result<>()>;
+  struct Kept {
+    void (*release)(void*);
+    void* object;
+  };
+
+  EmulatedGraph() = default;
+  EmulatedGraph(const EmulatedGraph&) = delete;
+  EmulatedGraph& operator=(const EmulatedGraph&) = delete;
+  ~EmulatedGraph();
+
+  std::vector<Job> jobs;
+  std::vector<Kept> kept;
+};
+
 class EmulatedStream {
  public:
-  using Job = std::function<Result<>()>;
+  using Job = EmulatedGraph::Job;
 
   EmulatedStream(Fate& fate, int device);
   EmulatedStream(const EmulatedStream&) = delete;
@@ -44,8 +65,14 @@ class EmulatedStream {
   bool is_idle() const;
   void drain();
 
-  /// For jobs: returns when the condition holds, or the process has ended or failed.
-  void await(const std::function<bool()>& condition) const;
+  /// What is enqueued goes into a graph from now on. False where it does already.
+  bool begin_capture();
+  /// Null where there is none, or it is broken, or another thread began it.
+  std::shared_ptr<EmulatedGraph> end_capture();
+  Capture capture() const;
+  void break_capture();
+  /// False where nothing is captured.
+  bool keep(EmulatedGraph::Kept kept);
 
  private:
   void serve();
@@ -56,6 +83,9 @@ class EmulatedStream {
   std::condition_variable arrived_;
   std::condition_variable idle_;
   std::deque<Job> jobs_;  // the first one is under way
+  Capture capture_ = Capture::none;
+  std::shared_ptr<EmulatedGraph> graph_;  // while it is captured
+  std::thread::id capturing_;
   bool is_ending_ = false;
   std::thread thread_;
 };

@@ -26,6 +26,9 @@ struct Kernel {
 using Function = void (*)(const ReduceArguments&);
 constexpr element::Table<Function> kernels = element::make_table<Function, Kernel>();
 
+// Calls by a host function are refused, and so end in an error.
+thread_local bool is_in_host_function = false;
+
 }  // namespace
 
 Error EmulatedRuntime::refuse(const char* call, const std::string& text) const {
@@ -34,6 +37,7 @@ Error EmulatedRuntime::refuse(const char* call, const std::string& text) const {
 
 Result<> EmulatedRuntime::check(const char* call, int device) const {
   if (const auto error = fate_.error()) return *error;
+  if (is_in_host_function) return refuse(call, "called by a host function");
   if (device >= 0 && device < static_cast<int>(machine_.left_.size())) return {};
   return refuse(call, concat("there is no device ", device));
 }
@@ -123,7 +127,7 @@ Result<> EmulatedRuntime::destroy_stream(DeviceStream stream) {
 }
 
 Result<bool> EmulatedRuntime::is_done(DeviceStream stream) {
-  const Result<EmulatedStream*> found = find("is_done", stream);
+  const Result<EmulatedStream*> found = find_to_ask("is_done", stream);
   if (!found) return found.error();
   const bool is_idle = found.value()->is_idle();
   if (const auto error = fate_.error()) return *error;
@@ -131,21 +135,15 @@ Result<bool> EmulatedRuntime::is_done(DeviceStream stream) {
 }
 
 Result<> EmulatedRuntime::synchronize(DeviceStream stream) {
-  const Result<EmulatedStream*> found = find("synchronize", stream);
+  const Result<EmulatedStream*> found = find_to_ask("synchronize", stream);
   if (!found) return found.error();
   found.value()->drain();
   if (const auto error = fate_.error()) return *error;
   return {};
 }
 
-Result<bool> EmulatedRuntime::is_captured(DeviceStream stream) {
-  const Result<EmulatedStream*> found = find("is_captured", stream);
-  if (!found) return found.error();
-  return false;  // there are no graphs
-}
-
 Result<> EmulatedRuntime::enqueue(const char* call, DeviceStream stream, EmulatedStream::Job job) {
-  const Result<EmulatedStream*> found = find(call, stream);
+  const Result<EmulatedStream*> found = find_to_use(call, stream);
   if (!found) return found.error();
   found.value()->enqueue(std::move(job));
   return {};
@@ -172,6 +170,7 @@ Result<> EmulatedRuntime::destroy_event(DeviceEvent event) {
 Result<> EmulatedRuntime::record(DeviceStream stream, DeviceEvent event) {
   const auto state = find("record", event);
   if (!state) return state.error();
+  if (Result<> fine = refuse_in_capture("record", stream); !fine) return fine;
   const std::uint64_t turn = ++state.value()->recorded;
   return enqueue("record", stream, [state = state.value(), turn]() -> Result<> {
     state->done = turn;
@@ -182,14 +181,12 @@ Result<> EmulatedRuntime::record(DeviceStream stream, DeviceEvent event) {
 Result<> EmulatedRuntime::wait(DeviceStream stream, DeviceEvent event) {
   const auto state = find("wait", event);
   if (!state) return state.error();
-  const Result<EmulatedStream*> found = find("wait", stream);
-  if (!found) return found.error();
+  if (Result<> fine = refuse_in_capture("wait", stream); !fine) return fine;
   const std::uint64_t turn = state.value()->recorded;
-  found.value()->enqueue([state = state.value(), turn, waiter = found.value()]() -> Result<> {
-    waiter->await([&] { return state->done >= turn; });
+  return enqueue("wait", stream, [this, state = state.value(), turn]() -> Result<> {
+    fate_.await([&] { return state->done >= turn; });
     return {};
   });
-  return {};
 }
 
 Result<bool> EmulatedRuntime::is_done(DeviceEvent event) {
@@ -263,19 +260,22 @@ Result<std::byte*> EmulatedRuntime::resolve(const void* pointer, std::size_t byt
 }
 
 Result<> EmulatedRuntime::copy(DeviceStream stream, void* to, const void* from, std::size_t bytes) {
-  const Result<EmulatedStream*> found = find("copy", stream);
+  const Result<EmulatedStream*> found = find_to_use("copy", stream);
   if (!found) return found.error();
   for (const void* const pointer : {static_cast<const void*>(to), from}) {
     if (Result<> fine = check_range("copy", pointer, bytes); !fine) return fine;
   }
   // Pageable memory is read now, and what goes there is there when the call returns.
+  if (is_host(from) || is_host(to)) {
+    if (Result<> fine = refuse_in_capture("copy", stream); !fine) return fine;
+  }
   std::shared_ptr<std::vector<std::byte>> snapshot;
   if (is_host(from)) {
     const auto* const begin = static_cast<const std::byte*>(from);
     snapshot = std::make_shared<std::vector<std::byte>>(begin, begin + bytes);
   }
-  found.value()->enqueue([=, this, waiter = found.value()]() -> Result<> {
-    waiter->await([this] { return machine_.copies_left > 0; });
+  found.value()->enqueue([=, this]() -> Result<> {
+    fate_.await([this] { return machine_.copies_left > 0; });
     --machine_.copies_left;
     const auto begin = std::chrono::steady_clock::now();
     const Result<std::byte*> target = resolve(to, bytes, true);
@@ -297,7 +297,8 @@ Result<> EmulatedRuntime::reduce(DeviceStream stream, const DeviceReduction& red
   ++machine_.kernels;
   const Function kernel = element::find(kernels, reduction.dtype, reduction.op);
   const std::size_t bytes = reduction.count * size_of(reduction.dtype);
-  return enqueue("reduce", stream, [=, this, arguments = made.value()]() mutable -> Result<> {
+  return enqueue("reduce", stream, [=, this, given = made.value()]() -> Result<> {
+    ReduceArguments arguments = given;  // anew each time that a graph is carried out
     if (const Result<bool> stopped = is_stopped(arguments.stop); !stopped || stopped.value()) {
       return stopped ? Result<>() : stopped.error();
     }
@@ -320,7 +321,8 @@ void EmulatedRuntime::die() {
   fate_.fail(Error(ErrorCode::io, "the process was killed"));
   const std::lock_guard lock(mutex_);
   for (const auto& [base, mapping] : mappings_) {
-    if (mapping.origin == Origin::own) mapping.storage->is_freed = true;
+    const bool is_own = mapping.origin == Origin::own;
+    if (is_own && !mapping.storage->outlives_owner()) mapping.storage->is_freed = true;
   }
 }
 
@@ -386,22 +388,22 @@ Result<> EmulatedRuntime::wait_value(DeviceStream stream, std::uint32_t* word,
                                      std::uint32_t value) {
   const Result<std::uint32_t*> place = word_at("wait_value", word);
   if (!place) return place.error();
-  const Result<EmulatedStream*> found = find("wait_value", stream);
-  if (!found) return found.error();
-  found.value()->enqueue([place = place.value(), value, waiter = found.value()]() -> Result<> {
-    waiter->await([&] {
+  return enqueue("wait_value", stream, [this, place = place.value(), value]() -> Result<> {
+    fate_.await([&] {
       const std::uint32_t now = std::atomic_ref(*place).load(std::memory_order_acquire);
       return static_cast<std::int32_t>(now - value) >= 0;
     });
     (void)words_written.load(std::memory_order_acquire);
     return {};
   });
-  return {};
 }
 
 Result<> EmulatedRuntime::call_host(DeviceStream stream, void (*function)(void*), void* argument) {
-  return enqueue("call_host", stream, [=]() -> Result<> {
+  return enqueue("call_host", stream, [=, this]() -> Result<> {
+    is_in_host_function = true;
     function(argument);
+    is_in_host_function = false;
+    ++machine_.host_calls;
     return {};
   });
 }
