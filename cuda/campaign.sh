@@ -71,8 +71,8 @@ build() {
     tests/device/device_graphs_test tests/device/device_kernels_test \
     tests/device/device_programs_test tests/device/device_collectives_test \
     tests/device/device_direct_test tests/device/device_capture_test \
-    tests/device/measure_device src/cli/rondo bench/rondo-perf examples/gpu_stream \
-    examples/train_digits/train_digits_gpu
+    tests/device/device_paths_test tests/device/measure_device src/cli/rondo bench/rondo-perf \
+    examples/gpu_stream examples/train_digits/train_digits_gpu
 }
 
 say "devices: $devices; $(date -u +%Y-%m-%dT%H:%MZ); $(uname -srm)"
@@ -99,10 +99,11 @@ for order in streams kernels programs; do
   step "direct-$order" 120 env DEVICE_ORDER="$order" "$programs/device_direct_test" cuda
 done
 step capture 120 "$programs/device_capture_test" cuda
+step paths 120 "$programs/device_paths_test" cuda
 if [ "$devices" = cuda ]; then
   # Errors of calls are what some tests ask for.
   for ranks in 2 4 8; do
-    for program in direct capture; do
+    for program in direct capture paths; do
       step "$program-$ranks-processes" 180 "$folder/src/cli/rondo" run -n "$ranks" -- \
         "$programs/device_${program}_test" cuda
     done
@@ -170,6 +171,8 @@ for graph in 0 1; do
       "$folder/bench/rondo-perf" allreduce --device -b 4 -e 4K -f 4 -z "$alone" -G "$graph"
   done
 done
+# Also those of the paths between devices, which were measured above.
+step costs 60 "$folder/src/cli/rondo" topo --costs
 # They are made for CUDA's devices only.
 if [ "$devices" = cuda ]; then
   for ranks in 1 2 4; do

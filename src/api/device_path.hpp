@@ -1,8 +1,9 @@
 #pragma once
 
 // The memory of the devices of all ranks, where they reach each other's: ranks of one host, by
-// handles, and ranks of one process as it is. Everything that may wait for a device, as opening
-// does, happens in calls that all ranks make and that block; what a collective uses is there.
+// handles or descriptors, and ranks of one process as it is. Everything that may wait for a device,
+// as opening does, happens in calls that all ranks make and that block; what a collective uses is
+// there.
 
 #include <array>
 #include <map>

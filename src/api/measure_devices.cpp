@@ -5,6 +5,7 @@
 #include <chrono>
 #include <functional>
 #include <iomanip>
+#include <limits>
 #include <optional>
 #include <sstream>
 #include <thread>
@@ -25,7 +26,7 @@ using std::chrono::steady_clock;
 
 constexpr std::uint32_t rounds = 16;  // of words to and fro
 constexpr int copies = 4;
-constexpr int samples = 3;  // and one before, which does not count
+constexpr int samples = 5;  // and one before, which does not count
 constexpr std::size_t most_copied = std::size_t{16} << 20;
 constexpr std::size_t least_copied = sizeof(std::uint32_t);
 constexpr std::uint32_t words_of_class = 256;  // more than are used
@@ -96,9 +97,10 @@ Result<> Meter::wait() const {
   }
 }
 
-// Seconds that the stream takes for what it has been given before it may begin; the median.
+// Seconds that the stream takes for what it has been given before it may begin; the shortest, since
+// a thread that is late makes times longer only.
 Result<double> Meter::time(const Work& work) {
-  std::vector<double> seconds;
+  double shortest = std::numeric_limits<double>::infinity();
   for (int sample = 0; sample <= samples; ++sample) {
     std::uint32_t* const gate = told(path_.rank(), path_.rank());
     const std::uint32_t opened = ++word_;
@@ -109,11 +111,9 @@ Result<double> Meter::time(const Work& work) {
     if (done) done = wait();
     if (!done) return done.error();
     const std::chrono::duration<double> taken = steady_clock::now() - begin;
-    if (sample > 0) seconds.push_back(taken.count());
+    if (sample > 0) shortest = std::min(shortest, taken.count());
   }
-  const auto middle = seconds.begin() + samples / 2;
-  std::nth_element(seconds.begin(), middle, seconds.end());
-  return *middle;
+  return shortest;
 }
 
 Result<> Meter::ping() {
@@ -177,13 +177,16 @@ Result<> Meter::measure(PathClass kind, Rows& found) {
   const double moved = static_cast<double>(bytes) * copies;
   // On one device the same memory is read and written: each way is half of it.
   const double ways = kind <= PathClass::same_gpu ? 2 : 1;
-  const auto part = [](double seconds, double of) { return std::max(seconds, 0.0) / of; };
+  // Where what is taken off was disturbed all the time, nothing is: a cost is never 0.
+  const auto part = [](double seconds, double idle, double of) {
+    return (seconds > idle ? seconds - idle : seconds) / of;
+  };
   DeviceCost cost;
-  cost.latency_s = rounded_time(part(words - nothing, is_alone ? rounds : 2 * rounds));
-  cost.read_byte_s = rounded_rate(part(reads - kernels, ways * moved));
-  cost.write_byte_s = rounded_rate(part(writes - kernels, ways * moved));
+  cost.latency_s = rounded_time(part(words, nothing, is_alone ? rounds : 2 * rounds));
+  cost.read_byte_s = rounded_rate(part(reads, kernels, ways * moved));
+  cost.write_byte_s = rounded_rate(part(writes, kernels, ways * moved));
   found.rows[static_cast<std::size_t>(kind)] = {1, cost};
-  if (found.kernel_s == 0) found.kernel_s = rounded_time(part(kernels - nothing, copies));
+  if (found.kernel_s == 0) found.kernel_s = rounded_time(part(kernels, nothing, copies));
   return {};
 }
 

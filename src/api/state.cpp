@@ -139,7 +139,15 @@ std::string Communicator::State::explain(Question question) {
   question.costs = origin_of(costs_.value_or(CostTable{}), settings.costs_file, name);
   Result<std::string> text = rondo::explain(planner(), question);
   if (!text) throw text.error();
-  return std::move(text).value();
+  const bool has_way = device_planner_ && has_device_plan(question.collective) && !question.uneven;
+  if (!has_way) return std::move(text).value();
+  question.about += ", from device to device";
+  question.costs.clear();
+  const Result<std::string> other = rondo::explain(*device_planner_, question);
+  if (!other) throw other.error();
+  return concat(text.value(), "\n", other.value(),
+                "\nBetween their devices, in the words of rondo ", "topo:\n",
+                to_text(device_path_->paths()));
 }
 
 void Communicator::State::tell_notes() {

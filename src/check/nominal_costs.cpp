@@ -24,6 +24,10 @@ constexpr double pci_latency_s = 2.5 * us;
 constexpr double rack_latency_s = 2 * us;
 constexpr double network_latency_s = 3 * us;
 constexpr double overhead_s = 0.5 * us;
+// What a GPU's memory moves, read or written, and its kernels take.
+constexpr double gpu_memory_bytes_per_s = 3000 * gb_per_s;
+constexpr double kernel_s = 3 * us;
+constexpr double time_slice_s = 20 * us;
 
 LinkCost wire(double bytes_per_s, double latency_s) {
   return {.latency_s = latency_s,
@@ -34,6 +38,10 @@ LinkCost wire(double bytes_per_s, double latency_s) {
 
 void set(CostTable& costs, PathClass path, const LinkCost& link) {
   costs.links[static_cast<std::size_t>(path)] = link;
+}
+
+void set_device(CostTable& costs, PathClass path, double bytes_per_s, double latency_s) {
+  costs.devices[static_cast<std::size_t>(path)] = {latency_s, 1 / bytes_per_s, 1 / bytes_per_s};
 }
 
 // In bytes a second; 0 where no NIC's speed is known.
@@ -82,12 +90,20 @@ Result<CostTable> nominal_costs(const Topology& topology) {
   set(costs, PathClass::host, memory);
   if (const double nvlink = widest_link(topology, "NVLinkBandwidth"); nvlink > 0) {
     set(costs, PathClass::nvlink, wire(nvlink, gpu_latency_s));
+    if (on_gpus) set_device(costs, PathClass::nvlink, nvlink, gpu_latency_s);
   }
   if (const double xgmi = widest_link(topology, "XGMIBandwidth"); xgmi > 0) {
     set(costs, PathClass::xgmi, wire(xgmi, gpu_latency_s));
+    if (on_gpus) set_device(costs, PathClass::xgmi, xgmi, gpu_latency_s);
   }
   if (const double slot = slowest_gpu_slot(topology); on_gpus && slot > 0) {
     set(costs, PathClass::sys, wire(slot, pci_latency_s));
+    set_device(costs, PathClass::sys, slot, pci_latency_s);
+  }
+  if (on_gpus) {
+    costs.kernel_s = kernel_s;
+    set_device(costs, PathClass::self, gpu_memory_bytes_per_s, gpu_latency_s);
+    set_device(costs, PathClass::same_gpu, gpu_memory_bytes_per_s, time_slice_s);
   }
   if (topology.hosts.size() < 2) return costs;
   // A model slows the links of slower NICs down by itself, where it knows all of them.

@@ -1,5 +1,6 @@
 #include "cli/devices.hpp"
 
+#include "api/measure_devices.hpp"
 #include "base/text.hpp"
 #include "base/units.hpp"
 #include "bootstrap/device_library.hpp"
@@ -42,6 +43,14 @@ Result<Devices> find_devices() {
   const Result<DeviceRuntime*> opened = open_device_runtime(process_environment);
   if (!opened) return opened.error();
   return opened.value()->devices();
+}
+
+std::string known_devices_name(const Topology& topology) {
+  const Result<Devices> devices = find_devices();
+  if (!devices || devices.value().empty()) return {};
+  const auto host = static_cast<std::size_t>(topology.ranks.front().host);
+  const auto machine = static_cast<std::size_t>(topology.hosts[host].machine);
+  return device_costs_name(topology.machines[machine], devices.value().front().name);
 }
 
 std::string devices_text(const Result<Devices>& devices) {

@@ -6,11 +6,15 @@
 #include <vector>
 
 #include "device/runtime.hpp"
+#include "rondo/topology.hpp"
 
 namespace rondo::cli {
 
 /// None is no error. Errors: without librondo-cuda, or a driver.
 Result<std::vector<DeviceInfo>> find_devices();
+
+/// Under what name the cache folder has what devices of this host cost; empty where there is none.
+std::string known_devices_name(const Topology& topology);
 
 /// A paragraph: one line for each, or why there is none.
 std::string devices_text(const Result<std::vector<DeviceInfo>>& devices);

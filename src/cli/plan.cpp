@@ -9,6 +9,7 @@
 #include "cli/chart.hpp"
 #include "cli/planned_world.hpp"
 #include "cli/verbs.hpp"
+#include "plan/device_plan.hpp"
 #include "plan/explain.hpp"
 #include "schedule/text.hpp"
 
@@ -96,6 +97,8 @@ int plan_verb(std::span<char* const> args) {
   }
   PlannedWorld world = take_planned_world(arguments);
   arguments.finish();
+  const bool all_go = one || world.planner.tells_messages();
+  std::erase_if(collectives, [&](Collective each) { return !all_go && !has_device_plan(each); });
   if (svg && collectives.front() == Collective::barrier) {
     throw UsageError("a barrier has no sizes to chart");
   }

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <numeric>
 
+#include "api/cache_folder.hpp"
 #include "api/find_costs.hpp"
+#include "api/measure_devices.hpp"
 #include "api/state.hpp"
 #include "api/value_or_throw.hpp"
 #include "api/world_topology.hpp"
@@ -11,7 +13,9 @@
 #include "bootstrap/environment.hpp"
 #include "bootstrap/world.hpp"
 #include "cli/binding.hpp"
+#include "cli/devices.hpp"
 #include "cli/topologies.hpp"
+#include "execute/stream_clock.hpp"
 #include "plan/default_costs.hpp"
 
 namespace rondo::cli {
@@ -27,6 +31,7 @@ struct Described {
   int ranks = 0;               // 0: nothing was said
   std::optional<std::string> transport;
   std::optional<std::string> costs_file;
+  bool devices = false;
 };
 
 Topology first_ranks(Topology topology, int ranks) {
@@ -52,6 +57,7 @@ Described take_described(Arguments& arguments) {
   world.ranks = arguments.number("--ranks", 0, 1, max_ranks);
   world.transport = take_transport(arguments);
   world.costs_file = arguments.value("--costs");
+  world.devices = arguments.flag("--devices");
   if (!file && !xml && !words) return world;
   world.topology_words = file ? *file : xml ? *xml : *words;
   Topology topology = value_or_throw(words ? synthetic_topology(*words)
@@ -94,8 +100,12 @@ Options take_options(Arguments& arguments) {
 }
 
 PlannedWorld join_world(Arguments& arguments) {
-  for (const char* option : {"--topo", "--xml", "--machine", "--ranks", "--transport", "--costs"}) {
-    if (!arguments.value(option)) continue;
+  for (const char* option :
+       {"--topo", "--xml", "--machine", "--ranks", "--transport", "--costs", "--devices"}) {
+    const bool is_given = std::string_view(option) == "--devices"
+                              ? arguments.flag(option)
+                              : arguments.value(option).has_value();
+    if (!is_given) continue;
     throw UsageError(
         concat("option ", option, " describes a world; under a launcher there is one"));
   }
@@ -147,6 +157,29 @@ Priced price(const Topology& topology, bool is_described, const std::string& tra
   return {default_costs(transport), concat("plain defaults: ", nominal.error().text())};
 }
 
+// Of devices, where the costs say nothing of them: what connected ones have shown, else what the
+// topology says.
+Priced price_devices(const Topology& topology, Priced priced) {
+  if (has_devices(priced.costs)) return priced;
+  const std::string name = known_devices_name(topology);
+  if (!name.empty()) add_cached_device_costs(name, priced.costs);
+  if (has_devices(priced.costs)) {
+    return {std::move(priced.costs), concat("measured, kept in ", cached_path(name))};
+  }
+  const Result<CostTable> nominal = nominal_costs(topology);
+  if (nominal) {
+    priced.costs.devices = nominal.value().devices;
+    priced.costs.kernel_s = nominal.value().kernel_s;
+  }
+  return {std::move(priced.costs), "nominal speeds of the devices, nothing was measured"};
+}
+
+Planner planner_of(const Topology& topology, const CostTable& costs, bool devices,
+                   const Wishes& wishes) {
+  if (!devices) return value_or_throw(Planner::make(topology, costs, wishes));
+  return make_device_planner(value_or_throw(make_device_model(topology, costs)), wishes);
+}
+
 // Where nothing else is said, the variables count as they would in a run.
 PlannedWorld make_world(const Described& world, Options options) {
   if (world.topology) options.topology.reset();
@@ -163,8 +196,10 @@ PlannedWorld make_world(const Described& world, Options options) {
                                            : CostTable{};
   Priced priced = price(topology, world.topology || settings.topology, transport, given,
                         world.costs_file.value_or(settings.costs_file));
-  Planner planner = value_or_throw(Planner::make(topology, priced.costs, settings.wishes));
-  std::string place = concat("among ", planner.ranks(), " ranks over ", transport, " on ",
+  if (world.devices) priced = price_devices(topology, std::move(priced));
+  Planner planner = planner_of(topology, priced.costs, world.devices, settings.wishes);
+  const std::string way = world.devices ? "from device to device" : concat("over ", transport);
+  std::string place = concat("among ", planner.ranks(), " ranks ", way, " on ",
                              world.topology     ? world.topology_words
                              : options.topology ? *options.topology
                                                 : "this host");
@@ -225,6 +260,7 @@ const char* planned_world_help() {
          "  --costs FILE      as 'rondo topo --costs' writes it; default RONDO_COSTS, then what\n"
          "                    earlier runs on this machine measured, then the nominal speeds of a\n"
          "                    machine that is described, then plain constants\n"
+         "  --devices         from device to device, among ranks whose devices are connected\n"
          "  --plan-file FILE  choices that were made before, as 'rondo tune --save' writes it\n"
          "\n"
          "RONDO_ALGORITHM, RONDO_RADIX, RONDO_TILE_BYTES and RONDO_PLAN_FILE count as in a run.\n"

@@ -50,14 +50,8 @@ constexpr const char* help =
 
 // With what is known of the devices here, from communicators that have connected some.
 int print_costs(CostTable costs, const Topology& topology, bool json) {
-  const auto devices = find_devices();
-  if (devices && !devices.value().empty()) {
-    const auto host = static_cast<std::size_t>(topology.ranks.front().host);
-    const auto machine = static_cast<std::size_t>(topology.hosts[host].machine);
-    const std::string name =
-        device_costs_name(topology.machines[machine], devices.value().front().name);
-    add_cached_device_costs(name, costs);
-  }
+  const std::string name = known_devices_name(topology);
+  if (!name.empty()) add_cached_device_costs(name, costs);
   std::cout << (json ? to_json(costs) : to_text(costs));
   return success;
 }

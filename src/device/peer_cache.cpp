@@ -16,9 +16,8 @@ PeerCache::~PeerCache() {
 }
 
 Result<void*> PeerCache::open(const PeerMemory& memory, const MemoryParts* parts) {
-  if (!memory.has_parts) return runtime_.open_memory(device_, memory.handle);
-  if (parts != nullptr) return runtime_.map_parts(device_, *parts);
-  return Error(ErrorCode::unsupported, "memory of a peer without its descriptors");
+  return memory.has_parts ? runtime_.map_parts(device_, *parts)
+                          : runtime_.open_memory(device_, memory.handle);
 }
 
 Result<void*> PeerCache::acquire(const PeerMemory& memory, const MemoryParts* parts) {
@@ -33,6 +32,7 @@ Result<void*> PeerCache::acquire(const PeerMemory& memory, const MemoryParts* pa
     ++entry.users;
     return entry.place;
   }
+  RONDO_INVARIANT(memory.has_parts && parts == nullptr, ==, false);
   if (Result<> done = close_stale(memory); !done) return done.error();
   if (Result<> done = make_room(memory.size); !done) return done.error();
   const Result<void*> opened = open(memory, parts);

@@ -179,11 +179,13 @@ void Crossing::has_written(const Step& step, std::uint32_t part, std::size_t til
   if (is_final) take_final();
 }
 
-// In their order: one that is final before its turn waits for those before it.
+// In their order: one that is final before its turn waits for those before it. The last one is left
+// for when the operation has ended: who has got all of it back may use the memory for something
+// else, while peers still read what this rank sends them.
 void Crossing::take_final() {
   const Chunks& out = order_->out();
   const std::uint32_t before = taken_;
-  while (taken_ < out.size() && writes_left_[out.place(taken_ + 1)] == 0) ++taken_;
+  while (taken_ + 1 < out.size() && writes_left_[out.place(taken_ + 1)] == 0) ++taken_;
   if (taken_ > before) handover_->take(taken_);
 }
 

@@ -10,11 +10,6 @@ namespace {
 
 using std::chrono::microseconds;
 
-// How long to poll without sleeping after the last byte moved, where each rank has a core. Waking
-// up costs about 25 µs on Linux, a poll below 1 µs.
-constexpr microseconds spin_time(200);
-// A rank that shares its core gives it away at once.
-constexpr microseconds shared_core_spin_time(0);
 constexpr unsigned moves_between_looks_at_clock = 64;
 // Longest sleep: bounds how late a deadline is noticed.
 constexpr microseconds longest_sleep(20'000);
@@ -334,6 +329,7 @@ Result<> Engine::go_on(Pace& pace, const Operation& operation, bool is_awaited) 
   const Result<bool> polled = transport_->poll(pace.sleep);
   if (!polled) return polled.error();
   if (polled.value()) {
+    if (!pace.was_moving && may_spin_ && is_awaited) note_end_of_wait(pace);
     pace.was_moving = true;
     pace.sleep = microseconds(0);
     if (++pace.moves % moves_between_looks_at_clock != 0) return {};
@@ -348,6 +344,7 @@ Result<> Engine::go_on(Pace& pace, const Operation& operation, bool is_awaited) 
   if (now >= *pace.deadline) {
     return Error(ErrorCode::timeout, concat("not done after ", operation.timeout.count(), " ms"));
   }
+  if (pace.sleep.count() == 0) pace.asleep_since = now;
   pace.sleep =
       std::min(patience(pace.idle_since, now, is_awaited),
                std::chrono::duration_cast<microseconds>(*pace.deadline - now) + microseconds(1));
@@ -427,10 +424,19 @@ void Engine::complete_exchange(std::size_t index, const std::optional<Error>& er
   pending->complete(error);
 }
 
+void Engine::note_end_of_wait(const Pace& pace) {
+  if (pace.sleep.count() == 0) {
+    spinning_.came_in_time();
+  } else if (!spinning_.pays() || pace.asleep_since - pace.idle_since >= Spinning::longest) {
+    spinning_.came_late(std::chrono::duration_cast<microseconds>(Clock::now() - pace.asleep_since));
+  }
+}
+
 microseconds Engine::patience(Clock::time_point idle_since, Clock::time_point now,
                               bool is_awaited) const {
-  const auto spin = may_spin_ && is_awaited ? spin_time : shared_core_spin_time;
-  if (now - idle_since < spin) return microseconds(0);
+  // A rank that shares its core gives it away at once.
+  const bool spins = may_spin_ && is_awaited && spinning_.pays();
+  if (spins && now - idle_since < Spinning::longest) return microseconds(0);
   return progress_ ? longest_sleep_with_progress : longest_sleep;
 }
 

@@ -28,6 +28,7 @@
 #include "execute/fork.hpp"
 #include "execute/operation.hpp"
 #include "execute/posting.hpp"
+#include "execute/spinning.hpp"
 #include "rondo/transport.hpp"
 
 namespace rondo {
@@ -124,6 +125,7 @@ class Engine {
     unsigned moves = 0;
     unsigned idle_polls = 0;
     std::chrono::microseconds sleep{0};
+    Clock::time_point asleep_since = {};  // where the last poll slept
   };
 
   bool enter(unsigned from);
@@ -161,6 +163,7 @@ class Engine {
   std::vector<int> waiting_for() const;
   void end(const Error& error, bool is_partners);
   void tell_partner() noexcept;
+  void note_end_of_wait(const Pace& pace);
   std::chrono::microseconds patience(Clock::time_point idle_since, Clock::time_point now,
                                      bool is_awaited) const;
   Error poison(const Operation& operation, const Error& finding) noexcept;
@@ -170,6 +173,7 @@ class Engine {
 
   std::unique_ptr<Transport> transport_;
   const bool may_spin_;
+  Spinning spinning_;
   std::function<void()> progress_;
   const int generation_ = fork_generation();
   const Error out_of_memory_;  // made in time

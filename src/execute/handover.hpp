@@ -15,7 +15,7 @@ class Handover {
   virtual ~Handover() = default;
   /// How many chunks of the input are there by now. Errors: what keeps them from ever being.
   virtual Result<std::uint32_t> given() = 0;
-  /// So many chunks of the result are final, and may be taken away.
+  /// So many chunks of the result are final, and may be taken away; never all of them.
   virtual void take(std::uint32_t chunks) noexcept = 0;
   /// The operation has ended, in whatever way, or never began.
   virtual void take_back(const std::optional<Error>& error) noexcept = 0;

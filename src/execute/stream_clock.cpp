@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/invariant.hpp"
+#include "base/text.hpp"
 
 namespace rondo {
 
@@ -16,8 +17,18 @@ constexpr std::size_t usual_bytes = std::size_t{1} << 24;
 
 constexpr double never = std::numeric_limits<double>::infinity();
 
-// What bytes go through: each of these of every device, or of every bridge.
-enum class Way : std::uint8_t { memory, nvlink_out, nvlink_in, pci_out, pci_in, up, down };
+// What bytes go through: each of these of every device, PCIe switch or processor.
+enum class Way : std::uint8_t {
+  memory,
+  nvlink_out,
+  nvlink_in,
+  pci_out,
+  pci_in,
+  switch_out,
+  switch_in,
+  processor_out,
+  processor_in,
+};
 
 std::size_t number(Way way, int of, int ranks) {
   return static_cast<std::size_t>(way) * static_cast<std::size_t>(ranks) +
@@ -25,13 +36,15 @@ std::size_t number(Way way, int of, int ranks) {
 }
 
 std::size_t ways(int ranks) {
-  return number(Way::down, ranks, ranks);
+  return number(Way::processor_in, ranks, ranks);
 }
 
 }  // namespace
 
 StreamClock::StreamClock(DeviceModel model)
-    : model_(std::move(model)), below_bridge_(groups_within(model_, PathClass::pxb)) {}
+    : model_(std::move(model)),
+      below_switch_(groups_within(model_, PathClass::pxb)),
+      below_processor_(groups_within(model_, PathClass::node)) {}
 
 Result<const StreamClock::Known*> StreamClock::find(const Plan& plan) {
   for (const Known& known : known_) {
@@ -90,11 +103,15 @@ void StreamClock::add(Step& step, int rank, const Operand& place, bool is_read, 
   const bool is_linked = path == PathClass::nvlink || path == PathClass::xgmi;
   put(is_linked ? Way::nvlink_out : Way::pci_out, device_of(from), path);
   put(is_linked ? Way::nvlink_in : Way::pci_in, device_of(to), path);
-  const int left = below_bridge_[static_cast<std::size_t>(from)];
-  const int entered = below_bridge_[static_cast<std::size_t>(to)];
-  if (left == entered) return;
-  put(Way::up, left, path);
-  put(Way::down, entered, path);
+  const auto cross = [&](const std::vector<int>& groups, Way out, Way in) {
+    const int left = groups[static_cast<std::size_t>(from)];
+    const int entered = groups[static_cast<std::size_t>(to)];
+    if (left == entered) return;
+    put(out, left, path);
+    put(in, entered, path);
+  };
+  cross(below_switch_, Way::switch_out, Way::switch_in);
+  cross(below_processor_, Way::processor_out, Way::processor_in);
 }
 
 // When the next step of a rank may begin; never, as long as it waits for one that is not done.
@@ -159,6 +176,11 @@ Planner make_device_planner(DeviceModel model, Wishes wishes) {
                                std::uint64_t bytes) -> Result<std::vector<Prediction>> {
     std::vector<Prediction> predictions;
     for (const Candidate& candidate : all) {
+      const Collective collective = candidate.plan.collective;
+      if (!has_device_plan(collective)) {
+        return Error(ErrorCode::unsupported,
+                     concat(name(collective), " does not go from device to device"));
+      }
       const Result<double> seconds = clock->seconds(candidate.plan, bytes);
       if (!seconds) return seconds.error();
       predictions.push_back({candidate, in_picoseconds(seconds.value())});

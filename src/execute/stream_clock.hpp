@@ -9,7 +9,8 @@
 //     each a latency after the step that tells.
 //   * A kernel takes its time, and then as long as the busiest of what its bytes go through: the
 //     memory of their devices, and between two devices the way out of the one and the way into the
-//     other. What lies beyond the bridges of a PCI tree goes through one way for all below it.
+//     other. All devices below a PCIe switch share one way to the others, and so do all that are
+//     near one processor.
 //   * Each of these serves kernels in the order in which they begin.
 
 #include <cstdint>
@@ -52,7 +53,8 @@ class StreamClock {
   double end_of(const Step& step, double begin, double bytes, std::vector<double>& free) const;
 
   const DeviceModel model_;
-  const std::vector<int> below_bridge_;  // by rank
+  const std::vector<int> below_switch_;     // by rank
+  const std::vector<int> below_processor_;  // by rank
   std::vector<Known> known_;
 };
 

@@ -49,6 +49,11 @@ bool has_links(const CostTable& costs) {
                      [](const auto& link) { return link.has_value(); });
 }
 
+bool has_devices(const CostTable& costs) {
+  return std::any_of(costs.devices.begin(), costs.devices.end(),
+                     [](const auto& device) { return device.has_value(); });
+}
+
 Result<CostTable> parse_costs_file(std::string_view text) {
   Result<CostTable> costs = parse_cost_table(text);
   if (!costs || has_links(costs.value())) return costs;

@@ -17,6 +17,8 @@ inline constexpr std::uint64_t shared_publication_bytes = 256 << 10;
 
 /// Whether the table says anything of links.
 bool has_links(const CostTable& costs);
+/// Whether it says anything of devices.
+bool has_devices(const CostTable& costs);
 /// Of a file that is to take the place of what would be measured: one without links is refused.
 Result<CostTable> parse_costs_file(std::string_view text);
 /// The costs where they are known, else those above.

@@ -40,11 +40,15 @@ struct DeviceModel {
 Result<DeviceModel> make_device_model(std::vector<int> device_of, std::vector<PathClass> paths,
                                       const CostTable& costs);
 
+/// The same of ranks that a topology places on the GPUs of one host. Errors: also invalid_argument
+/// where it does not.
+Result<DeviceModel> make_device_model(const Topology& topology, const CostTable& costs);
+
 /// By rank: which ranks no class farther than this one keeps apart, counted from 0.
 std::vector<int> groups_within(const DeviceModel& model, PathClass farthest);
 
-/// Ranks in an order in which neighbours are near each other; as groups those below one bridge to
-/// the host, else those that NVLink connects, else those on one device.
+/// Ranks in an order in which neighbours are near each other; as groups those near one processor,
+/// else those below a PCIe switch, else those that NVLink connects, else those on one device.
 Site device_site(const DeviceModel& model);
 
 }  // namespace rondo

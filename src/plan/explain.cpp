@@ -206,16 +206,21 @@ struct PlanColumn {
 std::string candidates_text(const Planner& planner, const Choice& choice,
                             const std::vector<Prediction>& all, std::uint64_t bytes) {
   const std::vector<Prediction> best = best_of_plans(all, choice.candidate());
-  const std::vector<std::string_view> mostly = dominances(planner, best, bytes);
+  const bool has_parts = planner.tells_messages();
+  const std::vector<std::string_view> mostly =
+      has_parts ? dominances(planner, best, bytes) : std::vector<std::string_view>(best.size());
   PlanColumn column;
   for (const Prediction& one : best) column.add(one.candidate);
+  const auto line = [&](const std::string& begin, const std::string& time, std::string_view part) {
+    return concat(begin, has_parts ? padded(time, 12) : time, part, "\n");
+  };
   std::string text =
-      concat("  ", padded("candidate", column.width), padded("predicted", 12), "mostly\n");
+      line(concat("  ", padded("candidate", column.width)), "predicted", has_parts ? "mostly" : "");
   for (std::size_t row = 0; row < best.size(); ++row) {
     const Prediction& one = best[row];
     const bool chosen = one.candidate == choice.candidate();
-    text += concat(chosen ? "* " : "  ", column.cell(row), padded(seconds_text(one.seconds()), 12),
-                   mostly[row], "\n");
+    text += line(concat(chosen ? "* " : "  ", column.cell(row)), seconds_text(one.seconds()),
+                 mostly[row]);
   }
   if (!is_simulated(planner.ranks())) {
     text += "\nEstimated in closed form: so many ranks are not simulated.\n";

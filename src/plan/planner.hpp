@@ -75,6 +75,8 @@ class Planner {
   int ranks() const { return site_.ranks; }
   const Site& site() const { return site_; }
   const CostModel& model() const { return *model_; }
+  /// Whether it is messages by which it tells times, and `model()` what they cost.
+  bool tells_messages() const { return !predictor_; }
 
   /// `bytes` is the size of the vector of the collective: what one rank contributes, times the
   /// ranks for collectives with blocks. The plan is for root 0. Valid as long as the planner.

@@ -194,15 +194,17 @@ class Starting(unittest.TestCase):
                          ": -n 1 taskset -c 5 nice mpi-perf allreduce")
 
     def test_the_drop_in_stands_around_the_launcher(self):
-        with tempfile.TemporaryDirectory() as directory:
-            found = contestants.find_contestants(pathlib.Path(directory))
-            drop_in = next(each for each in found if each.name == "drop-in")
-            openmpi = next(each for each in found if each.name == "Open MPI")
-            (words, environment), = drop_in.commands(self.place, 2, directory, ["allreduce"])
-            (plain, as_plain), = openmpi.commands(self.place, 2, directory, ["allreduce"])
-        self.assertEqual(words[1:6], ["mpi", "-q", "--mode", "always", "--"])
-        self.assertEqual(words[6:], plain)
-        self.assertEqual(environment, as_plain)
+        for name, mode, more in (("drop-in", "always", {}),
+                                 ("drop-in measured", "measured", {"RONDO_MPI_AFTER": "64"})):
+            with tempfile.TemporaryDirectory() as directory:
+                found = contestants.find_contestants(pathlib.Path(directory))
+                drop_in = next(each for each in found if each.name == name)
+                openmpi = next(each for each in found if each.name == "Open MPI")
+                (words, environment), = drop_in.commands(self.place, 2, directory, ["allreduce"])
+                (plain, as_plain), = openmpi.commands(self.place, 2, directory, ["allreduce"])
+            self.assertEqual(words[1:6], ["mpi", "-q", "--mode", mode, "--"])
+            self.assertEqual(words[6:], plain)
+            self.assertEqual(environment, as_plain | more)
 
     def test_gloo_ranks_meet_in_a_folder_of_their_own(self):
         with tempfile.TemporaryDirectory() as directory:

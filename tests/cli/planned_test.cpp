@@ -35,6 +35,31 @@ TEST(Command, ExplainSaysWhichScheduleAndWhy) {
   expect("explain allreduce 4 --json", 0, "\"because\":\"fastest\",\"passed_over\":false,");
 }
 
+TEST(Command, ExplainKnowsTheWayFromDeviceToDevice) {
+  const std::string machine = " --devices --machine '1 hosts x 8 cores, 8 gpus";
+  const std::string linked = machine + " with nvlink'";
+  expect("explain allreduce 64M" + linked, 0,
+         "allreduce of 64 MiB among 8 ranks from device to device on 1 hosts x 8 cores, 8 gpus "
+         "with nvlink: two_shot\nbecause: of ");
+  expect("explain allreduce 64M" + linked, 0, "costs: nominal speeds of the described machine, ");
+  expect("explain broadcast 64M" + linked + " --json", 0, "{\"algorithm\":\"scatter_allgather\",");
+  expect("explain allreduce 64M" + machine + ", one rank per core'", 1,
+         "the topology names no GPU that rank 0 works with");
+  expect("explain scan 4" + linked, 1, "scan does not go from device to device");
+  expect("plan --collective allreduce" + linked, 0, "\nallreduce\n");
+  expect("plan" + linked, 0, "\nalltoall\n");
+}
+
+TEST(Command, ExplainTakesTheCostsOfDevicesFromAFile) {
+  const Folder folder;
+  folder.write("costs",
+               "rondo costs 1\nrank kernel 5us\nhost latency 1us\n"
+               "device x latency 1us read 100GB/s write 100GB/s\n");
+  expect("explain allreduce 64M --devices --machine '1 hosts x 2 cores, 2 gpus' --costs '" +
+             folder.path("costs") + "' --json",
+         0, "\"costs\":\"from " + folder.path("costs"));
+}
+
 TEST(Command, ExplainKnowsBlocksOfDifferentLengths) {
   expect("explain allgatherv 1M --ranks 4", 0, "allgatherv of 1 MiB among 4 ranks");
   expect("explain allgatherv 1M --ranks 4", 0, "\nPredicted for blocks of equal lengths.\n");

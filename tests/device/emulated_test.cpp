@@ -131,6 +131,36 @@ TEST_F(EmulatedTest, MachinesMayRefuseToShare) {
   EXPECT_EQ(machine_.waiting_calls, before + 2);
 }
 
+TEST_F(EmulatedTest, PartsAreDescribedEachForItselfAndMappedTogether) {
+  const Memory memory(*one_, Allocation::parts, 2 * Storage::part_bytes + 1);
+  const MemoryInfo second = must(one_->describe(memory.bytes() + Storage::part_bytes));
+  EXPECT_EQ(second.base, memory.bytes() + Storage::part_bytes);
+  EXPECT_EQ(second.size, Storage::part_bytes);
+  EXPECT_NE(second.id, must(one_->describe(memory.bytes())).id);
+  MemoryParts parts = must(one_->export_parts(second.base));
+  EXPECT_EQ(parts.base, memory.bytes());
+  ASSERT_EQ(parts.parts.size(), 3u);
+  EXPECT_EQ(parts.parts[2].bytes, 1u);
+  std::swap(parts.parts[0], parts.parts[1]);
+  EXPECT_EQ(outcome(two_->map_parts(0, parts)), failed_with(ErrorCode::invalid_argument));
+  std::swap(parts.parts[0], parts.parts[1]);
+  void* const mapped = must(two_->map_parts(0, parts));
+  must(two_->unmap_parts(mapped));
+  parts.parts.pop_back();
+  EXPECT_EQ(outcome(two_->map_parts(0, parts)), failed_with(ErrorCode::invalid_argument));
+}
+
+TEST_F(EmulatedTest, MemoryOfPoolsEndsWithItsOwner) {
+  void* const memory = must(one_->allocate(Allocation::shared_pool, 0, length));
+  MemoryParts parts = must(one_->export_parts(memory));
+  void* const mapped = must(two_->map_parts(0, parts));
+  EXPECT_EQ(read(*two_, mapped), 0);
+  parts.pointer = {};
+  EXPECT_EQ(outcome(two_->map_parts(0, parts)), failed_with(ErrorCode::invalid_argument));
+  must(one_->deallocate(Allocation::shared_pool, memory));
+  EXPECT_EQ(read(*two_, mapped), failed_with(ErrorCode::io));
+}
+
 // What waits for ever ends with its process.
 TEST_F(EmulatedTest, ProcessesEndWhileStreamsWait) {
   const Memory word(*one_, Allocation::device, 4);

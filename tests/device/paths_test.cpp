@@ -37,14 +37,25 @@ TEST(PathsOfDevices, HaveCostsThatAllRanksKnow) {
     EXPECT_TRUE(has(PathClass::self));
     EXPECT_TRUE(!are_processes() || has(PathClass::same_gpu));
     for (const auto& [path, cost] : own) {
-      EXPECT_GE(cost.latency_s, 0) << name(path);
-      EXPECT_GE(cost.read_byte_s, 0) << name(path);
+      EXPECT_GT(cost.latency_s, 0) << name(path);
+      EXPECT_GT(cost.read_byte_s, 0) << name(path);
       std::array<double, 3> agreed = {cost.latency_s, cost.read_byte_s, cost.write_byte_s};
       rank.comm.broadcast(std::span<double>(agreed), 0);
       EXPECT_EQ(agreed[0], cost.latency_s) << name(path);
       EXPECT_EQ(agreed[1], cost.read_byte_s) << name(path);
       EXPECT_EQ(agreed[2], cost.write_byte_s) << name(path);
     }
+  });
+}
+
+TEST(PathsOfDevices, AreExplained) {
+  run_connected(2, [](Rank& rank) {
+    const std::string text = rank.comm.explain(Collective::allreduce, 100'000, DType::f32);
+    EXPECT_NE(text.find("allreduce of 100000 f32"), std::string::npos) << text;
+    EXPECT_NE(text.find(", from device to device: "), std::string::npos) << text;
+    EXPECT_NE(text.find("\nrank 1: "), std::string::npos) << text;
+    const std::string other = rank.comm.explain(Collective::scan, 100, DType::f32);
+    EXPECT_EQ(other.find("from device to device"), std::string::npos) << other;
   });
 }
 

@@ -92,6 +92,54 @@ TEST_F(PeerCacheTest, ClosesWhatWasNotUsedForLongest) {
   EXPECT_GT(machine_.waiting_calls, before);
 }
 
+TEST_F(PeerCacheTest, KeepsWhatGoesByDescriptorsInTheSameWay) {
+  PeerCache cache = this->cache(2);
+  const Memory memory[3] = {{*one_, Allocation::parts, length},
+                            {*one_, Allocation::descriptor, length},
+                            {*one_, Allocation::shared_pool, length}};
+  std::vector<PeerMemory> told;
+  for (const Memory& each : memory) {
+    const MemoryParts parts = must(one_->export_parts(each.bytes() + length - 1));
+    told.push_back(
+        {one, reinterpret_cast<std::uintptr_t>(parts.base), parts.size, parts.id, {}, true});
+    EXPECT_TRUE(can_read(must(cache.acquire(told.back(), &parts))));
+    cache.release(told.back());
+  }
+  EXPECT_EQ(cache.entries(), 2u);
+  EXPECT_EQ(cache.bytes(), 2 * length);
+  EXPECT_EQ(machine_.open_memories, 2);
+  const int before = machine_.waiting_calls;
+  EXPECT_TRUE(can_read(must(cache.acquire(told[1]))));
+  EXPECT_EQ(machine_.waiting_calls, before + 2);  // for the memory of can_read()
+  EXPECT_FALSE(cache.withdraw(one, told[1].id));  // in use
+  cache.release(told[1]);
+  EXPECT_EQ(machine_.open_memories, 1);
+  EXPECT_EQ(cache.take_closed().size(), 1u);
+  EXPECT_TRUE(cache.withdraw(one, told[2].id));
+  EXPECT_EQ(machine_.open_memories, 0);
+}
+
+// An address that comes back says nothing of what has a descriptor: it is there for as long as it
+// is used.
+TEST_F(PeerCacheTest, KeepsWhatIsUsedByDescriptorThoughItsOwnerHasFreedIt) {
+  PeerCache cache = this->cache();
+  PeerMemory old;
+  void* place = nullptr;
+  {
+    const Memory memory(*one_, Allocation::descriptor, length);
+    const MemoryParts parts = must(one_->export_parts(memory.bytes()));
+    old = {one, reinterpret_cast<std::uintptr_t>(parts.base), parts.size, parts.id, {}, true};
+    place = must(cache.acquire(old, &parts));
+  }
+  const Memory memory(*one_, Allocation::device, length);
+  const PeerMemory told = tell(*one_, one, memory.bytes());
+  ASSERT_EQ(told.base, old.base);
+  EXPECT_TRUE(can_read(must(cache.acquire(told))));
+  EXPECT_TRUE(can_read(place));
+  cache.release(told);
+  cache.release(old);
+}
+
 TEST_F(PeerCacheTest, NeverClosesWhatIsInUse) {
   PeerCache cache = this->cache(8, 2 * length);
   const Memory memory[3] = {{*one_, Allocation::device, length},

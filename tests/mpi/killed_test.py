@@ -11,8 +11,8 @@ import sys
 
 PROGRAM = sys.argv[1]
 # As it is, mpirun sends all others SIGTERM after a second, or when the first of them has ended, for
-# which rondo waits a moment: who does not get a core in this time is not told. With recovery it leaves
-# them alone.
+# which rondo waits a moment: who does not get a core in this time is not told. With recovery it
+# leaves them alone.
 LEAVE_SURVIVORS = ["--enable-recovery"]
 
 

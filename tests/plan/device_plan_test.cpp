@@ -157,6 +157,22 @@ TEST(StreamClock, CountsKernelsAndTheWordsBetweenThem) {
   EXPECT_NEAR(seconds(linked(8), Algorithm::one_shot, 0), 3 * us, 1e-12);
 }
 
+// The same of what leads from processor to processor, with no switch before.
+TEST(StreamClock, TheWayBetweenProcessorsIsShared) {
+  const auto near = [](PathClass path) {
+    return model_of(8, own, [path](int rank, int other) {
+      return rank / 4 == other / 4 ? path : PathClass::sys;
+    });
+  };
+  const double switched = seconds(near(PathClass::pix), Algorithm::two_shot, 256 * mib);
+  EXPECT_NEAR(seconds(near(PathClass::phb), Algorithm::two_shot, 256 * mib), switched,
+              0.05 * switched);
+  EXPECT_NEAR(seconds(near(PathClass::node), Algorithm::two_shot, 256 * mib), switched,
+              0.05 * switched);
+  EXPECT_EQ(choice(near(PathClass::node), Collective::allreduce, 1024 * mib).plan.algorithm,
+            choice(near(PathClass::pix), Collective::allreduce, 1024 * mib).plan.algorithm);
+}
+
 // What leads from switch to switch goes through one way for four devices.
 TEST(StreamClock, BridgesAreSharedByAllBelowThem) {
   const double alone = seconds(below_switches(8, 8), Algorithm::two_shot, 256 * mib);
@@ -264,6 +280,27 @@ TEST(DeviceModel, AMissingClassCostsAsTheNextFartherOneElseTheNearer) {
   EXPECT_DOUBLE_EQ(model.cost(PathClass::phb).latency_s, 8 * us);
   EXPECT_DOUBLE_EQ(model.cost(PathClass::host).latency_s, 8 * us);
   EXPECT_DOUBLE_EQ(model.cost(PathClass::xgmi).latency_s, 5 * us);
+}
+
+TEST(DeviceModel, OfATopologyHasTheDevicesOfItsRanks) {
+  const CostTable costs = parse_cost_table(usual_costs).value();
+  const Topology topology =
+      synthetic_topology("1 hosts x 8 cores, 4 gpus with nvlink, one rank per gpu").value();
+  const DeviceModel model = make_device_model(topology, costs).value();
+  EXPECT_EQ(model.device_of, (std::vector<int>{0, 1, 2, 3}));
+  EXPECT_EQ(model.between(0, 3), PathClass::nvlink);
+  EXPECT_EQ(model.between(2, 2), PathClass::self);
+  const auto is_refused = [&](const Topology& other) {
+    const Result<DeviceModel> made = make_device_model(other, costs);
+    return !made && made.error().code() == ErrorCode::invalid_argument;
+  };
+  for (const char* other : {"2 hosts x 8 cores, 4 gpus, one rank per gpu", "1 hosts x 8 cores"}) {
+    EXPECT_TRUE(is_refused(synthetic_topology(other).value())) << other;
+  }
+  Topology full = synthetic_topology("1 hosts x 8 cores, 64 gpus, one rank per gpu").value();
+  EXPECT_FALSE(is_refused(full));
+  full.ranks.push_back(full.ranks[0]);
+  EXPECT_TRUE(is_refused(full));
 }
 
 TEST(DeviceModel, NeedsCostsThatMakeSense) {

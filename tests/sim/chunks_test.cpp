@@ -55,6 +55,7 @@ class Member {
   void check() {
     far_side_.give_rest();
     EXPECT_EQ(buffers_.check(), std::nullopt);
+    far_side_.take_back(std::nullopt);
     EXPECT_EQ(far_side_.check(), std::nullopt);
   }
 

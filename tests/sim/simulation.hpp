@@ -39,8 +39,8 @@ struct Job {
   std::vector<Program> programs;
 };
 
-/// Has the buffers of a rank before and after: what has not come yet is garbage, and a chunk of the
-/// result is what it was when it was taken.
+/// Has the buffers of a rank before and after: what has not come yet is garbage, a chunk of the
+/// result is what it was when it was taken, and when all have been, the memory is somebody else's.
 class FarSide final : public Handover {
  public:
   FarSide(Buffers& buffers, const SizedProgram& sized, std::size_t chunk_bytes, Fault fault);
@@ -51,7 +51,11 @@ class FarSide final : public Handover {
   void give();
   Result<std::uint32_t> given() override;
   void take(std::uint32_t chunks) noexcept override;
-  void take_back(const std::optional<Error>&) noexcept override { take(order_.out().size()); }
+  void take_back(const std::optional<Error>&) noexcept override {
+    final_ = taken_;
+    is_over_ = true;
+    take(order_.out().size());
+  }
   std::uint32_t taken() const { return taken_; }
   /// What never comes is what it was.
   void give_rest();
@@ -66,6 +70,8 @@ class FarSide final : public Handover {
   std::vector<std::byte> result_;
   std::uint32_t given_ = 0;
   std::uint32_t taken_ = 0;
+  std::uint32_t final_ = 0;  // when the program was complete
+  bool is_over_ = false;
 };
 
 /// The ranks of a world with the jobs they carry out one after the other.

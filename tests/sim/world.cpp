@@ -44,11 +44,14 @@ void FarSide::take(std::uint32_t chunks) noexcept {
     const auto [offset, bytes] = order_.out().extent(++taken_);
     std::copy_n(buffers_.out() + offset, bytes, result_.data() + offset);
   }
+  if (is_over_ || taken_ < order_.out().size()) return;
+  std::fill_n(buffers_.in(), input_.size(), std::byte{0x77});
+  std::fill_n(buffers_.out(), result_.size(), std::byte{0x77});
 }
 
 std::optional<std::string> FarSide::check() const {
   if (awaits_input()) return "the program has ended before its input was there";
-  if (taken_ < order_.out().size()) return "not all of the result was final at the end";
+  if (final_ + 1 < order_.out().size()) return "not all of the result was final at the end";
   if (std::equal(result_.begin(), result_.end(), buffers_.out())) return std::nullopt;
   return "a chunk of the result was taken before it was final";
 }
@@ -84,6 +87,7 @@ void World::end_job(int index) {
   const Task& task = jobs_[rank.job].task;
   if (rank.far_side) rank.far_side->give_rest();
   if (const auto wrong = rank.buffers->check()) failure_ = wrong;
+  if (rank.far_side) rank.far_side->take_back(std::nullopt);
   if (rank.far_side && !failure_) failure_ = rank.far_side->check();
   const auto& started = started_[rank.job];
   if (task.plan.collective == Collective::barrier &&

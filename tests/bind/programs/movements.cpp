@@ -1,18 +1,20 @@
 // Every collective that moves data × types × counts × in place or not × forms, with types that
 // differ between the ranks, on communicators of all kinds. In C++, which calls C. Writes what each
 // rank gets to a file.
+//
+// usage: movements FILE [some]; some: types in one form and not in large counts, for MPIs that take
+// milliseconds for a call, and MPICH 4.0.2, which cannot exchange many MPI_DOUBLE_INT in place
 
-#include <numeric>
+#include <algorithm>
+#include <cstddef>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "forms.h"
-#include "report.h"
+#include "typed.h"
 
 namespace {
-
-// Columns of a matrix in one rank are numbers in a row in another.
-constexpr int stride = 3;
 
 struct World {
   MPI_Comm comm;
@@ -26,12 +28,24 @@ struct World {
   }
 };
 
+// What a rank moves. Its type signature is alike on all ranks; where the elements lie need not be.
+struct Elements {
+  std::string name;
+  const struct type* known;
+  MPI_Datatype type;
+  std::size_t extent;
+
+  explicit Elements(const struct type* of)
+      : name(of->name), known(of), type(of->type), extent(extent_of(of)) {}
+};
+
+// Columns of a matrix in one rank are numbers in a row in another.
 class Column {
  public:
   Column() {
     MPI_Datatype vector;
-    MPI_Type_vector(1, 1, stride, MPI_INT, &vector);
-    MPI_Type_create_resized(vector, 0, stride * sizeof(int), &type_);
+    MPI_Type_vector(1, 1, 3, MPI_INT, &vector);
+    MPI_Type_create_resized(vector, 0, 3 * sizeof(int), &type_);
     MPI_Type_commit(&type_);
     MPI_Type_free(&vector);
   }
@@ -42,68 +56,72 @@ class Column {
   MPI_Datatype type_;
 };
 
-std::vector<int> numbers(std::size_t count, int seed) {
-  std::vector<int> all(count);
-  for (std::size_t i = 0; i < count; ++i) all[i] = static_cast<int>(i) * 31 + seed * 1009;
+using Bytes = std::vector<unsigned char>;
+
+Bytes numbers(std::size_t bytes, int seed) {
+  Bytes all(bytes);
+  for (std::size_t i = 0; i < bytes; ++i) {
+    all[i] = static_cast<unsigned char>(i * 31 + i / 256 + static_cast<std::size_t>(seed) * 101);
+  }
   return all;
 }
 
-void show(const World& world, const std::string& what, int count, const std::vector<int>& got) {
-  const std::string line = world.name + " " + what + " " + std::to_string(count) + form_names[form];
-  report_bytes(line.c_str(), got.data(), got.size() * sizeof(int));
+void show(const World& world, const std::string& what, const Elements& elements, int count,
+          Bytes& got) {
+  const std::string line = world.name + " " + what + " " + elements.name + " " +
+                           std::to_string(count) + form_names[form];
+  clear_gaps(elements.known, got.data(), static_cast<int>(got.size() / elements.extent));
+  report_bytes(line.c_str(), got.data(), got.size());
 }
 
-// `columns`: this rank's elements lie apart, as every other rank's do.
-void move_all_ways(const World& world, int count, bool columns) {
-  const Column column;
-  const bool apart = columns && world.rank % 2 == 1;
-  const MPI_Datatype type = apart ? column.type() : MPI_INT;
-  const std::size_t step = apart ? stride : 1;
+void move_all_ways(const World& world, int count, const Elements& elements) {
+  const MPI_Datatype type = elements.type;
   const auto ranks = static_cast<std::size_t>(world.size);
-  const auto own = static_cast<std::size_t>(count);
+  const std::size_t own = static_cast<std::size_t>(count) * elements.extent;
+  const auto place = static_cast<std::ptrdiff_t>(own) * world.rank;
   const int root = (count + 1) % world.size;
   const bool is_root = world.rank == root;
-  const std::string kind = columns ? "columns" : "row";
 
-  std::vector<int> buffer = numbers(own * step, is_root ? 5 : 6);
+  Bytes buffer = numbers(own, is_root ? 5 : 6);
   COLLECTIVE(Bcast, bcast, buffer.data(), count, type, root, world.comm);
-  show(world, "bcast " + kind, count, buffer);
+  show(world, "bcast", elements, count, buffer);
 
   for (const bool in_place : {false, true}) {
-    const std::string how = kind + (in_place ? " in place" : "");
-    const std::vector<int> mine = numbers(own * step, world.rank);
-    const std::vector<int> for_all = numbers(own * step * ranks, world.rank);
-    std::vector<int> all(own * step * ranks, -1);
-    std::copy(mine.begin(), mine.end(),
-              all.begin() + static_cast<std::ptrdiff_t>(own * step) * world.rank);
-    const void* given = in_place ? MPI_IN_PLACE : mine.data();
-    COLLECTIVE(Allgather, allgather, given, count, type, all.data(), count, type, world.comm);
-    show(world, "allgather " + how, count, all);
+    const std::string how = in_place ? " in place" : "";
+    const Bytes mine = numbers(own, world.rank);
+    const Bytes for_all = numbers(own * ranks, world.rank);
+    Bytes before(own * ranks, 0xff);
+    std::copy(mine.begin(), mine.end(), before.begin() + place);
 
-    std::fill(all.begin(), all.end(), -1);
-    std::copy(mine.begin(), mine.end(),
-              all.begin() + static_cast<std::ptrdiff_t>(own * step) * world.rank);
+    Bytes all = before;
+    COLLECTIVE(Allgather, allgather, in_place ? MPI_IN_PLACE : mine.data(), count, type, all.data(),
+               count, type, world.comm);
+    show(world, "allgather" + how, elements, count, all);
+
+    all = before;
     COLLECTIVE(Gather, gather, in_place && is_root ? MPI_IN_PLACE : mine.data(), count, type,
                all.data(), count, type, root, world.comm);
-    if (is_root) show(world, "gather " + how, count, all);
+    if (is_root) show(world, "gather" + how, elements, count, all);
 
-    std::vector<int> part(own * step, -1);
+    Bytes part(own, 0xff);
     COLLECTIVE(Scatter, scatter, for_all.data(), count, type,
                in_place && is_root ? MPI_IN_PLACE : static_cast<void*>(part.data()), count, type,
                root, world.comm);
-    show(world, "scatter " + how, count, part);
+    show(world, "scatter" + how, elements, count, part);
 
     all = for_all;
-    std::vector<int> exchanged(own * step * ranks, -1);
-    std::vector<int>& target = in_place ? all : exchanged;
+    Bytes exchanged(own * ranks, 0xff);
+    Bytes& target = in_place ? all : exchanged;
     COLLECTIVE(Alltoall, alltoall, in_place ? MPI_IN_PLACE : all.data(), count, type, target.data(),
                count, type, world.comm);
-    show(world, "alltoall " + how, count, target);
+    show(world, "alltoall" + how, elements, count, target);
   }
 }
 
 // Rank r has count + r elements, with gaps between the blocks, in descending order.
-void move_uneven(const World& world, int count) {
+void move_uneven(const World& world, int count, const Elements& elements) {
+  const MPI_Datatype type = elements.type;
+  const auto bytes = [&](int of) { return static_cast<std::size_t>(of) * elements.extent; };
   std::vector<int> counts(static_cast<std::size_t>(world.size));
   std::vector<int> places(counts.size());
   for (int r = 0; r < world.size; ++r)
@@ -113,60 +131,88 @@ void move_uneven(const World& world, int count) {
     places[static_cast<std::size_t>(r)] = end;
     end += counts[static_cast<std::size_t>(r)] + 3;
   }
-  const auto whole = static_cast<std::size_t>(end);
   const int own = counts[static_cast<std::size_t>(world.rank)];
   const int place = places[static_cast<std::size_t>(world.rank)];
   const int root = world.size - 1;
   const bool is_root = world.rank == root;
   for (const bool in_place : {false, true}) {
-    const std::string how = in_place ? "uneven in place" : "uneven";
-    const std::vector<int> mine = numbers(static_cast<std::size_t>(own), world.rank);
-    std::vector<int> all(whole, -1);
-    std::copy(mine.begin(), mine.end(), all.begin() + place);
-    const std::vector<int> before = all;
-    COLLECTIVE(Allgatherv, allgatherv, in_place ? MPI_IN_PLACE : mine.data(), own, MPI_INT,
-               all.data(), counts.data(), places.data(), MPI_INT, world.comm);
-    show(world, "allgatherv " + how, count, all);
+    const std::string how = in_place ? " uneven in place" : " uneven";
+    const Bytes mine = numbers(bytes(own), world.rank);
+    Bytes before(bytes(end), 0xff);
+    std::copy(mine.begin(), mine.end(), before.begin() + static_cast<std::ptrdiff_t>(bytes(place)));
+    Bytes all = before;
+    COLLECTIVE(Allgatherv, allgatherv, in_place ? MPI_IN_PLACE : mine.data(), own, type, all.data(),
+               counts.data(), places.data(), type, world.comm);
+    show(world, "allgatherv" + how, elements, count, all);
 
     all = before;
-    COLLECTIVE(Gatherv, gatherv, in_place && is_root ? MPI_IN_PLACE : mine.data(), own, MPI_INT,
-               all.data(), counts.data(), places.data(), MPI_INT, root, world.comm);
-    if (is_root) show(world, "gatherv " + how, count, all);
+    COLLECTIVE(Gatherv, gatherv, in_place && is_root ? MPI_IN_PLACE : mine.data(), own, type,
+               all.data(), counts.data(), places.data(), type, root, world.comm);
+    if (is_root) show(world, "gatherv" + how, elements, count, all);
 
-    const std::vector<int> for_all = numbers(whole, world.rank + 50);
-    std::vector<int> part(static_cast<std::size_t>(own), -1);
-    COLLECTIVE(Scatterv, scatterv, for_all.data(), counts.data(), places.data(), MPI_INT,
-               in_place && is_root ? MPI_IN_PLACE : static_cast<void*>(part.data()), own, MPI_INT,
+    const Bytes for_all = numbers(bytes(end), world.rank + 50);
+    Bytes part(bytes(own), 0xff);
+    COLLECTIVE(Scatterv, scatterv, for_all.data(), counts.data(), places.data(), type,
+               in_place && is_root ? MPI_IN_PLACE : static_cast<void*>(part.data()), own, type,
                root, world.comm);
-    show(world, "scatterv " + how, count, part);
+    show(world, "scatterv" + how, elements, count, part);
   }
-  // Rank r sends count + (r + s) % 3 elements to rank s.
-  std::vector<int> given(counts.size());
-  std::vector<int> given_places(counts.size());
-  int length = 1;
-  for (int r = 0; r < world.size; ++r) {
-    given[static_cast<std::size_t>(r)] = count + (r + world.rank) % 3;
-    given_places[static_cast<std::size_t>(r)] = length;
-    length += given[static_cast<std::size_t>(r)] + 1;
-  }
-  const std::vector<int> sent = numbers(static_cast<std::size_t>(length), world.rank);
-  std::vector<int> got(sent.size(), -1);
-  COLLECTIVE(Alltoallv, alltoallv, sent.data(), given.data(), given_places.data(), MPI_INT,
-             got.data(), given.data(), given_places.data(), MPI_INT, world.comm);
-  show(world, "alltoallv", count, got);
-  got = sent;
-  COLLECTIVE(Alltoallv, alltoallv, MPI_IN_PLACE, nullptr, nullptr, MPI_INT, got.data(),
-             given.data(), given_places.data(), MPI_INT, world.comm);
-  show(world, "alltoallv in place", count, got);
 }
 
+// Rank r sends count + (r + s) % 3 elements to rank s.
+void exchange_uneven(const World& world, int count, const Elements& elements) {
+  const MPI_Datatype type = elements.type;
+  std::vector<int> given(static_cast<std::size_t>(world.size));
+  std::vector<int> places(given.size());
+  int length = 1;
+  for (std::size_t r = 0; r < given.size(); ++r) {
+    given[r] = count + (static_cast<int>(r) + world.rank) % 3;
+    places[r] = length;
+    length += given[r] + 1;
+  }
+  const Bytes sent = numbers(static_cast<std::size_t>(length) * elements.extent, world.rank);
+  Bytes got(sent.size(), 0xff);
+  COLLECTIVE(Alltoallv, alltoallv, sent.data(), given.data(), places.data(), type, got.data(),
+             given.data(), places.data(), type, world.comm);
+  show(world, "alltoallv", elements, count, got);
+  got = sent;
+  COLLECTIVE(Alltoallv, alltoallv, MPI_IN_PLACE, nullptr, nullptr, MPI_INT, got.data(),
+             given.data(), places.data(), type, world.comm);
+  show(world, "alltoallv in place", elements, count, got);
+}
+
+const struct type number = {"INT", MPI_INT, INTEGER};
+
 void move_on(const World& world) {
+  const Column column;
+  const Elements row(&number);
+  Elements columns = row;
+  columns.name = "columns";
+  if (world.rank % 2 == 1) {
+    columns.type = column.type();
+    columns.extent *= 3;
+  }
   for (form = blocking; form < forms; ++form) {
     for (const int count : {0, 1, 7, 1009, 60013}) {
-      move_all_ways(world, count, false);
-      move_all_ways(world, count, true);
-      move_uneven(world, count);
+      for (const Elements& elements : {row, columns}) move_all_ways(world, count, elements);
+      move_uneven(world, count, row);
+      exchange_uneven(world, count, row);
       COLLECTIVE(Barrier, barrier, world.comm);
+    }
+  }
+  form = blocking;
+}
+
+void move_every_type(const World& world, bool is_some) {
+  for (const struct type& type : types) {
+    const Elements elements(&type);
+    for (form = blocking; form < (is_some ? nonblocking : forms); ++form) {
+      for (const int count : {0, 1, 7, 20011}) {
+        if (is_some && count > 7) continue;
+        move_all_ways(world, count, elements);
+        move_uneven(world, count, elements);
+        exchange_uneven(world, count, elements);
+      }
     }
   }
   form = blocking;
@@ -181,7 +227,7 @@ void move_on_many(const World& world) {
     for (int calls = 0; calls < 1 + i % 3; ++calls) {
       MPI_Allreduce(MPI_IN_PLACE, &sum, 1, MPI_INT, MPI_SUM, part);
     }
-    show(world, "short-lived", i, {sum});
+    report_text("%s short-lived %d: %d\n", world.name.c_str(), i, sum);
     MPI_Comm_free(&part);
   }
   MPI_Comm odd;
@@ -192,7 +238,7 @@ void move_on_many(const World& world) {
   }
   int own = world.rank;
   MPI_Allreduce(MPI_IN_PLACE, &own, 1, MPI_INT, MPI_SUM, MPI_COMM_SELF);
-  show(world, "self", 1, {own});
+  report_text("%s self: %d\n", world.name.c_str(), own);
 }
 
 void move_between_groups(const World& world) {
@@ -205,7 +251,7 @@ void move_between_groups(const World& world) {
   int sum = -1;
   const int mine = world.rank + 1;
   MPI_Allreduce(&mine, &sum, 1, MPI_INT, MPI_SUM, between);
-  show(world, "between groups", 1, {sum});
+  report_text("%s between groups: %d\n", world.name.c_str(), sum);
   MPI_Comm_free(&between);
   MPI_Comm_free(&local);
 }
@@ -213,11 +259,13 @@ void move_between_groups(const World& world) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 2) return 2;
+  if (argc < 2) return 2;
+  const bool is_some = argc > 2 && std::string(argv[2]) == "some";
   MPI_Init(&argc, &argv);
   {
     const World world(MPI_COMM_WORLD, "world");
     move_on(world);
+    move_every_type(world, is_some);
     move_on_many(world);
     move_between_groups(world);
     MPI_Comm copy;

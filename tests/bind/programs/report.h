@@ -35,7 +35,14 @@ static void report_text(const char* format, ...) {
 static uint64_t report_hash(const void* data, size_t bytes) {
   const unsigned char* at = (const unsigned char*)data;
   uint64_t hash = 0xcbf29ce484222325u;
-  for (size_t i = 0; i < bytes; ++i) hash = (hash ^ at[i]) * 0x100000001b3u;
+  size_t i = 0;
+  for (; i + 8 <= bytes; i += 8) {
+    uint64_t word;
+    memcpy(&word, at + i, 8);
+    hash = (hash ^ word) * 0x100000001b3u;
+    hash ^= hash >> 29;
+  }
+  for (; i < bytes; ++i) hash = (hash ^ at[i]) * 0x100000001b3u;
   return hash;
 }
 

@@ -29,7 +29,7 @@ for _name in ("barrier", "test_dir", "init_dir"):
     os.makedirs(os.path.join(os.environ["TEMP_DIR"], _name), exist_ok=True)
 
 import torch  # noqa: E402  # reads the variables
-#import torch._dynamo  # noqa: E402,F401  # optimizers import it: here once, for all that is forked
+import torch._dynamo  # noqa: E402,F401  # optimizers import it: here once, for all that is forked
 import rondo.torch  # noqa: E402,F401
 from torch.testing._internal import common_distributed  # noqa: E402
 
