@@ -44,7 +44,8 @@ std::string config(const Report& report, const Options& options) {
       ", \"device\": ", options.device ? "true" : "false",
       ", \"cudagraph\": ", options.graph ? "true" : "false",
       ",\n    \"transport\": ", json_text(options.transport), ", \"algorithm\": \"", algorithm,
-      "\", \"tile_bytes\": ", options.tile_bytes.value_or(0), "\n  }");
+      "\", \"device_order\": ", json_text(options.device_order),
+      ", \"tile_bytes\": ", options.tile_bytes.value_or(0), "\n  }");
 }
 
 std::string side(const std::optional<Side>& side) {

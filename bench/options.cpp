@@ -169,6 +169,11 @@ bool set_algorithm(Options& options, std::string_view text) {
   return options.algorithm.has_value();
 }
 
+bool set_packets(Options& options, std::string_view text) {
+  options.device_packets = parse_size(text);
+  return options.device_packets.has_value();
+}
+
 bool set_tile(Options& options, std::string_view text) {
   options.tile_bytes = parse_size(text);
   return options.tile_bytes.value_or(0) > 0;
@@ -205,8 +210,10 @@ const std::vector<Flag>& flags() {
       {"-t", "--nthreads", "1: a rank is one process here", set_one},
       {"-J", "--json", "a file name", word(&Options::json_file)},
       {"", "--transport", "a name such as tcp or inproc", word(&Options::transport)},
+      {"", "--device-order", "auto, streams or kernels", word(&Options::device_order)},
       {"", "--ranks", "a whole number from 1 on", whole_number(&Options::ranks, 1)},
       {"", "--algorithm", "one of " + all_names<Algorithm>(algorithm_count), set_algorithm},
+      {"", "--device-packets", bytes, set_packets},
       {"", "--tile", bytes + ", more than 0", set_tile},
   };
   return all;
@@ -365,6 +372,8 @@ Which library path
   --device                 buffers in device memory, and calls in the order of a stream of each
                            rank's; the devices of a host are dealt out to its ranks in turns.
                            -R 1: from device to device; 2: and used in place
+  --device-order NAME      how steps of ranks wait for each other then: auto, streams, kernels
+  --device-packets SIZE    what goes in packets where kernels wait, from a rank to another one
                            -z 0: from the first call to the end of the stream, / n; no p50, p99
                            -z 1: each call, and a wait for the stream
   -G, --cudagraph 0|1      1: what is timed are launches of graphs that have one call each, and were

@@ -50,10 +50,12 @@ struct Options {
   Sides sides = Sides::both;
   std::string json_file;
   InPlaceReading reading = InPlaceReading::none;
-  bool graph = false;     ///< calls are captured before, and launched
-  bool device = false;    ///< buffers in device memory, and calls in the order of a stream
-  std::string transport;  ///< empty: the library's choice
-  int ranks = 0;          ///< threads of one process, with the transport "inproc"
+  bool graph = false;        ///< calls are captured before, and launched
+  bool device = false;       ///< buffers in device memory, and calls in the order of a stream
+  std::string transport;     ///< empty: the library's choice
+  std::string device_order;  ///< empty: as suits the ranks
+  std::optional<std::size_t> device_packets;
+  int ranks = 0;  ///< threads of one process, with the transport "inproc"
   std::optional<Algorithm> algorithm;
   std::optional<std::size_t> tile_bytes;
   bool help = false;

@@ -66,6 +66,8 @@ int run(const bench::Options& options) {
   rondo::Options settings;
   settings.algorithm = options.algorithm;
   settings.tile_bytes = options.tile_bytes;
+  settings.device_packet_bytes = options.device_packets;
+  if (!options.device_order.empty()) settings.device_order = options.device_order;
   if (options.device) bench::Devices();  // before any rank waits for this one
   if (options.transport == "inproc") return run_inproc(options, settings);
   if (!options.transport.empty()) settings.transport = options.transport;

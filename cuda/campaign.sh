@@ -69,9 +69,10 @@ build() {
     -Dmpi=disabled || return 1
   ninja -C "$folder" cuda/librondo-cuda.so.0.1.0 tests/device/device_conformance_test \
     tests/device/device_graphs_test tests/device/device_kernels_test \
-    tests/device/device_collectives_test tests/device/device_direct_test \
-    tests/device/device_capture_test tests/device/device_paths_test tests/device/measure_device \
-    src/cli/rondo bench/rondo-perf examples/gpu_stream examples/train_digits/train_digits_gpu
+    tests/device/device_programs_test tests/device/device_collectives_test \
+    tests/device/device_direct_test tests/device/device_capture_test \
+    tests/device/device_paths_test tests/device/measure_device src/cli/rondo bench/rondo-perf \
+    examples/gpu_stream examples/train_digits/train_digits_gpu
 }
 
 say "devices: $devices; $(date -u +%Y-%m-%dT%H:%MZ); $(uname -srm)"
@@ -90,10 +91,13 @@ programs=$folder/tests/device
 step conformance 120 "$programs/device_conformance_test" "$devices"
 step graphs 120 "$programs/device_graphs_test" "$devices"
 step kernels 120 "$programs/device_kernels_test" "$devices"
+step programs 120 "$programs/device_programs_test" "$devices"
 # Communicators load what they find there.
 [ "$devices" = cuda ] || RONDO_PLUGIN_PATH=$programs/plugin
 step collectives 120 "$programs/device_collectives_test" cuda
-step direct 120 "$programs/device_direct_test" cuda
+for order in streams kernels programs; do
+  step "direct-$order" 120 env DEVICE_ORDER="$order" "$programs/device_direct_test" cuda
+done
 step capture 120 "$programs/device_capture_test" cuda
 step paths 120 "$programs/device_paths_test" cuda
 if [ "$devices" = cuda ]; then
@@ -104,19 +108,26 @@ if [ "$devices" = cuda ]; then
         "$programs/device_${program}_test" cuda
     done
   done
-  for program in kernels conformance graphs collectives direct capture; do
-    optional compute-sanitizer "$program-memcheck" 240 compute-sanitizer --tool memcheck \
-      --report-api-errors no --error-exitcode 1 "$programs/device_${program}_test" cuda
+  for program in kernels programs conformance graphs collectives direct capture; do
+    # Kernels that wait for each other are tried with one program: where the tool carries out one
+    # after the other they never end.
+    optional compute-sanitizer "$program-memcheck" 240 env DEVICE_ORDER=streams \
+      compute-sanitizer --tool memcheck --report-api-errors no --error-exitcode 1 \
+      "$programs/device_${program}_test" cuda
   done
   for tool in racecheck initcheck; do
-    optional compute-sanitizer "kernels-$tool" 240 compute-sanitizer --tool "$tool" \
-      --error-exitcode 1 "$programs/device_kernels_test" cuda
+    for program in kernels programs; do
+      optional compute-sanitizer "$program-$tool" 240 compute-sanitizer --tool "$tool" \
+        --error-exitcode 1 "$programs/device_${program}_test" cuda
+    done
   done
   step measure 120 "$programs/measure_device" cuda
   largest=256M
+  most_packets=256K
 else
   step measure 120 "$programs/measure_device" emulated 16
   largest=4K
+  most_packets=4K
 fi
 step devices 60 "$folder/src/cli/rondo" topo
 # All ranks have the devices of this host, in turns.
@@ -131,6 +142,23 @@ for ranks in 2 4 8; do
     step "perf-allreduce-$ranks-R$reading" 300 "$folder/src/cli/rondo" run -n "$ranks" --no-prefix \
       -- "$folder/bench/rondo-perf" allreduce --device -R "$reading" -b 4 -e "$largest" -f 8
   done
+done
+# Both ways in which steps wait for each other: ranks that are threads of one process, and
+# processes that have the device in turns, where kernels that wait are expected to take long.
+for order in streams kernels; do
+  for ranks in 2 4; do
+    step "perf-allreduce-$ranks-threads-$order" 300 "$folder/bench/rondo-perf" allreduce --device \
+      -R 1 --transport inproc --ranks "$ranks" --device-order "$order" -b 4 -e "$largest" -f 8
+  done
+  [ "$devices" = cuda ] || continue
+  step "perf-allreduce-2-$order" 300 "$folder/src/cli/rondo" run -n 2 --no-prefix -- \
+    "$folder/bench/rondo-perf" allreduce --device -R 1 --device-order "$order" -b 4 -e 64K -f 8
+done
+# Which sizes are worth packets.
+for packets in 0 4K 256K; do
+  step "perf-packets-$packets" 120 "$folder/bench/rondo-perf" allreduce --device -R 1 -z 1 \
+    --transport inproc --ranks 4 --device-order kernels --device-packets "$packets" -b 4 \
+    -e "$most_packets" -f 4
 done
 for collective in broadcast reduce allgather reduce_scatter alltoall; do
   step "perf-$collective" 300 "$folder/src/cli/rondo" run -n 2 --no-prefix -- \

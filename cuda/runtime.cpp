@@ -23,13 +23,19 @@ Result<bool> answer(const char* call, cudaError_t error) {
   return true;
 }
 
-/// Thread blocks for so many pieces of work. A few for each multiprocessor hide the way to memory.
-Result<unsigned> blocks_for(std::size_t pieces, int device, int most) {
+Result<int> multiprocessors_of(int device) {
   int multiprocessors = 0;
   const cudaError_t error =
       cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, device);
   if (error != cudaSuccess) return cuda_error("cudaDeviceGetAttribute", error);
-  const auto allowed = static_cast<std::size_t>(most > 0 ? most : 4 * multiprocessors);
+  return multiprocessors;
+}
+
+/// Thread blocks for so many pieces of work. A few for each multiprocessor hide the way to memory.
+Result<unsigned> blocks_for(std::size_t pieces, int device, int most) {
+  const Result<int> multiprocessors = multiprocessors_of(device);
+  if (!multiprocessors) return multiprocessors.error();
+  const auto allowed = static_cast<std::size_t>(most > 0 ? most : 4 * multiprocessors.value());
   const std::size_t wanted = (pieces + threads_of_a_block - 1) / threads_of_a_block;
   return static_cast<unsigned>(std::clamp<std::size_t>(wanted, 1, allowed));
 }
@@ -224,6 +230,40 @@ Result<> CudaRuntime::copy_all(DeviceStream stream, std::span<const DeviceCopy> 
     copies = copies.subspan(now.size());
   }
   return {};
+}
+
+Result<int> CudaRuntime::resident_blocks(int device) {
+  const ChosenDevice here(device);
+  if (!here.chosen()) return here.chosen().error();
+  const Result<int> multiprocessors = multiprocessors_of(device);
+  if (!multiprocessors) return multiprocessors.error();
+  int blocks = 0;
+  const cudaError_t error = find_resident_blocks(&blocks);
+  if (error != cudaSuccess) {
+    return cuda_error("cudaOccupancyMaxActiveBlocksPerMultiprocessor", error);
+  }
+  return blocks * multiprocessors.value();
+}
+
+Result<> CudaRuntime::run(DeviceStream stream, const DeviceProgram& program) {
+  const Result<ProgramArguments> arguments = arguments_of(program);
+  if (!arguments) return arguments.error();
+  const ChosenDevice here(stream.device);
+  if (!here.chosen()) return here.chosen();
+  return checked("run",
+                 launch_program(program.dtype, program.op, arguments.value(), native(stream)));
+}
+
+Result<> CudaRuntime::exchange(DeviceStream stream, const DevicePackets& packets) {
+  const Result<PacketArguments> arguments = arguments_of(packets);
+  if (!arguments) return arguments.error();
+  const ChosenDevice here(stream.device);
+  if (!here.chosen()) return here.chosen();
+  const Result<unsigned> blocks =
+      blocks_for(units_of(packets.bytes), stream.device, packets.most_blocks);
+  if (!blocks) return blocks.error();
+  return checked("exchange", launch_packets(packets.dtype, packets.op, arguments.value(),
+                                            blocks.value(), native(stream)));
 }
 
 Result<> CudaRuntime::write_value(DeviceStream stream, std::uint32_t* word, std::uint32_t value) {

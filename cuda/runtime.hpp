@@ -79,6 +79,9 @@ class CudaRuntime final : public DeviceRuntime {
   Result<> reduce(DeviceStream stream, const DeviceReduction& reduction) override;
   Result<> copy_all(DeviceStream stream, std::span<const DeviceCopy> copies,
                     const std::uint32_t* stop) override;
+  Result<int> resident_blocks(int device) override;
+  Result<> run(DeviceStream stream, const DeviceProgram& program) override;
+  Result<> exchange(DeviceStream stream, const DevicePackets& packets) override;
   Result<> write_value(DeviceStream stream, std::uint32_t* word, std::uint32_t value) override;
   Result<> wait_value(DeviceStream stream, std::uint32_t* word, std::uint32_t value) override;
   Result<> call_host(DeviceStream stream, void (*function)(void*), void* argument) override;

@@ -26,6 +26,7 @@ constexpr std::chrono::seconds patience_of_closing(1);
 struct Introduction {
   DeviceSeat seat;
   std::uint64_t memory_bytes = 0;
+  int resident_blocks = 0;
 };
 
 // What went wrong, in so many letters; nothing where all is well.
@@ -72,6 +73,7 @@ DevicePath::DevicePath(DeviceRuntime& runtime, int device, int rank, int size)
 
 Result<std::unique_ptr<DevicePath>> DevicePath::make(Exchange& exchange, DeviceRuntime* runtime,
                                                      int device, std::optional<Error> trouble,
+                                                     const DeviceWishes& wishes,
                                                      const Machine& machine, std::string& why_not) {
   Result<> fine = trouble ? Result<>(*trouble) : Result<>();
   Introduction own;
@@ -84,6 +86,10 @@ Result<std::unique_ptr<DevicePath>> DevicePath::make(Exchange& exchange, DeviceR
     } else {
       const DeviceInfo& info = devices.value()[static_cast<std::size_t>(device)];
       own = {DeviceSeat::of(own_process_name(*runtime), info), info.memory_bytes};
+      if (wishes.order != DeviceOrder::streams) {
+        const Result<int> resident = runtime->resident_blocks(device);
+        if (resident) own.resident_blocks = resident.value();
+      }
     }
   }
   const auto all = gather(exchange, std::span<const Introduction>(&own, 1));
@@ -96,14 +102,17 @@ Result<std::unique_ptr<DevicePath>> DevicePath::make(Exchange& exchange, DeviceR
       new DevicePath(*runtime, device, exchange.rank(), exchange.size()));
   std::uint64_t least = most_workspace * 64;
   std::vector<DeviceSeat> seats;
+  std::vector<int> resident_blocks;
   for (const Introduction& each : all.value()) {
     least = std::min(least, each.memory_bytes);
     seats.push_back(each.seat);
+    resident_blocks.push_back(each.resident_blocks);
   }
   Result<DevicePaths> paths = find_paths(exchange, *runtime, device, std::move(seats), machine);
   if (!paths) return paths.error();
   path->paths_ = std::move(paths).value();
-  fine = path->prepare_own(std::max<std::size_t>(least / 64, least_workspace));
+  path->slices_ = slices_of_kernels(path->paths_, resident_blocks, wishes);
+  fine = path->prepare_own(std::max<std::size_t>(least / 64, least_workspace), wishes.packet_bytes);
   MemoryParts none;
   Result<Offer> offered = fine ? path->offer(path->own_workspace_, none) : fine.error();
   if (fine && !offered) fine = offered.error();
@@ -112,6 +121,7 @@ Result<std::unique_ptr<DevicePath>> DevicePath::make(Exchange& exchange, DeviceR
   if (!offers) return offers.error();
   const std::function<Result<>()> steps_of_probe[] = {
       [&] { return path->open_workspaces(offers.value()); },
+      [&] { return path->prepare_kernels(wishes.packet_bytes); },
       [&] { return path->write_probe(); },
       [&] { return path->start_probe(); },
       [&] { return path->await_probe(); },
@@ -146,6 +156,20 @@ Result<DevicePaths> DevicePath::find_paths(Exchange& exchange, DeviceRuntime& ru
   return DevicePaths(std::move(seats), all.value(), machine);
 }
 
+// The annexes begin behind the workspaces.
+Result<> DevicePath::prepare_kernels(std::size_t packet_bytes) {
+  if (slices_ == 0) return {};
+  std::vector<std::byte*> annexes;
+  for (int rank = 0; rank < size_; ++rank) annexes.push_back(workspace(rank) + workspace_bytes_);
+  kernels_.emplace(*runtime_, KernelOrder::Place{.stream = stream_,
+                                                 .rank = rank_,
+                                                 .most_slices = slices_,
+                                                 .packet_bytes = packet_bytes,
+                                                 .stop = flags_->stop(),
+                                                 .annexes = std::move(annexes)});
+  return kernels_->prepare();
+}
+
 Result<> DevicePath::open_workspaces(const std::vector<Offer>& offers) {
   if (rank_ != 0) {
     Result<std::shared_ptr<DeviceFlags>> opened =
@@ -156,14 +180,15 @@ Result<> DevicePath::open_workspaces(const std::vector<Offer>& offers) {
   return open(offers, std::vector<MemoryParts>(offers.size()), workspace_share_);
 }
 
-Result<> DevicePath::prepare_own(std::size_t bytes) {
+Result<> DevicePath::prepare_own(std::size_t bytes, std::size_t packet_bytes) {
   const Result<DeviceStream> stream = runtime_->create_stream(device_);
   if (!stream) return stream.error();
   stream_ = stream.value();
   const Result<DeviceEvent> event = runtime_->create_event(device_, false);
   if (!event) return event.error();
   last = event.value();
-  const Result<void*> memory = runtime_->allocate(Allocation::device, device_, bytes);
+  const std::size_t annex = slices_ > 0 ? KernelOrder::annex_bytes(size_, packet_bytes) : 0;
+  const Result<void*> memory = runtime_->allocate(Allocation::device, device_, bytes + annex);
   if (!memory) return memory.error();
   own_workspace_ = memory.value();
   workspace_bytes_ = bytes;
@@ -335,7 +360,7 @@ void DevicePath::stop() {
   DeviceFlags::write(flags_->stop(), 1);
   for (int to = 0; to < size_; ++to) {
     for (int from = 0; from < size_; ++from) {
-      DeviceFlags::write(flags_->told(to, from), steps + (1u << 30));
+      DeviceFlags::write(flags_->told(to, from), static_cast<std::uint32_t>(steps) + (1u << 30));
     }
   }
 }
@@ -367,6 +392,7 @@ DevicePath::~DevicePath() {
     close(workspace_share_);
   }
   if (flags_) await_closing(opened);
+  kernels_.reset();
   if (last.native != nullptr) static_cast<void>(runtime_->destroy_event(last).ok());
   if (stream_.native != nullptr) static_cast<void>(runtime_->destroy_stream(stream_).ok());
   if (own_workspace_ != nullptr) {

@@ -15,6 +15,7 @@
 
 #include "api/device_flags.hpp"
 #include "api/exchange.hpp"
+#include "api/kernel_order.hpp"
 #include "device/path_class.hpp"
 #include "device/peer_cache.hpp"
 #include "execute/stream_program.hpp"
@@ -33,6 +34,7 @@ class DevicePath {
   /// all ranks. Errors: those of the transport.
   static Result<std::unique_ptr<DevicePath>> make(Exchange& exchange, DeviceRuntime* runtime,
                                                   int device, std::optional<Error> trouble,
+                                                  const DeviceWishes& wishes,
                                                   const Machine& machine, std::string& why_not);
   DevicePath(const DevicePath&) = delete;
   DevicePath& operator=(const DevicePath&) = delete;
@@ -69,6 +71,8 @@ class DevicePath {
   const DevicePaths& paths() const { return paths_; }
   DeviceStream stream() const { return stream_; }
   DeviceFlags& flags() const { return *flags_; }
+  /// Null where it is streams that wait for each other.
+  KernelOrder* kernels() { return kernels_ ? &*kernels_ : nullptr; }
 
   /// The program of this rank, kept for the next call that is alike. Throws Error.
   const StreamProgram& program(const Plan& plan, const Amount& amount, bool in_place);
@@ -81,8 +85,9 @@ class DevicePath {
   /// The same, and until this rank's stream is through with all that it has been given.
   void stop_stream();
 
-  /// Of a call: how far all ranks' counters have come before it. Alike on all ranks.
-  std::uint32_t steps = 0;
+  /// Of a call: how far all ranks' counters have come before it. Alike on all ranks. Streams count
+  /// on a circle.
+  std::uint64_t steps = 0;
   std::uint32_t turns = 0;         ///< calls that went this way
   std::uint32_t stream_turns = 0;  ///< calls on the user's streams
   DeviceEvent last = {};           ///< when the stream of the last of those is through
@@ -102,7 +107,8 @@ class DevicePath {
 
   static Result<DevicePaths> find_paths(Exchange& exchange, DeviceRuntime& runtime, int device,
                                         std::vector<DeviceSeat> seats, const Machine& machine);
-  Result<> prepare_own(std::size_t bytes);
+  Result<> prepare_own(std::size_t bytes, std::size_t packet_bytes);
+  Result<> prepare_kernels(std::size_t packet_bytes);
   Result<Offer> offer(const void* memory, MemoryParts& parts) const;
   Result<> open(const std::vector<Offer>& offers, const std::vector<MemoryParts>& parts,
                 Share& share);
@@ -123,9 +129,11 @@ class DevicePath {
   std::shared_ptr<DeviceFlags> flags_;
   void* own_workspace_ = nullptr;
   std::size_t workspace_bytes_ = 0;
+  int slices_ = 0;  // of kernels that wait; 0: none does
   std::optional<PeerCache> cache_;
   Share workspace_share_;
   std::vector<Share> shares_;  // by number; without places where it has ended
+  std::optional<KernelOrder> kernels_;
   std::map<Key, StreamProgram> programs_;
 };
 

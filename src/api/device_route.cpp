@@ -24,18 +24,24 @@ std::size_t aligned(std::size_t bytes) {
   return (bytes + alignment - 1) / alignment * alignment;
 }
 
+bool is_alone(const StreamProgram& program) {
+  return std::all_of(program.steps.begin(), program.steps.end(), [](const StreamStep& step) {
+    return step.waits.empty() && step.tells.empty();
+  });
+}
+
 }  // namespace
 
 DeviceRoute::DeviceRoute(DevicePath& path) : path_(path) {}
 
 DeviceRoute::DeviceRoute(DevicePath& path, const ErasedCall& call, const BuffersInUse& used,
-                         Plan plan, int device)
+                         Chosen chosen, int device)
     : path_(path),
       is_of_device_(true),
       is_connected_(device == path.device()),
       call_(call),
       used_(used),
-      plan_(std::move(plan)) {}
+      chosen_(std::move(chosen)) {}
 
 bool DeviceRoute::serves(const ErasedCall& call) {
   const bool is_reduction = call.collective == Collective::allreduce ||
@@ -176,19 +182,22 @@ void DeviceRoute::give_to_stream() {
   DeviceFlags::write(flags.busy(path_.rank()), turn_);
   is_given_ = true;
   if (DeviceFlags::read(flags.stop()) == 0) {
-    if (!go_in_place()) go_by_workspaces();
+    KernelOrder* const kernels = path_.kernels();
+    if (kernels != nullptr) path_.require(kernels->begin_call(turn_));
+    if (!go_in_place() && !go_by_packets()) go_by_workspaces();
   }
   path_.require(path_.runtime().write_value(path_.stream(), flags.idle(path_.rank()), turn_));
 }
 
 const StreamProgram& DeviceRoute::program(std::size_t count, bool in_place) {
-  return path_.program(plan_, {.count = count, .dtype = call_.dtype, .op = call_.op}, in_place);
+  return path_.program(chosen_.plan, {.count = count, .dtype = call_.dtype, .op = call_.op},
+                       in_place);
 }
 
 // Where all buffers are shared. Alike on all ranks.
 bool DeviceRoute::go_in_place() {
   bool in_place = false;
-  Bases bases;
+  BufferBases bases;
   for (int rank = 0; rank < path_.size(); ++rank) {
     const Ticket& ticket = tickets_[static_cast<std::size_t>(rank)];
     in_place |= ticket.is_in_place != 0;
@@ -203,7 +212,18 @@ bool DeviceRoute::go_in_place() {
   }
   const StreamProgram& all = program(call_.count, in_place);
   if (all.scratch_bytes > path_.workspace_bytes()) return false;
-  carry_out(all, bases);
+  carry_out(all, bases, call_.count, false);
+  return true;
+}
+
+// What is small, where kernels wait: each rank touches its own buffers only. Alike on all ranks.
+bool DeviceRoute::go_by_packets() {
+  KernelOrder* const kernels = path_.kernels();
+  const std::size_t bytes = call_.count * size_of(call_.dtype);
+  if (kernels == nullptr || !kernels->serves(bytes)) return false;
+  if (!chosen_.is_free || !has_bits_of_packets(chosen_.plan, call_.dtype, call_.op)) return false;
+  const PacketExchange exchange = packets_of(call_, path_.rank(), path_.size());
+  path_.require(kernels->carry_out(exchange, call_.dtype, call_.op));
   return true;
 }
 
@@ -231,7 +251,7 @@ void DeviceRoute::go_by_workspaces() {
                                             " bytes is too small for ", path_.size(), " ranks"));
   }
   room_ = bytes_of(most);
-  Bases bases;
+  BufferBases bases;
   for (int rank = 0; rank < path_.size(); ++rank) {
     std::byte* const begin = path_.workspace(rank);
     bases.push_back({begin, begin + room_, begin + 2 * room_});
@@ -239,9 +259,7 @@ void DeviceRoute::go_by_workspaces() {
   for (std::size_t first = 0; first < call_.count; first += most) {
     const std::size_t count = std::min(most, call_.count - first);
     copy_chunk(true, first, count);
-    meet();
-    carry_out(program(count, false), bases);
-    meet();
+    carry_out(program(count, false), bases, count, true);
     copy_chunk(false, first, count);
   }
 }
@@ -264,7 +282,7 @@ void DeviceRoute::copy_chunk(bool is_in, std::size_t first, std::size_t count) {
 
 // All streams come here before any goes on.
 void DeviceRoute::meet() {
-  const std::uint32_t step = ++path_.steps;
+  const auto step = static_cast<std::uint32_t>(++path_.steps);
   for (const bool is_waiting : {false, true}) {
     for (int peer = 0; peer < path_.size(); ++peer) {
       if (peer == path_.rank()) continue;
@@ -277,10 +295,27 @@ void DeviceRoute::meet() {
   }
 }
 
-void DeviceRoute::carry_out(const StreamProgram& program, const Bases& bases) {
+// Of `count` elements. `meets`: all ranks come to this place before any begins, and before any goes
+// on.
+void DeviceRoute::carry_out(const StreamProgram& program, const BufferBases& bases,
+                            std::size_t count, bool meets) {
+  KernelOrder* const kernels = path_.kernels();
+  // Who waits for nobody leaves it to kernels that take as much of the device as they can use.
+  if (kernels != nullptr && (meets || !is_alone(program)) && kernels->serves(program)) {
+    const std::size_t bytes = count * blocks() * size_of(call_.dtype);
+    path_.require(kernels->carry_out(program, bases,
+                                     {.dtype = call_.dtype,
+                                      .op = call_.op,
+                                      .bytes = bytes,
+                                      .meets = meets,
+                                      .before = path_.steps}));
+    path_.steps += program.most_steps + (meets ? 2 : 0);
+    return;
+  }
+  if (meets) meet();
   DeviceRuntime& runtime = path_.runtime();
   DeviceFlags& flags = path_.flags();
-  const std::uint32_t before = path_.steps;
+  const auto before = static_cast<std::uint32_t>(path_.steps);
   std::uint32_t number = before;
   for (const StreamStep& step : program.steps) {
     for (const StreamStep::Await& wait : step.waits) {
@@ -293,21 +328,18 @@ void DeviceRoute::carry_out(const StreamProgram& program, const Bases& bases) {
       path_.require(runtime.write_value(path_.stream(), flags.told(peer, path_.rank()), number));
     }
   }
-  path_.steps = before + program.most_steps;
+  path_.steps += program.most_steps;
+  if (meets) meet();
 }
 
-void DeviceRoute::carry_out(const StreamStep& step, const Bases& bases) {
-  const auto at = [&](const Operand& place) {
-    const std::array<std::byte*, 3>& own = bases[static_cast<std::size_t>(place.rank)];
-    return own[static_cast<std::size_t>(place.buffer)] + place.offset;
-  };
+void DeviceRoute::carry_out(const StreamStep& step, const BufferBases& bases) {
   const std::size_t element = size_of(call_.dtype);
   std::vector<DeviceCopy> copies;
   for (const Move& move : step.moves) {
     std::vector<const void*> sources;
     std::vector<void*> destinations;
-    for (const Operand& source : move.sources) sources.push_back(at(source));
-    for (const Operand& destination : move.destinations) destinations.push_back(at(destination));
+    for (const Operand& source : move.sources) sources.push_back(place_of(bases, source));
+    for (const Operand& each : move.destinations) destinations.push_back(place_of(bases, each));
     if (move.is_copy() && destinations.size() == 1) {
       if (destinations[0] != sources[0]) {
         copies.push_back({destinations[0], sources[0], move.count * element});

@@ -28,10 +28,16 @@ namespace rondo {
 
 class DeviceRoute final : public Route {
  public:
+  /// Alike on all ranks.
+  struct Chosen {
+    Plan plan = {};
+    bool is_free = true;  ///< nobody has asked for this plan
+  };
+
   /// Of buffers in host memory, which are the operation's.
   explicit DeviceRoute(DevicePath& path);
   /// Of memory that `device` reaches. The plan is alike on all ranks.
-  DeviceRoute(DevicePath& path, const ErasedCall& call, const BuffersInUse& used, Plan plan,
+  DeviceRoute(DevicePath& path, const ErasedCall& call, const BuffersInUse& used, Chosen chosen,
               int device);
 
   /// Whether a call goes such a way at all: alike on all ranks.
@@ -58,18 +64,17 @@ class DeviceRoute final : public Route {
     DevicePath::Shared in;
     DevicePath::Shared out;
   };
-  // Where each rank has a buffer: of scratch, always in its workspace.
-  using Bases = std::vector<std::array<std::byte*, 3>>;
-
   Ticket own_ticket() const;
   void tell(Posting& posting, Message::Kind kind, void* (*at)(DeviceRoute&, int),
             std::size_t bytes);
   bool have_all_devices() const;
   void give_to_stream();
+  bool go_by_packets();
   bool go_in_place();
   void go_by_workspaces();
-  void carry_out(const StreamProgram& program, const Bases& bases);
-  void carry_out(const StreamStep& step, const Bases& bases);
+  void carry_out(const StreamProgram& program, const BufferBases& bases, std::size_t count,
+                 bool meets);
+  void carry_out(const StreamStep& step, const BufferBases& bases);
   void meet();
   void copy_chunk(bool is_in, std::size_t first, std::size_t count);
   const StreamProgram& program(std::size_t count, bool in_place);
@@ -84,7 +89,7 @@ class DeviceRoute final : public Route {
   const bool is_connected_ = false;  // of the one that others reach
   const ErasedCall call_ = {};
   const BuffersInUse used_ = {};
-  const Plan plan_ = {};
+  const Chosen chosen_ = {};
   const Operation* operation_ = nullptr;
   Transport* transport_ = nullptr;
   std::vector<Link> links_;

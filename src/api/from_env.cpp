@@ -41,7 +41,9 @@ std::string agreement(const Settings& settings, std::string_view transport) {
   }
   return concat("algorithm=", algorithms, "\ntransport=", transport,
                 "\nradix=", wishes.radix ? std::to_string(*wishes.radix) : "automatic",
-                "\ntile_bytes=", tile ? std::to_string(*tile) : "automatic", "\n");
+                "\ntile_bytes=", tile ? std::to_string(*tile) : "automatic",
+                "\ndevice_order=", name(settings.devices.order),
+                "\ndevice_packet_bytes=", settings.devices.packet_bytes, "\n");
 }
 
 std::shared_ptr<const Topology> world_topology(Exchange exchange) {

@@ -60,7 +60,8 @@ void add(const Rows& rows, CostTable& table) {
 // One rank of a pair, or a rank alone with itself. Both count the same words.
 class Meter {
  public:
-  Meter(DevicePath& path, int peer) : path_(path), peer_(peer), word_(path.steps) {}
+  Meter(DevicePath& path, int peer)
+      : path_(path), peer_(peer), word_(static_cast<std::uint32_t>(path.steps)) {}
 
   /// By the first of the pair.
   Result<> measure(PathClass kind, Rows& found);

@@ -16,6 +16,8 @@ Settings Settings::from(const Options& options, int ranks) {
     settings.wishes.algorithms[static_cast<std::size_t>(collective)] = algorithm;
   }
   settings.progress = options.progress;
+  settings.devices.order = parse_device_order(options.device_order.value_or("auto"));
+  settings.devices.packet_bytes = options.device_packet_bytes.value_or(usual_packet_bytes);
   settings.wishes.radix = options.radix;
   settings.wishes.tile_bytes = options.tile_bytes;
   for (const NamedFile& file : named_files()) {

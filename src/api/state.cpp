@@ -264,13 +264,13 @@ std::shared_ptr<PendingOperation> Communicator::State::start(const ErasedCall& c
 }
 
 // From device to device.
-Plan Communicator::State::plan_of(const ErasedCall& call) {
+DeviceRoute::Chosen Communicator::State::plan_of(const ErasedCall& call) {
   const std::size_t bytes = elements_of(call, size()) * size_of(call.dtype);
   const Result<const Choice*> choice = device_planner_->choose(call.collective, bytes);
   if (!choice) throw choice.error();
-  Plan plan = choice.value()->plan;
-  if (is_rooted(call.collective)) plan.root = call.root;
-  return plan;
+  DeviceRoute::Chosen made{choice.value()->plan, is_planned(choice.value()->cause)};
+  if (is_rooted(call.collective)) made.plan.root = call.root;
+  return made;
 }
 
 Result<DeviceRuntime*> Communicator::State::devices() {
@@ -299,7 +299,7 @@ bool Communicator::State::connect_devices(int device) {
   Exchange among = exchange();
   std::string why_not;
   Result<std::unique_ptr<DevicePath>> made =
-      DevicePath::make(among, devices_, device, trouble, machine, why_not);
+      DevicePath::make(among, devices_, device, trouble, settings.devices, machine, why_not);
   if (!made) throw made.error();
   device_path_ = std::move(made).value();
   if (device_path_) {

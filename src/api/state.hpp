@@ -10,6 +10,7 @@
 #include "api/call_cache.hpp"
 #include "api/captured_calls.hpp"
 #include "api/device_path.hpp"
+#include "api/device_route.hpp"
 #include "api/device_staging.hpp"
 #include "api/exchange.hpp"
 #include "execute/engine.hpp"
@@ -25,6 +26,7 @@ namespace rondo {
 struct Settings {
   std::chrono::milliseconds timeout{30'000};
   Wishes wishes;
+  DeviceWishes devices = {};
   std::shared_ptr<const Topology> topology;  ///< of the whole world, from a file; null: look
   std::optional<CostTable> costs;            ///< from a file; nothing: measure
   std::string costs_file = {};               ///< its name
@@ -114,7 +116,7 @@ struct RONDO_LOCAL Communicator::State {
   Operation choose_and_prepare(const ErasedCall& call);
   void set_route(Operation& operation, const ErasedCall& call) const;
   Result<DeviceRuntime*> devices();
-  Plan plan_of(const ErasedCall& call);
+  DeviceRoute::Chosen plan_of(const ErasedCall& call);
   Result<bool> plan_devices(const Machine& machine, std::string& why_not);
   Operation make_operation(const ErasedCall& call, Plan plan, std::size_t tile_bytes,
                            std::uint64_t hash);

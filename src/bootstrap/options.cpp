@@ -7,6 +7,7 @@
 #include "base/words.hpp"
 #include "bootstrap/environment.hpp"
 #include "bootstrap/world.hpp"
+#include "plan/device_order.hpp"
 #include "schedule/text.hpp"
 
 namespace rondo {
@@ -19,6 +20,7 @@ constexpr milliseconds default_timeout{30'000};
 constexpr milliseconds default_join_timeout{60'000};
 constexpr std::int64_t timeout_most = std::numeric_limits<std::int32_t>::max();  // 24 days
 constexpr std::int64_t tile_bytes_most = std::int64_t{1} << 40;
+constexpr auto device_packet_bytes_most = static_cast<std::int64_t>(most_packet_bytes);
 constexpr std::int64_t shared_bytes_least = std::int64_t{64} << 10;
 constexpr std::int64_t shared_bytes_most = std::int64_t{1} << 40;
 constexpr std::array<std::string_view, 4> names_of_transports = {"auto", "shm", "tcp", "mpi"};
@@ -100,19 +102,23 @@ Result<> read_bytes(const Lookup& lookup, std::string_view variable, std::int64_
   return {};
 }
 
-Result<> check_transport(std::string_view source, const std::string& transport) {
+using Words = std::span<const std::string_view>;
+
+Result<> require_one_of(Words words, std::string_view source, const std::string& text) {
   std::string known;
-  for (const std::string_view candidate : transports()) {
-    if (transport == candidate) return {};
-    known += concat(known.empty() ? "" : ", ", candidate);
+  for (const std::string_view word : words) {
+    if (text == word) return {};
+    known += concat(known.empty() ? "" : ", ", word);
   }
-  return malformed(source, transport, known);
+  return malformed(source, text, known);
 }
 
-Result<> read_transport(const Lookup& lookup, std::optional<std::string>& transport) {
-  if (transport) return {};
-  transport = text_of(lookup, "RONDO_TRANSPORT").value_or(std::string(transports()[0]));
-  return check_transport("RONDO_TRANSPORT", *transport);
+/// Without a word from anybody it is the first of them.
+Result<> read_one_of(Words words, const Lookup& lookup, std::string_view variable,
+                     std::optional<std::string>& text) {
+  if (text) return {};
+  text = text_of(lookup, variable).value_or(std::string(words[0]));
+  return require_one_of(words, variable, *text);
 }
 
 }  // namespace
@@ -134,6 +140,7 @@ Result<> check_options(const Options& options) {
   require("Options::join_timeout", count(options.join_timeout), 1, timeout_most);
   require("Options::radix", options.radix, 2, max_radix);
   require("Options::tile_bytes", options.tile_bytes, 0, tile_bytes_most);
+  require("Options::device_packet_bytes", options.device_packet_bytes, 0, device_packet_bytes_most);
   require("Options::shared_bytes", options.shared_bytes, shared_bytes_least, shared_bytes_most);
   for (const auto& [collective, algorithm] : options.algorithms) {
     if (!checked) break;
@@ -141,7 +148,10 @@ Result<> check_options(const Options& options) {
                               collective, algorithm);
   }
   if (checked && options.transport) {
-    checked = check_transport("Options::transport", *options.transport);
+    checked = require_one_of(transports(), "Options::transport", *options.transport);
+  }
+  if (checked && options.device_order) {
+    checked = require_one_of(known_device_orders, "Options::device_order", *options.device_order);
   }
   return checked;
 }
@@ -169,7 +179,14 @@ Result<Options> read_options(const Lookup& lookup, Options options) {
     read = read_bytes(lookup, "RONDO_SHARED_BYTES", shared_bytes_least, shared_bytes_most,
                       options.shared_bytes);
   }
-  if (read) read = read_transport(lookup, options.transport);
+  if (read) {
+    read = read_bytes(lookup, "RONDO_DEVICE_PACKET_BYTES", 0, device_packet_bytes_most,
+                      options.device_packet_bytes);
+  }
+  if (read) read = read_one_of(transports(), lookup, "RONDO_TRANSPORT", options.transport);
+  if (read) {
+    read = read_one_of(known_device_orders, lookup, "RONDO_DEVICE_ORDER", options.device_order);
+  }
   if (!options.topology) options.topology = text_of(lookup, "RONDO_TOPOLOGY");
   if (!options.costs) options.costs = text_of(lookup, "RONDO_COSTS");
   if (!options.plan_file) options.plan_file = text_of(lookup, "RONDO_PLAN_FILE");

@@ -145,6 +145,48 @@ struct DeviceReduction {
   static constexpr std::size_t most_destinations = 128;
 };
 
+struct BlockCounts;
+
+/// All steps of a rank's program in one kernel, which waits for those of peers itself: see
+/// device/kernels/block_program.hpp.
+struct DeviceProgram {
+  DType dtype = DType::f32;  ///< of all moves
+  Op op = Op::sum;
+  const std::byte* memory = nullptr;  ///< device memory that has BlockProgram::bytes()
+  const BlockCounts* counts = nullptr;
+  std::span<std::uint64_t* const> words = {};  ///< of each rank, slices x ranks
+  int rank = 0;
+  int slices = 1;  ///< thread blocks
+  /// Of what moves touch, dealt out to the slices in turns; whole vectors of 16 bytes.
+  std::uint32_t piece_bytes = 16 << 10;
+  /// What the words of this rank have come to, before which nothing of this program is told.
+  std::uint64_t before = 0;
+  const std::uint32_t* stop = nullptr;  ///< ends it, also while it waits
+
+  static constexpr std::size_t most_ranks = 64;
+};
+
+/// A small collective in one kernel, of which each packet says itself that it has come: see
+/// device/kernels/packets.hpp. What is listed by rank is null where nothing is sent, or gotten.
+struct DevicePackets {
+  DType dtype = DType::u8;
+  Op op = Op::sum;
+  bool folds = false;  ///< what all ranks send, in their order; else each one's is stored
+  std::span<const void* const> sends = {};             ///< to each peer
+  std::span<std::uint64_t* const> outboxes = {};       ///< where it goes, in the peer's memory
+  std::span<const std::uint64_t* const> inboxes = {};  ///< where that of each peer comes
+  const void* own = nullptr;                           ///< what this rank would send itself
+  std::span<void* const> receives = {};  ///< what comes from each rank; of a fold, one
+  std::size_t bytes = 0;                 ///< of each of these; boxes have twice as many
+  int divisor = 1;
+  int rank = 0;
+  std::uint32_t flag = 0;  ///< nothing in the inboxes has it yet
+  int most_blocks = 1;
+  const std::uint32_t* stop = nullptr;  ///< ends it, also while it waits
+
+  static constexpr std::size_t most_ranks = 64;
+};
+
 struct DeviceCopy {
   void* to = nullptr;
   const void* from = nullptr;
@@ -221,6 +263,14 @@ class DeviceRuntime {
   /// In one kernel; of memory that the device reaches. They must not overlap. `stop` as above.
   virtual Result<> copy_all(DeviceStream stream, std::span<const DeviceCopy> copies,
                             const std::uint32_t* stop) = 0;
+  /// How many blocks of such kernels a device carries out at the same time, where it has nothing
+  /// else to do. Whatever a first launch would wait for is done afterwards.
+  virtual Result<int> resident_blocks(int device) = 0;
+  /// More blocks than resident_blocks(), of all kernels on the device that wait for each other,
+  /// may wait for ever.
+  virtual Result<> run(DeviceStream stream, const DeviceProgram& program) = 0;
+  /// The same of these.
+  virtual Result<> exchange(DeviceStream stream, const DevicePackets& packets) = 0;
   /// A 32-bit word of device or pinned memory, after all before it is done.
   virtual Result<> write_value(DeviceStream stream, std::uint32_t* word, std::uint32_t value) = 0;
   /// The stream goes on when int32(*word - value) >= 0. It holds no multiprocessor meanwhile.

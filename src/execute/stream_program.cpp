@@ -382,6 +382,15 @@ std::size_t scratch_bytes_of(const std::vector<StreamProgram>& programs, std::si
   return bytes;
 }
 
+std::size_t parts_of(const StreamProgram& program) {
+  std::size_t parts = program.steps.size();
+  for (const StreamStep& step : program.steps) {
+    parts += step.waits.size() + step.moves.size() + step.tells.size();
+    for (const Move& move : step.moves) parts += move.sources.size() + move.destinations.size();
+  }
+  return parts;
+}
+
 }  // namespace
 
 Result<std::vector<StreamProgram>> make_stream_programs(const Plan& plan, const Amount& amount,
@@ -395,10 +404,15 @@ Result<std::vector<StreamProgram>> make_stream_programs(const Plan& plan, const 
       arranging.run(Rehearsal(schedule.value(), whole, in_place).run());
   const std::size_t scratch_bytes = scratch_bytes_of(all, size_of(amount.dtype));
   std::size_t most_steps = 0;
-  for (const StreamProgram& each : all) most_steps = std::max(most_steps, each.steps.size());
+  std::size_t most_parts = 0;
+  for (const StreamProgram& each : all) {
+    most_steps = std::max(most_steps, each.steps.size());
+    most_parts = std::max(most_parts, parts_of(each));
+  }
   for (StreamProgram& each : all) {
     each.scratch_bytes = scratch_bytes;
     each.most_steps = static_cast<std::uint32_t>(most_steps);
+    each.most_parts = most_parts;
   }
   return all;
 }

@@ -61,6 +61,7 @@ struct StreamProgram {
   std::vector<StreamStep> steps;
   std::size_t scratch_bytes = 0;  ///< of the rank that uses most
   std::uint32_t most_steps = 0;   ///< of any rank
+  std::size_t most_parts = 0;     ///< all that is listed in it; of any rank
 };
 
 /// Of all ranks; their scratch_bytes and most_steps are alike.

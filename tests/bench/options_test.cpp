@@ -65,6 +65,11 @@ TEST(ParseOptions, DeviceTakesNoValue) {
   const Result<Options> direct = parse({"allreduce", "--device", "-R", "2"});
   ASSERT_TRUE(direct);
   EXPECT_EQ(direct.value().reading, InPlaceReading::registered);
+  EXPECT_EQ(direct.value().device_order, "");
+  EXPECT_EQ(parse({"allreduce", "--device-packets", "4K"}).value().device_packets, 4096u);
+  EXPECT_THAT(refusal({"allreduce", "--device-packets", "many"}), HasSubstr("--device-packets"));
+  EXPECT_EQ(parse({"allreduce", "--device", "--device-order=kernels"}).value().device_order,
+            "kernels");
 }
 
 TEST(ParseOptions, GraphsAreForDevices) {

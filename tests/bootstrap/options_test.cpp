@@ -29,14 +29,17 @@ TEST(Options, Defaults) {
   EXPECT_EQ(options.tile_bytes, std::nullopt);
   EXPECT_EQ(options.transport, "auto");
   EXPECT_EQ(options.shared_bytes, std::nullopt);
+  EXPECT_EQ(options.device_order, "auto");
+  EXPECT_EQ(options.device_packet_bytes, std::nullopt);
 }
 
 const Variables all = {
-    {"RONDO_TIMEOUT_MS", "1500"},       {"RONDO_JOIN_TIMEOUT_MS", "2500"},
-    {"RONDO_ALGORITHM", "double_tree"}, {"RONDO_RADIX", "4"},
-    {"RONDO_TILE_BYTES", "256K"},       {"RONDO_TRANSPORT", "tcp"},
-    {"RONDO_SHARED_BYTES", "64M"},      {"RONDO_TOPOLOGY", "/etc/rondo/topology"},
-    {"RONDO_COSTS", "/etc/rondo/costs"}};
+    {"RONDO_TIMEOUT_MS", "1500"},        {"RONDO_JOIN_TIMEOUT_MS", "2500"},
+    {"RONDO_ALGORITHM", "double_tree"},  {"RONDO_RADIX", "4"},
+    {"RONDO_TILE_BYTES", "256K"},        {"RONDO_TRANSPORT", "tcp"},
+    {"RONDO_SHARED_BYTES", "64M"},       {"RONDO_TOPOLOGY", "/etc/rondo/topology"},
+    {"RONDO_COSTS", "/etc/rondo/costs"}, {"RONDO_DEVICE_ORDER", "kernels"},
+    {"RONDO_DEVICE_PACKET_BYTES", "4K"}};
 
 TEST(Options, FromTheEnvironment) {
   const Options options = options_of(all);
@@ -48,6 +51,8 @@ TEST(Options, FromTheEnvironment) {
   EXPECT_EQ(options.shared_bytes, std::size_t{64} << 20);
   EXPECT_EQ(options.topology, "/etc/rondo/topology");
   EXPECT_EQ(options.costs, "/etc/rondo/costs");
+  EXPECT_EQ(options.device_order, "kernels");
+  EXPECT_EQ(options.device_packet_bytes, std::size_t{4096});
 }
 
 TEST(Options, TheCallerWins) {
@@ -58,6 +63,8 @@ TEST(Options, TheCallerWins) {
                                            .tile_bytes = 9,
                                            .transport = "tcp",
                                            .shared_bytes = 1 << 20,
+                                           .device_order = "streams",
+                                           .device_packet_bytes = 0,
                                            .topology = "mine.topology",
                                            .costs = "mine.costs"});
   EXPECT_EQ(options.timeout, milliseconds(7));
@@ -68,6 +75,8 @@ TEST(Options, TheCallerWins) {
   EXPECT_EQ(options.shared_bytes, std::size_t{1} << 20);
   EXPECT_EQ(options.topology, "mine.topology");
   EXPECT_EQ(options.costs, "mine.costs");
+  EXPECT_EQ(options.device_order, "streams");
+  EXPECT_EQ(options.device_packet_bytes, std::size_t{0});
 }
 
 TEST(Options, AlgorithmsOfSingleCollectives) {
@@ -107,6 +116,8 @@ TEST(Options, MalformedValuesNameVariableValueAndExpectation) {
       {"RONDO_SHARED_BYTES", {"63K", "0", "-4K", "99999999G"}},
       {"RONDO_TILE_BYTES", {"2T", "K", "12X", "-4K", "99999999G", "4k"}},
       {"RONDO_TRANSPORT", {"udp"}},
+      {"RONDO_DEVICE_ORDER", {"Kernels", "events"}},
+      {"RONDO_DEVICE_PACKET_BYTES", {"2M", "-1", "some"}},
   };
   for (const auto& [variable, values] : cases) {
     for (const std::string& value : values) {

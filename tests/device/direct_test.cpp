@@ -86,6 +86,41 @@ TEST(DeviceToDevice, AllAlgorithmsOnWish) {
   }
 }
 
+// What is launched for sums of 400 bytes that are not shared.
+void expect_launches(const Options& options, int programs, int exchanges) {
+  if (!are_emulated()) GTEST_SKIP() << "on emulated devices only";
+  run_connected(
+      2,
+      [&](Rank& rank) {
+        const int programs_before = rank.count(&Machine::programs);
+        const int exchanges_before = rank.count(&Machine::exchanges);
+        const DeviceSpan<int> numbers = rank.put(counting(100, 0));
+        rank.comm.allreduce(numbers, Op::sum, rank.native()).wait();
+        EXPECT_EQ(rank.count(&Machine::programs) - programs_before, programs);
+        EXPECT_EQ(rank.count(&Machine::exchanges) - exchanges_before, exchanges);
+        EXPECT_EQ(rank.get(numbers)[99], 198);
+      },
+      options);
+}
+
+TEST(DeviceToDevice, KernelsWaitWhereTheyAreToldTo) {
+  expect_launches({.device_order = "kernels", .device_packet_bytes = 0}, 2, 0);
+  expect_launches({.device_order = "kernels", .device_packet_bytes = 399}, 2, 0);
+}
+
+TEST(DeviceToDevice, FewBytesGoInPackets) {
+  expect_launches({.device_order = "kernels", .device_packet_bytes = 400}, 0, 2);
+}
+
+TEST(DeviceToDevice, StreamsWaitWhereTheyAreToldTo) {
+  expect_launches({.device_order = "streams", .device_packet_bytes = 400}, 0, 0);
+}
+
+TEST(DeviceToDevice, StreamsWaitWhereProcessesShareADevice) {
+  const int exchanges = are_processes() ? 0 : 2;
+  expect_launches({.device_order = "auto", .device_packet_bytes = 400}, 0, exchanges);
+}
+
 // Ranks on two devices by turns, with what they have on their own.
 TEST(DeviceToDevice, AmongSeveralDevices) {
   if (!has_two_devices()) GTEST_SKIP() << "of two emulated devices";
@@ -322,12 +357,12 @@ TEST(DeviceToDevice, NamesTheRankThatIsLate) {
 
 // Rank 1's process dies when all have begun, with its memory open everywhere: the streams of others
 // wait for it, and nothing that comes after touches what it had.
-TEST(DeviceToDevice, NamesTheRankThatDiesAmongThem) {
+void check_death(std::size_t count) {
   if (!are_processes()) GTEST_SKIP() << "all ranks are one process";
-  run_connected(3, [](Rank& rank) {
-    const DeviceSpan<int> numbers = rank.put(counting(1000, 0));
+  run_connected(3, [count](Rank& rank) {
+    const DeviceSpan<int> numbers = rank.put(counting(count, 0));
     rank.meet();
-    if (rank.number() == 1) emulated(rank.runtime)->die_in_next_copy();
+    if (rank.number() == 1) emulated(rank.runtime)->die_in_next_kernel();
     Work work = rank.comm.allreduce(numbers, Op::sum, rank.native());
     const Error error = error_of(work);
     EXPECT_NE(error.text().find("rank 1"), std::string::npos) << error.text();
@@ -339,6 +374,14 @@ TEST(DeviceToDevice, NamesTheRankThatDiesAmongThem) {
     error_of(later);
     rank.synchronize();
   });
+}
+
+TEST(DeviceToDevice, NamesTheRankThatDiesAmongThem) {
+  check_death(10'000);
+}
+
+TEST(DeviceToDevice, NamesTheRankThatDiesBeforeItsPacketsCome) {
+  check_death(10);
 }
 
 }  // namespace

@@ -7,10 +7,10 @@
 #include <cmath>
 #include <cstring>
 
+#include "all_types.hpp"
 #include "base/hash.hpp"
 #include "base/text.hpp"
 #include "device/kernels/element.hpp"
-#include "device/kernels/table.hpp"
 #include "execute/reduction.hpp"
 #include "harness.hpp"
 
@@ -174,13 +174,7 @@ std::vector<Case> cases(std::size_t element) {
 
 template <class T>
 class KernelTest : public ::testing::Test {};
-template <class Tuple>
-struct TypesOf;
-template <class... Ts>
-struct TypesOf<std::tuple<Ts...>> {
-  using Type = ::testing::Types<Ts...>;
-};
-TYPED_TEST_SUITE(KernelTest, TypesOf<element::Types>::Type);
+TYPED_TEST_SUITE(KernelTest, AllTypes);
 
 TYPED_TEST(KernelTest, MakesTheBitsOfTheProcessor) {
   Bench bench;

@@ -101,8 +101,19 @@ class Rank {
 
 using Body = std::function<void(Rank&)>;
 
+// DEVICE_ORDER says how steps wait for each other: as Options::device_order, or "programs" for
+// kernels without packets. Nothing for what suits.
+inline void set_order(Options& options) {
+  const char* const asked = std::getenv("DEVICE_ORDER");
+  if (asked == nullptr || options.device_order) return;
+  const bool has_no_packets = std::string(asked) == "programs";
+  options.device_order = has_no_packets ? "kernels" : asked;
+  if (has_no_packets) options.device_packet_bytes = 0;
+}
+
 // Each rank in a thread, which is its process: the communicator ends there, before the process.
-inline void run_ranks(int ranks, const Body& body, const Options& options = {}) {
+inline void run_ranks(int ranks, const Body& body, Options options = {}) {
+  set_order(options);
   if (Communicator* const world = launched()) {
     Communicator own = world->split(0, world->rank());
     if (options.timeout) own.set_timeout(*options.timeout);

@@ -6,6 +6,7 @@
 #include <functional>
 
 #include "execute/stream_clock.hpp"
+#include "plan/device_order.hpp"
 
 namespace rondo::testing {
 namespace {
@@ -313,6 +314,34 @@ TEST(DeviceModel, NeedsCostsThatMakeSense) {
   EXPECT_EQ(refusal(costs), ErrorCode::internal);
   costs.devices[0]->read_byte_s = -1;
   EXPECT_EQ(refusal(costs), ErrorCode::invalid_argument);
+}
+
+TEST(DeviceOrder, KernelsWaitUnlessProcessesShareADevice) {
+  EXPECT_EQ(order_for(true, true), DeviceOrder::kernels);
+  EXPECT_EQ(order_for(true, false), DeviceOrder::kernels);
+  EXPECT_EQ(order_for(false, false), DeviceOrder::kernels);
+  EXPECT_EQ(order_for(false, true), DeviceOrder::streams);
+}
+
+TEST(DeviceOrder, HasNames) {
+  for (const std::string_view text : known_device_orders) {
+    EXPECT_EQ(name(parse_device_order(text)), text);
+  }
+  EXPECT_EQ(parse_device_order("kernels"), DeviceOrder::kernels);
+  EXPECT_EQ(parse_device_order("streams"), DeviceOrder::streams);
+}
+
+TEST(DeviceOrder, PacketsHaveTheBitsOfSumsInRankOrder) {
+  const auto alike = [](Algorithm algorithm, Collective collective, DType dtype, Op op) {
+    return has_bits_of_packets({algorithm, collective, 4}, dtype, op);
+  };
+  EXPECT_TRUE(alike(Algorithm::two_shot, Collective::allreduce, DType::f32, Op::sum));
+  EXPECT_TRUE(alike(Algorithm::one_shot, Collective::reduce_scatter, DType::f16, Op::prod));
+  EXPECT_FALSE(alike(Algorithm::ring, Collective::allreduce, DType::f32, Op::sum));
+  EXPECT_FALSE(alike(Algorithm::knomial, Collective::reduce, DType::f64, Op::avg));
+  EXPECT_TRUE(alike(Algorithm::ring, Collective::allreduce, DType::f32, Op::max));
+  EXPECT_TRUE(alike(Algorithm::ring, Collective::allreduce, DType::i32, Op::sum));
+  EXPECT_TRUE(alike(Algorithm::knomial, Collective::broadcast, DType::f32, Op::sum));
 }
 
 }  // namespace

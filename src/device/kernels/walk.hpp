@@ -43,9 +43,14 @@ struct CopyArguments {
   const std::uint32_t* stop;
 };
 
-/// Looked at once, before anything is read or written.
+/// Looked at before anything is read or written.
 RONDO_ON_DEVICE inline bool is_stopped(const std::uint32_t* stop) {
-  return stop != nullptr && *static_cast<const volatile std::uint32_t*>(stop) != 0;
+  if (stop == nullptr) return false;
+#if defined(__CUDA_ARCH__)
+  return *static_cast<const volatile std::uint32_t*>(stop) != 0;
+#else
+  return __atomic_load_n(stop, __ATOMIC_RELAXED) != 0;
+#endif
 }
 
 /// Errors: invalid_argument for what no kernel could carry out, unsupported for operations that
@@ -152,9 +157,9 @@ struct Memory<Access::bytes> {
 };
 
 /// All that belongs to the elements of one unit. What is read of a place is read before it is
-/// written.
-template <class T, Op op, Access access>
-RONDO_ON_DEVICE void fold_unit(const ReduceArguments& arguments, std::size_t index) {
+/// written. `Arguments` has the members of ReduceArguments, wherever its places are listed.
+template <class T, Op op, Access access, class Arguments>
+RONDO_ON_DEVICE void fold_unit(const Arguments& arguments, std::size_t index) {
   using Unit = typename Memory<access>::template Unit<T>;
   constexpr std::size_t lanes = Unit::count;
   element::Wide<T> folded[lanes];
@@ -186,32 +191,41 @@ RONDO_ON_DEVICE void fold_unit(const ReduceArguments& arguments, std::size_t ind
   }
 }
 
-template <class T, Op op, Access access>
-RONDO_ON_DEVICE void fold_range(const ReduceArguments& arguments, std::size_t begin,
-                                std::size_t end, std::size_t thread, std::size_t threads) {
+template <class T, Op op, Access access, class Arguments>
+RONDO_ON_DEVICE void fold_range(const Arguments& arguments, std::size_t begin, std::size_t end,
+                                std::size_t thread, std::size_t threads) {
   constexpr std::size_t lanes = Memory<access>::template Unit<T>::count;
   for (std::size_t unit = thread; unit < (end - begin) / lanes; unit += threads) {
     fold_unit<T, op, access>(arguments, begin + unit * lanes);
   }
 }
 
+/// The share of one of `threads` threads in the elements from `begin` to `end`.
+template <class T, Op op, class Arguments>
+RONDO_ON_DEVICE void reduce_part(const Arguments& arguments, std::size_t begin, std::size_t end,
+                                 std::size_t thread, std::size_t threads) {
+  if (arguments.access == Access::bytes) {
+    return fold_range<T, op, Access::bytes>(arguments, begin, end, thread, threads);
+  }
+  std::size_t head = end;
+  std::size_t tail = end;
+  if (arguments.access == Access::vectors) {
+    constexpr std::size_t lanes = Lanes<T>::count;
+    const std::size_t first = arguments.head;  // vectors lie one after the other from here on
+    head = begin <= first ? first : begin + (lanes - (begin - first) % lanes) % lanes;
+    if (head > end) head = end;
+    tail = end - (end - head) % lanes;
+    fold_range<T, op, Access::vectors>(arguments, head, tail, thread, threads);
+  }
+  fold_range<T, op, Access::elements>(arguments, begin, head, thread, threads);
+  fold_range<T, op, Access::elements>(arguments, tail, end, thread, threads);
+}
+
 /// The share of one of `threads` threads.
 template <class T, Op op>
 RONDO_ON_DEVICE void reduce_share(const ReduceArguments& arguments, std::size_t thread,
                                   std::size_t threads) {
-  const std::size_t count = arguments.count;
-  if (arguments.access == Access::bytes) {
-    return fold_range<T, op, Access::bytes>(arguments, 0, count, thread, threads);
-  }
-  std::size_t head = count;
-  std::size_t tail = count;
-  if (arguments.access == Access::vectors) {
-    head = arguments.head;
-    tail = count - (count - head) % Lanes<T>::count;
-    fold_range<T, op, Access::vectors>(arguments, head, tail, thread, threads);
-  }
-  fold_range<T, op, Access::elements>(arguments, 0, head, thread, threads);
-  fold_range<T, op, Access::elements>(arguments, tail, count, thread, threads);
+  reduce_part<T, op>(arguments, 0, arguments.count, thread, threads);
 }
 
 /// A copy is a reduction of one source, in the widest elements that both places allow.

@@ -48,7 +48,8 @@ Storage::~Storage() {
 }
 
 Machine::Machine(int devices, std::size_t bytes_each)
-    : left_(static_cast<std::size_t>(devices), bytes_each) {}
+    : left_(static_cast<std::size_t>(devices), bytes_each),
+      resident_(static_cast<std::size_t>(devices)) {}
 
 Machine::~Machine() = default;
 

@@ -96,6 +96,10 @@ class Machine {
   std::atomic<int> waiting_calls = 0;
   /// Launched so far.
   std::atomic<int> kernels = 0;
+  std::atomic<int> programs = 0;   ///< of these, those that wait themselves
+  std::atomic<int> exchanges = 0;  ///< and those that exchange packets
+  /// Thread blocks of programs that a device carries out at the same time, of all processes.
+  static constexpr int most_resident = 16;
   /// Host functions that have returned.
   std::atomic<int> host_calls = 0;
 
@@ -114,6 +118,7 @@ class Machine {
 
   std::mutex mutex_;
   std::vector<std::size_t> left_;
+  std::vector<std::atomic<int>> resident_;  // blocks, of each device
   std::uint64_t last_number_ = 0;
   int processes_ = 0;
   std::map<std::uint64_t, Export> exports_;

@@ -10,6 +10,8 @@
 
 #include "device/emulated/machine.hpp"
 #include "device/emulated/stream.hpp"
+#include "device/kernels/block_program.hpp"
+#include "device/kernels/packets.hpp"
 
 namespace rondo::test {
 
@@ -24,8 +26,9 @@ class EmulatedRuntime final : public DeviceRuntime {
   ~EmulatedRuntime() override;
 
   Machine& machine() const { return machine_; }
-  /// The process is killed when it makes its next copy_all(): what it has is gone.
-  void die_in_next_copy() { is_to_die_ = true; }
+  /// The process is killed when it launches its next copy_all(), run() or exchange(): what it has
+  /// is gone.
+  void die_in_next_kernel() { is_to_die_ = true; }
 
   Result<std::vector<DeviceInfo>> devices() override;
   Result<> reach_device(int device, int other) override;
@@ -59,6 +62,9 @@ class EmulatedRuntime final : public DeviceRuntime {
   Result<> reduce(DeviceStream stream, const DeviceReduction& reduction) override;
   Result<> copy_all(DeviceStream stream, std::span<const DeviceCopy> copies,
                     const std::uint32_t* stop) override;
+  Result<int> resident_blocks(int device) override;
+  Result<> run(DeviceStream stream, const DeviceProgram& program) override;
+  Result<> exchange(DeviceStream stream, const DevicePackets& packets) override;
   Result<> write_value(DeviceStream stream, std::uint32_t* word, std::uint32_t value) override;
   Result<> wait_value(DeviceStream stream, std::uint32_t* word, std::uint32_t value) override;
   Result<> call_host(DeviceStream stream, void (*function)(void*), void* argument) override;
@@ -108,6 +114,8 @@ class EmulatedRuntime final : public DeviceRuntime {
   Result<std::uint32_t*> word_at(const char* call, const void* word);
   Result<std::byte*> resolve(const void* pointer, std::size_t bytes, bool may_be_host);
   Result<bool> is_stopped(const std::uint32_t* stop);
+  Result<> resolve(ProgramArguments& arguments, std::size_t element, std::vector<std::byte>& own);
+  Result<> resolve(PacketArguments& arguments);
   void die();
   Result<> enqueue(const char* call, DeviceStream stream, EmulatedStream::Job job);
 

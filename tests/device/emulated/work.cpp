@@ -331,8 +331,7 @@ Result<bool> EmulatedRuntime::is_stopped(const std::uint32_t* stop) {
   if (stop == nullptr) return false;
   const Result<std::byte*> place = resolve(stop, sizeof(std::uint32_t), false);
   if (!place) return place.error();
-  // What a kernel reads as a volatile word.
-  return std::atomic_ref(*reinterpret_cast<std::uint32_t*>(place.value())).load() != 0;
+  return rondo::is_stopped(reinterpret_cast<const std::uint32_t*>(place.value()));
 }
 
 Result<> EmulatedRuntime::copy_all(DeviceStream stream, std::span<const DeviceCopy> copies,
