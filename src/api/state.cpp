@@ -10,9 +10,9 @@
 #include <thread>
 
 #include "api/arguments.hpp"
-#include "api/device_route.hpp"
+#include "api/device/measure.hpp"
+#include "api/device/route.hpp"
 #include "api/find_costs.hpp"
-#include "api/measure_devices.hpp"
 #include "api/measure_links.hpp"
 #include "api/persistent_state.hpp"
 #include "api/refuse.hpp"
@@ -21,7 +21,7 @@
 #include "base/text.hpp"
 #include "bootstrap/device_library.hpp"
 #include "bootstrap/environment.hpp"
-#include "execute/stream_clock.hpp"
+#include "execute/device/stream_clock.hpp"
 #include "plan/default_costs.hpp"
 #include "plan/device_plan.hpp"
 #include "plan/uneven.hpp"

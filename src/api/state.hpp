@@ -8,10 +8,10 @@
 #include <memory>
 
 #include "api/call_cache.hpp"
-#include "api/captured_calls.hpp"
-#include "api/device_path.hpp"
-#include "api/device_route.hpp"
-#include "api/device_staging.hpp"
+#include "api/device/captured_calls.hpp"
+#include "api/device/path.hpp"
+#include "api/device/route.hpp"
+#include "api/device/staging.hpp"
 #include "api/exchange.hpp"
 #include "execute/engine.hpp"
 #include "plan/cache.hpp"

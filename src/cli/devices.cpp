@@ -1,6 +1,6 @@
 #include "cli/devices.hpp"
 
-#include "api/measure_devices.hpp"
+#include "api/device/measure.hpp"
 #include "base/text.hpp"
 #include "base/units.hpp"
 #include "bootstrap/device_library.hpp"

@@ -4,8 +4,8 @@
 #include <numeric>
 
 #include "api/cache_folder.hpp"
+#include "api/device/measure.hpp"
 #include "api/find_costs.hpp"
-#include "api/measure_devices.hpp"
 #include "api/state.hpp"
 #include "api/value_or_throw.hpp"
 #include "api/world_topology.hpp"
@@ -15,7 +15,7 @@
 #include "cli/binding.hpp"
 #include "cli/devices.hpp"
 #include "cli/topologies.hpp"
-#include "execute/stream_clock.hpp"
+#include "execute/device/stream_clock.hpp"
 #include "plan/default_costs.hpp"
 
 namespace rondo::cli {

@@ -1,6 +1,6 @@
 #include <iostream>
 
-#include "api/measure_devices.hpp"
+#include "api/device/measure.hpp"
 #include "api/value_or_throw.hpp"
 #include "api/world_topology.hpp"
 #include "base/text.hpp"

@@ -2,8 +2,8 @@
 
 // Ranks that reach each other's device memory, as the planner sees them. Nothing is sent among
 // them: kernels read and write what others have, and wait for words. So it is not messages that
-// tell how long a schedule takes, but the kernels that come of it (execute/stream_clock.hpp), and
-// candidates differ in them only.
+// tell how long a schedule takes, but the kernels that come of it
+// (execute/device/stream_clock.hpp), and candidates differ in them only.
 
 #include <cstddef>
 #include <span>

@@ -1,7 +1,7 @@
 // What kernels that wait need beside the buffers, on emulated devices; tests/device/direct has the
 // rest.
 
-#include "api/kernel_order.hpp"
+#include "api/device/kernel_order.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,7 +1,7 @@
 // Device memory by way of the host's, chunk by chunk: between two ranks with a machine each, of
 // which one lets its copies wait.
 
-#include "api/device_staging.hpp"
+#include "api/device/staging.hpp"
 
 #include <gtest/gtest.h>
 

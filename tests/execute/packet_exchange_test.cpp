@@ -1,6 +1,6 @@
 // Packets on plain memory, in random orders of the threads that send and take them.
 
-#include "execute/packet_exchange.hpp"
+#include "execute/device/packet_exchange.hpp"
 
 #include <gtest/gtest.h>
 

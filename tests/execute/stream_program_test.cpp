@@ -1,6 +1,6 @@
 // Stream programs carried out on plain memory, in the orders that streams could take.
 
-#include "execute/stream_program.hpp"
+#include "execute/device/stream_program.hpp"
 
 #include <gtest/gtest.h>
 

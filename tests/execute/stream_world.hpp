@@ -7,9 +7,9 @@
 #include <algorithm>
 #include <vector>
 
-#include "execute/block_encoding.hpp"
+#include "execute/device/block_encoding.hpp"
+#include "execute/device/stream_program.hpp"
 #include "execute/reduction.hpp"
-#include "execute/stream_program.hpp"
 
 namespace rondo::test {
 

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <functional>
 
-#include "execute/stream_clock.hpp"
+#include "execute/device/stream_clock.hpp"
 #include "plan/device_order.hpp"
 
 namespace rondo::testing {

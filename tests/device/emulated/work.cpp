@@ -336,7 +336,7 @@ Result<bool> EmulatedRuntime::is_stopped(const std::uint32_t* stop) {
 
 Result<> EmulatedRuntime::copy_all(DeviceStream stream, std::span<const DeviceCopy> copies,
                                    const std::uint32_t* stop) {
-  if (is_to_die_) die();
+  if (is_to_die_in_copy_) die();
   ++machine_.kernels;
   const std::vector<DeviceCopy> all(copies.begin(), copies.end());
   return enqueue("copy_all", stream, [=, this]() -> Result<> {

@@ -1,11 +1,10 @@
-#include "api/device_staging.hpp"
+#include "api/device/staging.hpp"
 
 #include <algorithm>
-#include <chrono>
-#include <thread>
 
+#include "api/device/looking.hpp"
+#include "api/device/stream_handover.hpp"
 #include "api/refuse.hpp"
-#include "api/stream_handover.hpp"
 #include "api/value_or_throw.hpp"
 #include "base/text.hpp"
 
@@ -57,11 +56,7 @@ struct DeviceStaging::Turn {
 DeviceStaging::~DeviceStaging() {
   if (last_.native == nullptr) return;
   // Until no stream uses the memory any more; one that failed uses nothing.
-  while (true) {
-    const Result<bool> done = runtime_.is_done(last_);
-    if (!done || done.value()) break;
-    std::this_thread::sleep_for(std::chrono::microseconds(50));
-  }
+  await_end(runtime_, last_);
   static_cast<void>(runtime_.destroy_event(last_).ok());
   for (void* const memory : all_) {
     static_cast<void>(runtime_.deallocate(Allocation::pinned, memory).ok());

@@ -16,7 +16,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "execute/stream_program.hpp"
+#include "execute/device/stream_program.hpp"
 #include "plan/device_plan.hpp"
 #include "plan/planner.hpp"
 

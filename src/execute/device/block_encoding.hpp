@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "device/kernels/block_program.hpp"
-#include "execute/stream_program.hpp"
+#include "execute/device/stream_program.hpp"
 
 namespace rondo {
 

@@ -17,7 +17,7 @@
 #include <vector>
 
 #include "api/arguments.hpp"
-#include "api/captured_calls.hpp"
+#include "api/device/captured_calls.hpp"
 #include "device/runtime.hpp"
 #include "execute/engine.hpp"
 #include "rondo/erased_call.hpp"

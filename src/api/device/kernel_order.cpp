@@ -1,4 +1,4 @@
-#include "api/kernel_order.hpp"
+#include "api/device/kernel_order.hpp"
 
 #include <algorithm>
 #include <cstring>

@@ -11,9 +11,9 @@
 
 #include "device/path_class.hpp"
 #include "device/runtime.hpp"
-#include "execute/block_encoding.hpp"
-#include "execute/packet_exchange.hpp"
-#include "execute/stream_program.hpp"
+#include "execute/device/block_encoding.hpp"
+#include "execute/device/packet_exchange.hpp"
+#include "execute/device/stream_program.hpp"
 #include "plan/device_order.hpp"
 
 namespace rondo {

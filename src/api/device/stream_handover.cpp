@@ -1,18 +1,11 @@
-#include "api/stream_handover.hpp"
+#include "api/device/stream_handover.hpp"
 
 #include <atomic>
 
-#include "api/device_flags.hpp"
+#include "api/device/flags.hpp"
+#include "api/device/looking.hpp"
 
 namespace rondo {
-
-namespace {
-
-// A stream that failed says so when its event is asked, which takes longer than a look at a word.
-// The stream itself may be captured by now, and must not be asked then.
-constexpr unsigned looks_between_questions = 64;
-
-}  // namespace
 
 Result<std::uint32_t> StreamHandover::given() {
   const std::uint32_t word = std::atomic_ref(*given_).load(std::memory_order_acquire);
@@ -23,6 +16,7 @@ Result<std::uint32_t> StreamHandover::given() {
     const std::lock_guard lock(mutex_);
     if (failure_) return *failure_;
   }
+  // The stream itself may be captured by now, and must not be asked then.
   const Result<bool> asked = runtime_.is_done(last_);
   if (!asked) return asked.error();
   return chunks;

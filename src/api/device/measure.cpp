@@ -1,4 +1,4 @@
-#include "api/measure_devices.hpp"
+#include "api/device/measure.hpp"
 
 #include <algorithm>
 #include <array>

@@ -1,11 +1,11 @@
-#include "api/device_route.hpp"
+#include "api/device/route.hpp"
 
 #include <algorithm>
 #include <chrono>
-#include <thread>
 #include <utility>
 
-#include "api/stream_handover.hpp"
+#include "api/device/looking.hpp"
+#include "api/device/stream_handover.hpp"
 #include "api/value_or_throw.hpp"
 #include "base/text.hpp"
 #include "plan/device_plan.hpp"
@@ -17,7 +17,6 @@ namespace {
 using std::chrono::steady_clock;
 
 constexpr std::size_t alignment = 256;  // of buffers in workspaces: all lie alike there
-constexpr unsigned looks_between_questions = 64;
 constexpr std::chrono::seconds patience_with_peers(1);
 
 std::size_t aligned(std::size_t bytes) {
@@ -161,7 +160,6 @@ Route::State DeviceRoute::advance() {
   return State::done;
 }
 
-// A stream that failed says so when it is asked, which takes longer than a look at a word.
 void DeviceRoute::check_stream() {
   if (++looks_ % looks_between_questions != 0) return;
   const Result<bool> asked = path_.runtime().is_done(path_.stream());
@@ -409,9 +407,7 @@ void DeviceRoute::abandon() noexcept {
     DeviceFlags::write(path_.flags().idle(path_.rank()), turn_);
   }
   const auto deadline = steady_clock::now() + patience_with_peers;
-  while (!has_quiet_peers() && steady_clock::now() < deadline) {
-    std::this_thread::sleep_for(std::chrono::microseconds(50));
-  }
+  look_until(deadline, [&] { return has_quiet_peers(); });
 }
 
 }  // namespace rondo

@@ -1,4 +1,4 @@
-#include "api/device_flags.hpp"
+#include "api/device/flags.hpp"
 
 #include <fcntl.h>
 #include <unistd.h>

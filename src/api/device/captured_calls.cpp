@@ -1,4 +1,4 @@
-#include "api/captured_calls.hpp"
+#include "api/device/captured_calls.hpp"
 
 #include <algorithm>
 #include <atomic>

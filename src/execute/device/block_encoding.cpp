@@ -1,4 +1,4 @@
-#include "execute/block_encoding.hpp"
+#include "execute/device/block_encoding.hpp"
 
 #include <algorithm>
 

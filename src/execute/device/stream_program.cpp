@@ -1,4 +1,4 @@
-#include "execute/stream_program.hpp"
+#include "execute/device/stream_program.hpp"
 
 #include <algorithm>
 #include <deque>

@@ -1,4 +1,4 @@
-#include "api/descriptor_round.hpp"
+#include "api/device/descriptor_round.hpp"
 
 #include <poll.h>
 

@@ -1,4 +1,4 @@
-#include "execute/packet_exchange.hpp"
+#include "execute/device/packet_exchange.hpp"
 
 namespace rondo {
 

@@ -13,12 +13,12 @@
 #include <tuple>
 #include <vector>
 
-#include "api/device_flags.hpp"
+#include "api/device/flags.hpp"
+#include "api/device/kernel_order.hpp"
 #include "api/exchange.hpp"
-#include "api/kernel_order.hpp"
 #include "device/path_class.hpp"
 #include "device/peer_cache.hpp"
-#include "execute/stream_program.hpp"
+#include "execute/device/stream_program.hpp"
 
 namespace rondo {
 

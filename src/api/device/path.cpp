@@ -1,12 +1,12 @@
-#include "api/device_path.hpp"
+#include "api/device/path.hpp"
 
 #include <algorithm>
 #include <chrono>
 #include <functional>
-#include <thread>
 #include <utility>
 
-#include "api/descriptor_round.hpp"
+#include "api/device/descriptor_round.hpp"
+#include "api/device/looking.hpp"
 #include "base/text.hpp"
 #include "plan/planner.hpp"
 
@@ -30,16 +30,16 @@ struct Introduction {
 };
 
 // What went wrong, in so many letters; nothing where all is well.
-struct Finding {
-  std::array<char, 240> text = {};
-  explicit Finding(const Result<>& result) {
-    if (result) return;
-    const std::string& words = result.error().text();
-    std::copy_n(words.begin(), std::min(words.size(), text.size() - 1), text.begin());
-    if (words.empty()) text[0] = '?';
-  }
-  Finding() = default;
-};
+using Finding = std::array<char, 240>;
+
+Finding finding_of(const Result<>& result) {
+  Finding text = {};
+  if (result) return text;
+  const std::string& words = result.error().text();
+  std::copy_n(words.begin(), std::min(words.size(), text.size() - 1), text.begin());
+  if (words.empty()) text[0] = '?';
+  return text;
+}
 
 std::uint32_t probe_word(int from, int to) {
   return 0x52300000u + static_cast<std::uint32_t>(from) * 256u + static_cast<std::uint32_t>(to);
@@ -48,11 +48,11 @@ std::uint32_t probe_word(int from, int to) {
 }  // namespace
 
 Result<bool> agree(Exchange& exchange, const Result<>& own, std::string& why_not) {
-  const Finding mine(own);
+  const Finding mine = finding_of(own);
   const Result<std::vector<Finding>> all = gather(exchange, std::span<const Finding>(&mine, 1));
   if (!all) return all.error();
   for (std::size_t rank = 0; rank < all.value().size(); ++rank) {
-    const char* const text = all.value()[rank].text.data();
+    const char* const text = all.value()[rank].data();
     if (*text == '\0') continue;
     why_not = concat("rank ", rank, ": ", text);
     return false;
@@ -227,7 +227,7 @@ Result<DevicePath::Offer> DevicePath::offer(const void* memory, MemoryParts& par
     made.memory.id = parts.id;
     made.memory.has_parts = true;
   } else {
-    made.no_way = Finding(info.value().has_descriptor ? exported.error() : handle.error());
+    made.no_way = finding_of(info.value().has_descriptor ? exported.error() : handle.error());
   }
   if (flags_ && rank_ == 0) made.flags = flags_->origin(flags_);
   return made;
@@ -238,7 +238,7 @@ Result<> DevicePath::open(const std::vector<Offer>& offers, const std::vector<Me
   const ProcessName own = own_process_name(*runtime_);
   for (const Offer& each : offers) {
     const bool is_same_place = each.memory.owner == own && each.device == device_;
-    const char* const no_way = each.no_way.text.data();
+    const char* const no_way = each.no_way.data();
     if (each.memory.owner != own && *no_way != '\0') {
       return Error(ErrorCode::unsupported,
                    concat("other processes cannot reach the memory of rank ", share.places.size(),
@@ -306,16 +306,15 @@ Result<> DevicePath::start_probe() {
 }
 
 Result<> DevicePath::await_probe() {
-  const auto deadline = steady_clock::now() + patience_of_probe;
-  while (true) {
-    const Result<bool> done = runtime_->is_done(stream_);
-    if (!done) return done.error();
-    if (done.value()) {
-      steps = 1;
-      return {};
-    }
-    if (steady_clock::now() >= deadline) break;
-    std::this_thread::sleep_for(std::chrono::microseconds(50));
+  Result<bool> done = false;
+  look_until(steady_clock::now() + patience_of_probe, [&] {
+    done = runtime_->is_done(stream_);
+    return !done || done.value();
+  });
+  if (!done) return done.error();
+  if (done.value()) {
+    steps = 1;
+    return {};
   }
   for (int peer = 0; peer < size_; ++peer) {
     if (DeviceFlags::read(flags_->told(rank_, peer)) == 1) continue;
@@ -348,12 +347,13 @@ void DevicePath::require(const Result<>& result) const {
 
 // Over and over: what streams still write takes the place of what ends the waits of others.
 void DevicePath::stop_stream() {
-  while (stream_.native != nullptr) {
+  if (stream_.native == nullptr) return;
+  look_until(steady_clock::time_point::max(), [&] {
     const Result<bool> done = runtime_->is_done(stream_);
-    if (!done || done.value()) break;
+    if (!done || done.value()) return true;
     stop();
-    std::this_thread::sleep_for(std::chrono::microseconds(50));
-  }
+    return false;
+  });
 }
 
 void DevicePath::stop() {
@@ -373,18 +373,12 @@ void DevicePath::await_closing(const std::vector<PeerMemory>& opened) {
   const auto deadline = steady_clock::now() + patience_of_closing;
   for (int peer = 0; peer < static_cast<int>(opened.size()); ++peer) {
     if (opened[static_cast<std::size_t>(peer)].owner == own) continue;
-    while (DeviceFlags::read(flags_->closed(peer)) == 0 && steady_clock::now() < deadline) {
-      std::this_thread::sleep_for(std::chrono::microseconds(50));
-    }
+    look_until(deadline, [&] { return DeviceFlags::read(flags_->closed(peer)) != 0; });
   }
 }
 
 DevicePath::~DevicePath() {
-  while (last.native != nullptr) {
-    const Result<bool> done = runtime_->is_done(last);
-    if (!done || done.value()) break;
-    std::this_thread::sleep_for(std::chrono::microseconds(50));
-  }
+  await_end(*runtime_, last);
   if (flags_) stop_stream();  // nothing is left in it, unless a probe has failed
   const std::vector<PeerMemory> opened = workspace_share_.memories;
   if (cache_) {

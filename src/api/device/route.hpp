@@ -18,7 +18,7 @@
 #include <vector>
 
 #include "api/arguments.hpp"
-#include "api/device_path.hpp"
+#include "api/device/path.hpp"
 #include "execute/engine.hpp"
 #include "execute/posting.hpp"
 #include "execute/route.hpp"

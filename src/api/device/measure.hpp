@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "api/device_path.hpp"
+#include "api/device/path.hpp"
 #include "api/exchange.hpp"
 #include "rondo/simulate.hpp"
 

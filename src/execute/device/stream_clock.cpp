@@ -1,4 +1,4 @@
-#include "execute/stream_clock.hpp"
+#include "execute/device/stream_clock.hpp"
 
 #include <algorithm>
 #include <limits>
