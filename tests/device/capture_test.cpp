@@ -284,7 +284,7 @@ TEST(Captured, CallsNameTheRankThatDiesAmongThem) {
     graph.launch();
     rank.synchronize();
     rank.meet();
-    if (rank.number() == 1) emulated(rank.runtime)->die_in_next_copy();
+    if (rank.number() == 1) emulated(rank.runtime)->die_in_next_kernel();
     graph.launch();
     if (rank.number() == 1) {
       while (!work->error()) std::this_thread::yield();

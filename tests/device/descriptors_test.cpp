@@ -169,7 +169,7 @@ TEST(ByDescriptor, APeerMayDieWhileItsMemoryIsMapped) {
     Numbers numbers(rank, Allocation::parts);
     ASSERT_TRUE(rank.comm.share(numbers.span()));
     rank.meet();
-    if (rank.number() == 1) emulated(rank.runtime)->die_in_next_copy();
+    if (rank.number() == 1) emulated(rank.runtime)->die_in_next_kernel();
     const Numbers unshared(rank, Allocation::device);
     Work work = rank.comm.allreduce(unshared.span(), Op::sum, rank.native());
     const Error error = error_of(work);

@@ -98,8 +98,6 @@ class Machine {
   std::atomic<int> kernels = 0;
   std::atomic<int> programs = 0;   ///< of these, those that wait themselves
   std::atomic<int> exchanges = 0;  ///< and those that exchange packets
-  /// Programs and exchanges that have found all memory that they name, so far.
-  std::atomic<int> begun = 0;
   /// Thread blocks of programs that a device carries out at the same time, of all processes.
   static constexpr int most_resident = 16;
   /// Host functions that have returned.

@@ -138,15 +138,10 @@ Result<> EmulatedRuntime::resolve(ProgramArguments& arguments, std::size_t eleme
   return {};
 }
 
-void EmulatedRuntime::die_among_others() {
-  fate_.await([this] { return machine_.begun >= dies_after_; });
-  die();
-}
-
 Result<> EmulatedRuntime::run(DeviceStream stream, const DeviceProgram& program) {
   const Result<ProgramArguments> made = arguments_of(program);
   if (!made) return made.error();
-  if (is_to_die_in_wait_) die_among_others();
+  if (is_to_die_) die();
   ++machine_.kernels;
   ++machine_.programs;
   const std::size_t element = size_of(program.dtype);
@@ -160,7 +155,6 @@ Result<> EmulatedRuntime::run(DeviceStream stream, const DeviceProgram& program)
     }
     std::vector<std::byte> own;
     if (const Result<> resolved = resolve(arguments, element, own); !resolved) return resolved;
-    ++machine_.begun;
     std::vector<BlockState> states(arguments.slices);
     Blocks blocks(
         arguments.slices,
@@ -196,7 +190,7 @@ Result<> EmulatedRuntime::resolve(PacketArguments& arguments) {
 Result<> EmulatedRuntime::exchange(DeviceStream stream, const DevicePackets& packets) {
   const Result<PacketArguments> made = arguments_of(packets);
   if (!made) return made.error();
-  if (is_to_die_in_wait_) die_among_others();
+  if (is_to_die_) die();
   ++machine_.kernels;
   ++machine_.exchanges;
   const PacketFunction function = element::find(packet_functions, packets.dtype, packets.op);
@@ -210,7 +204,6 @@ Result<> EmulatedRuntime::exchange(DeviceStream stream, const DevicePackets& pac
       return stopped ? Result<>() : stopped.error();
     }
     if (const Result<> resolved = resolve(arguments); !resolved) return resolved;
-    ++machine_.begun;
     const std::size_t threads = count * OneByOne::threads;
     std::vector<PacketState> states(threads);
     // A block is over when all its threads are, and waits when none of them moves.

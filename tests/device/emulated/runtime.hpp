@@ -26,14 +26,8 @@ class EmulatedRuntime final : public DeviceRuntime {
   ~EmulatedRuntime() override;
 
   Machine& machine() const { return machine_; }
-  /// The process is killed when it launches its next copy_all(): what it has is gone.
-  void die_in_next_copy() { is_to_die_in_copy_ = true; }
-  /// When it launches its next run() or exchange(), and so many others have begun theirs, in which
-  /// they wait.
-  void die_in_next_wait(int others) {
-    dies_after_ = machine_.begun + others;
-    is_to_die_in_wait_ = true;
-  }
+  /// The process is killed when it launches its next kernel: what it has is gone.
+  void die_in_next_kernel() { is_to_die_ = true; }
 
   Result<std::vector<DeviceInfo>> devices() override;
   Result<> reach_device(int device, int other) override;
@@ -122,15 +116,12 @@ class EmulatedRuntime final : public DeviceRuntime {
   Result<> resolve(ProgramArguments& arguments, std::size_t element, std::vector<std::byte>& own);
   Result<> resolve(PacketArguments& arguments);
   void die();
-  void die_among_others();
   Result<> enqueue(const char* call, DeviceStream stream, EmulatedStream::Job job);
 
   Machine& machine_;
   const int number_;
   Fate fate_;
-  std::atomic<bool> is_to_die_in_copy_ = false;
-  std::atomic<bool> is_to_die_in_wait_ = false;
-  std::atomic<int> dies_after_ = 0;  // kernels that wait
+  std::atomic<bool> is_to_die_ = false;
   std::mutex mutex_;
   Mappings mappings_;
   std::map<std::size_t, std::vector<std::byte*>> free_addresses_;  // the last one is next

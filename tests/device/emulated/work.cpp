@@ -294,6 +294,7 @@ Result<> EmulatedRuntime::copy(DeviceStream stream, void* to, const void* from, 
 Result<> EmulatedRuntime::reduce(DeviceStream stream, const DeviceReduction& reduction) {
   Result<ReduceArguments> made = arguments_of(reduction);
   if (!made) return made.error();
+  if (is_to_die_) die();
   ++machine_.kernels;
   const Function kernel = element::find(kernels, reduction.dtype, reduction.op);
   const std::size_t bytes = reduction.count * size_of(reduction.dtype);
@@ -336,7 +337,7 @@ Result<bool> EmulatedRuntime::is_stopped(const std::uint32_t* stop) {
 
 Result<> EmulatedRuntime::copy_all(DeviceStream stream, std::span<const DeviceCopy> copies,
                                    const std::uint32_t* stop) {
-  if (is_to_die_in_copy_) die();
+  if (is_to_die_) die();
   ++machine_.kernels;
   const std::vector<DeviceCopy> all(copies.begin(), copies.end());
   return enqueue("copy_all", stream, [=, this]() -> Result<> {
