@@ -97,10 +97,12 @@ class StagingTest : public ::testing::Test {
 
 // The first chunk is at the other rank's device while the rest has not left the own one.
 TEST_F(StagingTest, ChunksArriveBeforeTheLastOneHasLeft) {
+  const std::int64_t before = one_.machine.copies;
   zero_.machine.copies_left = 1;
   const auto sent = zero_.start(Collective::broadcast, Algorithm::chain);
   const auto got = one_.start(Collective::broadcast, Algorithm::chain);
-  await([&] { return one_.at(0) == 1; });
+  await([&] { return one_.machine.copies > before; });
+  EXPECT_EQ(one_.at(0), 1);
   EXPECT_EQ(zero_.machine.copies_left, 0);
   EXPECT_FALSE(sent->done() || got->done());
   zero_.machine.copies_left = many;

@@ -90,6 +90,8 @@ class Machine {
   std::atomic<int> linked_by = 1;
   /// So many more copies are carried out; the streams whose turn it is then wait for more.
   std::atomic<std::int64_t> copies_left = std::numeric_limits<std::int64_t>::max();
+  /// Carried out so far.
+  std::atomic<std::int64_t> copies = 0;
   /// Of copies in a stream; 0: as fast as it goes.
   std::atomic<std::uint64_t> bytes_per_second = 0;
   /// Calls so far that may wait for a whole device.

@@ -286,6 +286,7 @@ Result<> EmulatedRuntime::copy(DeviceStream stream, void* to, const void* from, 
     if (const std::uint64_t rate = machine_.bytes_per_second; rate > 0) {
       std::this_thread::sleep_until(begin + std::chrono::nanoseconds(bytes * 1'000'000'000 / rate));
     }
+    ++machine_.copies;
     return {};
   });
   return is_host(to) ? synchronize(stream) : Result<>();
