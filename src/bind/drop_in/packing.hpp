@@ -14,6 +14,11 @@
 
 namespace rondo::bind {
 
+template <class Index>
+const void* element(const void* elements, Index index, const Type& type) {
+  return static_cast<const std::byte*>(elements) + static_cast<std::ptrdiff_t>(index) * type.extent;
+}
+
 /// Elements in memory, as bytes in a row. Inside `take`. Throws Error.
 class Packing {
  public:
