@@ -427,6 +427,9 @@ class Calls {
   int movement(const Subject& subject, const Type& type, std::size_t blocks, GoBelow below,
                Take take) {
     if (subject.bytes == 0) return member_.pass(subject, Reason::empty, below);
+    // Of one element on some rank, which only that rank knows.
+    if (subject.bytes / blocks > most_packed)
+      return member_.pass(subject, Reason::too_large, below);
     return member_.carry_out(subject, take, below,
                              [&] { leave_classes(subject, type, MPI_Op{}, blocks * type.size); });
   }

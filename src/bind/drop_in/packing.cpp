@@ -1,7 +1,6 @@
 #include "bind/drop_in/packing.hpp"
 
 #include <algorithm>
-#include <climits>
 #include <cstdint>
 #include <cstring>
 #include <string>
@@ -12,15 +11,12 @@ namespace rondo::bind {
 
 namespace {
 
-// MPI counts the bytes of a packing in an int.
-constexpr std::size_t most_packed_bytes = std::size_t{1} << 30;
-
 [[noreturn]] void fail(const char* function) {
   throw Error(ErrorCode::internal, std::string(function) + " of the MPI below failed");
 }
 
 std::size_t elements_at_once(const Type& type) {
-  return std::max<std::size_t>(1, most_packed_bytes / std::max<std::size_t>(1, type.size));
+  return std::max<std::size_t>(1, most_packed / std::max<std::size_t>(1, type.size));
 }
 
 // MPICH 4.0.2 packs and unpacks nothing at MPI_BOTTOM, which is null there. For such elements: the
@@ -71,7 +67,7 @@ void Packing::pack(const void* elements, std::size_t count, const Type& type, st
     const Seen seen(mpi_, from + static_cast<std::ptrdiff_t>(done) * type.extent, now, type);
     int position = 0;
     if (mpi_.pack(seen.elements(), seen.count(), seen.type(), bytes + done * type.size,
-                  static_cast<int>(std::min<std::size_t>(now * type.size, INT_MAX)), &position,
+                  static_cast<int>(std::min(now * type.size, most_packed)), &position,
                   comm_) != MPI_SUCCESS) {
       fail("MPI_Pack");
     }
@@ -91,7 +87,7 @@ void Packing::unpack(const std::byte* bytes, std::size_t count, const Type& type
     const Seen seen(mpi_, to + static_cast<std::ptrdiff_t>(done) * type.extent, now, type);
     int position = 0;
     if (mpi_.unpack(bytes + done * type.size,
-                    static_cast<int>(std::min<std::size_t>(now * type.size, INT_MAX)), &position,
+                    static_cast<int>(std::min(now * type.size, most_packed)), &position,
                     seen.elements(), seen.count(), seen.type(), comm_) != MPI_SUCCESS) {
       fail("MPI_Unpack");
     }
