@@ -49,7 +49,7 @@ class Programs(unittest.TestCase):
     def setUpClass(cls):
         cls.folder = pathlib.Path(FOLDER) / FAMILY
         cls.folder.mkdir(parents=True, exist_ok=True)
-        for name in ("reductions", "manners", "extremes", "settled", "counted"):
+        for name in ("reductions", "manners", "extremes", "settled", "counted", "large"):
             compile_program(tool("mpicc"), f"{name}.c", cls.folder / name)
         compile_program(tool("mpicxx"), "movements.cpp", cls.folder / "movements", "-std=c++20",
                         "-DOMPI_SKIP_MPICXX", "-DMPICH_SKIP_MPICXX")
@@ -139,6 +139,16 @@ class Programs(unittest.TestCase):
     def test_movements(self):
         for ranks in RANKS:
             self.compare("movements", ranks, self.cases(), *amount(ranks))
+
+    def test_elements_of_more_than_2_gib(self):
+        text, stats = self.run_with_rondo(2, "large", FORMS[-1], "always")
+        first, last = ([line.split()[1] for line in text.splitlines() if line.startswith(what)]
+                       for what in ("first:", "last:"))
+        self.assertEqual(len(first), 2)
+        self.assertEqual(len(set(first + last)), 1, text)
+        bcasts = stats["collectives"]["MPI_Bcast"]
+        self.assertEqual(bcasts["passed"]["why"]["more than 2 GiB"]["calls"], 2)
+        self.assertEqual(bcasts["taken"]["calls"], 2)
 
     def test_manners(self):
         for ranks in RANKS:

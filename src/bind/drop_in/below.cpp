@@ -68,6 +68,8 @@ Functions find_all() {
   find(all.type_get_extent, "PMPI_Type_get_extent");
   find(all.type_get_envelope, "PMPI_Type_get_envelope");
   find(all.type_get_contents, "PMPI_Type_get_contents");
+  find(all.type_create_hindexed, "PMPI_Type_create_hindexed");
+  find(all.type_commit, "PMPI_Type_commit");
   find(all.type_free, "PMPI_Type_free");
   find(all.pack, "PMPI_Pack");
   find(all.unpack, "PMPI_Unpack");
@@ -128,13 +130,11 @@ void* symbol(const char* name) {
 
 Mpi mpi_below() {
   const Functions& below = functions();
-  return {below.type_size_x,
-          below.type_get_extent,
-          below.pack,
-          below.unpack,
-          below.reduce_local,
-          is_dense,
-          symbol};
+  return {below.type_size_x,  below.type_get_extent,
+          below.pack,         below.unpack,
+          below.reduce_local, below.type_create_hindexed,
+          below.type_commit,  below.type_free,
+          is_dense,           symbol};
 }
 
 }  // namespace rondo::bind

@@ -34,6 +34,8 @@ struct Functions {
   decltype(&PMPI_Type_get_extent) type_get_extent = nullptr;
   decltype(&PMPI_Type_get_envelope) type_get_envelope = nullptr;
   decltype(&PMPI_Type_get_contents) type_get_contents = nullptr;
+  decltype(&PMPI_Type_create_hindexed) type_create_hindexed = nullptr;
+  decltype(&PMPI_Type_commit) type_commit = nullptr;
   decltype(&PMPI_Type_free) type_free = nullptr;
   decltype(&PMPI_Pack) pack = nullptr;
   decltype(&PMPI_Unpack) unpack = nullptr;

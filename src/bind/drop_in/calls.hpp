@@ -5,7 +5,8 @@
 // What only moves data is decided by the bytes of its type signature, which all ranks know alike.
 // Their types may differ (one rank sends a column where the others receive integers), so a rank
 // whose elements do not lie in a row packs them; it cannot leave the call to the MPI below.
-// Reductions have the same type on all ranks, and go below where rondo does not have it.
+// Reductions have the same type on all ranks, and go below where rondo does not have it. A call
+// with MPI_IN_PLACE where MPI has no such thing does so, too, and hears of it.
 
 #include <mpi.h>
 
@@ -52,12 +53,12 @@ class Calls {
   int reduce(const void* send, void* receive, int count, MPI_Datatype type, MPI_Op op, int root,
              MPI_Comm comm) {
     const auto below = [&] { return below_.reduce(send, receive, count, type, op, root, comm); };
-    if (!is_rank(root)) return below();
+    if (!is_rank(root) || (rank_is(root) ? receive : send) == MPI_IN_PLACE) return below();
     return reduction(Kind::reduce, elements(count), 1, type, op, below, [&](const Reduced& what) {
       const void* given = send == MPI_IN_PLACE ? receive : send;
       member_.run({.collective = Collective::reduce,
                    .send = given,
-                   .receive = member_.rank() == root ? receive : nullptr,
+                   .receive = rank_is(root) ? receive : nullptr,
                    .count = elements(count) * what.width,
                    .dtype = what.dtype,
                    .op = what.op,
@@ -70,6 +71,7 @@ class Calls {
     const auto below = [&] {
       return below_.reduce_scatter_block(send, receive, count, type, op, comm);
     };
+    if (receive == MPI_IN_PLACE) return below();
     return reduction(Kind::reduce_scatter_block, elements(count), ranks(), type, op, below,
                      [&](const Reduced& what) {
                        scatter_reduced(send, receive, elements(count) * rank(), elements(count),
@@ -84,7 +86,7 @@ class Calls {
     std::size_t before = 0;
     bool are_alike = true;
     for (std::size_t i = 0; i < ranks(); ++i) {
-      if (counts[i] < 0) return below();
+      if (counts[i] < 0 || receive == MPI_IN_PLACE) return below();
       if (i == rank()) before = sum;
       sum += elements(counts[i]);
       are_alike = are_alike && counts[i] == counts[0];
@@ -99,11 +101,11 @@ class Calls {
     const auto below = [&] { return below_.bcast(buffer, count, handle, root, comm); };
     const Type type = handles_.type(handle);
     const std::size_t bytes = elements(count) * type.size;
-    if (!is_rank(root) || count < 0) return below();
+    if (!is_rank(root) || count < 0 || buffer == MPI_IN_PLACE) return below();
     return movement({Kind::bcast, TypeClass::data, bytes, bytes}, type, 1, below, [&] {
       Packing packing(member_, handles_.mpi(), comm);
       void* data = packing.arrival(buffer, elements(count), type);
-      const bool is_root = member_.rank() == root;
+      const bool is_root = rank_is(root);
       if (is_root && data != buffer) {
         packing.pack(buffer, elements(count), type, static_cast<std::byte*>(data));
       }
@@ -125,7 +127,7 @@ class Calls {
     };
     const Type type = handles_.type(receive_handle);
     const std::size_t bytes = elements(receive_count) * type.size;
-    if (receive_count < 0) return below();
+    if (receive_count < 0 || receive == MPI_IN_PLACE) return below();
     return movement(
         {Kind::allgather, TypeClass::data, bytes * ranks(), bytes}, type, ranks(), below, [&] {
           Packing packing(member_, handles_.mpi(), comm);
@@ -152,7 +154,7 @@ class Calls {
     };
     const Type type = handles_.type(receive_handle);
     const std::size_t bytes = elements(receive_count) * type.size;
-    if (receive_count < 0) return below();
+    if (receive_count < 0 || receive == MPI_IN_PLACE) return below();
     return movement({Kind::alltoall, TypeClass::data, bytes * ranks(), bytes * ranks()}, type,
                     ranks(), below, [&] {
                       Packing packing(member_, handles_.mpi(), comm);
@@ -176,11 +178,11 @@ class Calls {
       return below_.gather(send, send_count, send_handle, receive, receive_count, receive_handle,
                            root, comm);
     };
-    const bool is_root = member_.rank() == root;
+    const bool is_root = rank_is(root);
     const Type type = handles_.type(is_root ? receive_handle : send_handle);
     const int count = is_root ? receive_count : send_count;
     const std::size_t bytes = elements(count) * type.size;
-    if (!is_rank(root) || count < 0) return below();
+    if (!is_rank(root) || count < 0 || (is_root ? receive : send) == MPI_IN_PLACE) return below();
     return movement(
         {Kind::gather, TypeClass::data, bytes * ranks(), bytes}, type, ranks(), below, [&] {
           Packing packing(member_, handles_.mpi(), comm);
@@ -209,11 +211,11 @@ class Calls {
       return below_.scatter(send, send_count, send_handle, receive, receive_count, receive_handle,
                             root, comm);
     };
-    const bool is_root = member_.rank() == root;
+    const bool is_root = rank_is(root);
     const Type type = handles_.type(is_root ? send_handle : receive_handle);
     const int count = is_root ? send_count : receive_count;
     const std::size_t bytes = elements(count) * type.size;
-    if (!is_rank(root) || count < 0) return below();
+    if (!is_rank(root) || count < 0 || (is_root ? send : receive) == MPI_IN_PLACE) return below();
     return movement(
         {Kind::scatter, TypeClass::data, bytes * ranks(), bytes}, type, ranks(), below, [&] {
           Packing packing(member_, handles_.mpi(), comm);
@@ -241,7 +243,7 @@ class Calls {
     const Type type = handles_.type(receive_handle);
     std::size_t sum = 0;
     for (std::size_t i = 0; i < ranks(); ++i) {
-      if (receive_counts[i] < 0) return below();
+      if (receive_counts[i] < 0 || receive == MPI_IN_PLACE) return below();
       sum += elements(receive_counts[i]);
     }
     const std::size_t own_bytes = elements(receive_counts[rank()]) * type.size;
@@ -276,7 +278,7 @@ class Calls {
       return below_.gatherv(send, send_count, send_handle, receive, receive_counts, places,
                             receive_handle, root, comm);
     };
-    if (!is_rank(root)) return below();
+    if (!is_rank(root) || (rank_is(root) ? receive : send) == MPI_IN_PLACE) return below();
     const bool is_in_place = send == MPI_IN_PLACE;
     const Type own_type = is_in_place ? Type{} : handles_.type(send_handle);
     const std::size_t sent = is_in_place ? 0 : elements(send_count) * own_type.size;
@@ -286,7 +288,7 @@ class Calls {
           Packing packing(member_, handles_.mpi(), comm);
           ErasedCall call{
               .collective = Collective::gather, .count = sent, .root = root, .uneven = true};
-          if (member_.rank() != root) {
+          if (!rank_is(root)) {
             call.send = packing.packed(send, elements(send_count), own_type);
             return member_.run(call);
           }
@@ -319,7 +321,7 @@ class Calls {
       return below_.scatterv(send, send_counts, places, send_handle, receive, receive_count,
                              receive_handle, root, comm);
     };
-    if (!is_rank(root)) return below();
+    if (!is_rank(root) || (rank_is(root) ? send : receive) == MPI_IN_PLACE) return below();
     const bool is_in_place = receive == MPI_IN_PLACE;
     const Type own_type = is_in_place ? Type{} : handles_.type(receive_handle);
     const std::size_t received = is_in_place ? 0 : elements(receive_count) * own_type.size;
@@ -332,7 +334,7 @@ class Calls {
           void* own =
               is_in_place ? nullptr : packing.arrival(receive, elements(receive_count), own_type);
           call.receive = own;
-          if (member_.rank() == root) {
+          if (rank_is(root)) {
             const Type type = handles_.type(send_handle);
             ByteBlocks blocks(member_, 0, send_counts, places, type);
             if (!is_in_place && meet(send, blocks.length(), own, received)) blocks.move_apart();
@@ -341,10 +343,8 @@ class Calls {
             call.send_blocks = blocks.blocks();
             call.count = blocks.count(rank());
             if (is_in_place) call.receive = blocks.block(all, rank());
-            member_.run(call);
-          } else {
-            member_.run(call);
           }
+          member_.run(call);
           if (!is_in_place) packing.unpack_arrival(own, receive, elements(receive_count), own_type);
         },
         below);
@@ -357,6 +357,7 @@ class Calls {
       return below_.alltoallv(send, send_counts, send_places, send_handle, receive, receive_counts,
                               receive_places, receive_handle, comm);
     };
+    if (receive == MPI_IN_PLACE) return below();
     const Type type = handles_.type(receive_handle);
     std::size_t received = 0;
     for (std::size_t i = 0; i < ranks(); ++i) received += elements(receive_counts[i]) * type.size;
@@ -371,7 +372,6 @@ class Calls {
             call.receive = got.packed(packing, receive);
             call.send = call.receive;
             call.send_blocks = got.blocks();
-            member_.run(call);
           } else {
             const Type send_type = handles_.type(send_handle);
             ByteBlocks given(member_, 0, send_counts, send_places, send_type);
@@ -379,8 +379,8 @@ class Calls {
             call.send = given.packed(packing, send);
             call.send_blocks = given.blocks();
             call.receive = got.arrival(receive);
-            member_.run(call);
           }
+          member_.run(call);
           got.unpack_arrival(packing, receive);
         },
         below);
@@ -390,6 +390,7 @@ class Calls {
   template <class GoBelow>
   int vector_reduction(Kind kind, Collective collective, const void* send, void* receive, int count,
                        MPI_Datatype type, MPI_Op op, GoBelow below) {
+    if (receive == MPI_IN_PLACE) return below();
     return reduction(kind, elements(count), 1, type, op, below, [&](const Reduced& what) {
       member_.run({.collective = collective,
                    .send = send == MPI_IN_PLACE ? receive : send,
@@ -426,6 +427,9 @@ class Calls {
   int movement(const Subject& subject, const Type& type, std::size_t blocks, GoBelow below,
                Take take) {
     if (subject.bytes == 0) return member_.pass(subject, Reason::empty, below);
+    // Of one element on some rank, which only that rank knows.
+    if (subject.bytes / blocks > most_packed)
+      return member_.pass(subject, Reason::too_large, below);
     return member_.carry_out(subject, take, below,
                              [&] { leave_classes(subject, type, MPI_Op{}, blocks * type.size); });
   }
@@ -479,11 +483,7 @@ class Calls {
     member_.run(even_call(collective, send, receive, bytes, root));
   }
 
-  template <class Index>
-  static const void* element(const void* elements, Index index, const Type& type) {
-    return static_cast<const std::byte*>(elements) +
-           static_cast<std::ptrdiff_t>(index) * type.extent;
-  }
+  bool rank_is(int root) const { return member_.rank() == root; }
   bool is_rank(int root) const { return root >= 0 && root < member_.size(); }
   // A negative count, which MPI refuses, becomes one that no vector has.
   static constexpr auto most_elements = std::numeric_limits<std::size_t>::max() >> 8;

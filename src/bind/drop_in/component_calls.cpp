@@ -36,9 +36,9 @@ std::string version() {
 // Types cannot be asked for before MPI_Init has ended, so not when the first communicators are
 // made.
 void make_handles() {
-  component->handles =
-      std::make_unique<Handles>(Mpi{PMPI_Type_size_x, PMPI_Type_get_extent, PMPI_Pack, PMPI_Unpack,
-                                    PMPI_Reduce_local, is_dense, nullptr});
+  component->handles = std::make_unique<Handles>(
+      Mpi{PMPI_Type_size_x, PMPI_Type_get_extent, PMPI_Pack, PMPI_Unpack, PMPI_Reduce_local,
+          PMPI_Type_create_hindexed, PMPI_Type_commit, PMPI_Type_free, is_dense, nullptr});
 }
 
 struct Below {

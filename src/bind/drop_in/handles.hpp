@@ -56,6 +56,9 @@ struct Mpi {
   int (*pack)(const void*, int, MPI_Datatype, void*, int, int*, MPI_Comm) = nullptr;
   int (*unpack)(const void*, int, int*, void*, int, MPI_Datatype, MPI_Comm) = nullptr;
   int (*reduce_local)(const void*, void*, int, MPI_Datatype, MPI_Op) = nullptr;
+  decltype(&PMPI_Type_create_hindexed) type_create_hindexed = nullptr;
+  int (*type_commit)(MPI_Datatype*) = nullptr;
+  int (*type_free)(MPI_Datatype*) = nullptr;
   /// Whether elements of a derived type in a row are their data, byte for byte.
   bool (*is_dense)(MPI_Datatype) = nullptr;
   /// The address of a handle that is one; not used where handles are numbers.

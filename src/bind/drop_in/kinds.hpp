@@ -63,22 +63,16 @@ enum class Reason : std::uint8_t {
   type,         ///< a type that rondo cannot reduce: long double, derived, …
   tried,        ///< one of the calls that measure the MPI below
   slower,       ///< rondo was measured to be slower
+  too_large,    ///< a rank's block is longer than MPI_Pack can count, should it have to be packed
   refused,      ///< rondo refused it before any byte moved
   unavailable,  ///< no communicator of rondo's could be made
   nonblocking,  ///< it ends in a request of the MPI below
   persistent,   ///< the same; counted when it is made, not when it is started
 };
-inline constexpr std::array<std::string_view, 11> reason_names = {"few calls so far",
-                                                                  "no bytes",
-                                                                  "user operation",
-                                                                  "operation not in rondo",
-                                                                  "type not in rondo",
-                                                                  "measuring",
-                                                                  "measured to be slower",
-                                                                  "refused by rondo",
-                                                                  "no communicator",
-                                                                  "nonblocking",
-                                                                  "persistent"};
+inline constexpr std::array<std::string_view, 12> reason_names = {
+    "few calls so far",  "no bytes",        "user operation",        "operation not in rondo",
+    "type not in rondo", "measuring",       "measured to be slower", "more than 2 GiB",
+    "refused by rondo",  "no communicator", "nonblocking",           "persistent"};
 inline constexpr std::size_t reason_count = reason_names.size();
 constexpr std::string_view name(Reason reason) {
   return reason_names[static_cast<std::size_t>(reason)];

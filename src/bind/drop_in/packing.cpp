@@ -1,7 +1,7 @@
 #include "bind/drop_in/packing.hpp"
 
 #include <algorithm>
-#include <climits>
+#include <cstdint>
 #include <cstring>
 #include <string>
 
@@ -11,16 +11,47 @@ namespace rondo::bind {
 
 namespace {
 
-// MPI counts the bytes of a packing in an int.
-constexpr std::size_t most_packed_bytes = std::size_t{1} << 30;
-
 [[noreturn]] void fail(const char* function) {
   throw Error(ErrorCode::internal, std::string(function) + " of the MPI below failed");
 }
 
 std::size_t elements_at_once(const Type& type) {
-  return std::max<std::size_t>(1, most_packed_bytes / std::max<std::size_t>(1, type.size));
+  return std::max<std::size_t>(1, most_packed / std::max<std::size_t>(1, type.size));
 }
+
+// MPICH 4.0.2 packs and unpacks nothing at MPI_BOTTOM, which is null there. For such elements: the
+// same ones, as seen from an address that is not null.
+class Seen {
+ public:
+  Seen(const Mpi& mpi, const void* elements, std::size_t count, const Type& type)
+      : mpi_(mpi), elements_(elements), count_(static_cast<int>(count)), type_(type.handle) {
+    if (elements != nullptr) return;
+    elements_ = this;
+    const auto to_bottom = -static_cast<MPI_Aint>(reinterpret_cast<std::intptr_t>(this));
+    if (mpi.type_create_hindexed(1, &count_, &to_bottom, type.handle, &type_) != MPI_SUCCESS) {
+      fail("MPI_Type_create_hindexed");
+    }
+    is_own_ = true;
+    count_ = 1;
+    if (mpi.type_commit(&type_) != MPI_SUCCESS) fail("MPI_Type_commit");
+  }
+  Seen(const Seen&) = delete;
+  Seen& operator=(const Seen&) = delete;
+  ~Seen() {
+    if (is_own_) mpi_.type_free(&type_);
+  }
+
+  void* elements() const { return const_cast<void*>(elements_); }
+  int count() const { return count_; }
+  MPI_Datatype type() const { return type_; }
+
+ private:
+  const Mpi& mpi_;
+  const void* elements_;
+  int count_;
+  MPI_Datatype type_;
+  bool is_own_ = false;
+};
 
 }  // namespace
 
@@ -33,10 +64,10 @@ void Packing::pack(const void* elements, std::size_t count, const Type& type, st
   const std::size_t most = elements_at_once(type);
   for (std::size_t done = 0; done < count;) {
     const std::size_t now = std::min(most, count - done);
+    const Seen seen(mpi_, from + static_cast<std::ptrdiff_t>(done) * type.extent, now, type);
     int position = 0;
-    if (mpi_.pack(from + static_cast<std::ptrdiff_t>(done) * type.extent, static_cast<int>(now),
-                  type.handle, bytes + done * type.size,
-                  static_cast<int>(std::min<std::size_t>(now * type.size, INT_MAX)), &position,
+    if (mpi_.pack(seen.elements(), seen.count(), seen.type(), bytes + done * type.size,
+                  static_cast<int>(std::min(now * type.size, most_packed)), &position,
                   comm_) != MPI_SUCCESS) {
       fail("MPI_Pack");
     }
@@ -49,15 +80,15 @@ void Packing::unpack(const std::byte* bytes, std::size_t count, const Type& type
     if (count > 0) std::memcpy(elements, bytes, count * type.size);
     return;
   }
-  auto* to = static_cast<std::byte*>(elements);
+  const auto* to = static_cast<const std::byte*>(elements);
   const std::size_t most = elements_at_once(type);
   for (std::size_t done = 0; done < count;) {
     const std::size_t now = std::min(most, count - done);
+    const Seen seen(mpi_, to + static_cast<std::ptrdiff_t>(done) * type.extent, now, type);
     int position = 0;
     if (mpi_.unpack(bytes + done * type.size,
-                    static_cast<int>(std::min<std::size_t>(now * type.size, INT_MAX)), &position,
-                    to + static_cast<std::ptrdiff_t>(done) * type.extent, static_cast<int>(now),
-                    type.handle, comm_) != MPI_SUCCESS) {
+                    static_cast<int>(std::min(now * type.size, most_packed)), &position,
+                    seen.elements(), seen.count(), seen.type(), comm_) != MPI_SUCCESS) {
       fail("MPI_Unpack");
     }
     done += now;

@@ -5,6 +5,7 @@
 #include <mpi.h>
 
 #include <array>
+#include <climits>
 #include <cstddef>
 #include <cstdint>
 
@@ -13,6 +14,14 @@
 #include "rondo/erased_call.hpp"
 
 namespace rondo::bind {
+
+/// MPI counts the bytes of a packing in an int.
+constexpr std::size_t most_packed = INT_MAX;
+
+template <class Index>
+const void* element(const void* elements, Index index, const Type& type) {
+  return static_cast<const std::byte*>(elements) + static_cast<std::ptrdiff_t>(index) * type.extent;
+}
 
 /// Elements in memory, as bytes in a row. Inside `take`. Throws Error.
 class Packing {

@@ -47,6 +47,12 @@ static void mistakes_are_told(void) {
   show_error("count", MPI_Allreduce(&in, &out, -1, MPI_INT, MPI_SUM, comm));
   show_error("type", MPI_Bcast(&in, 1, MPI_DATATYPE_NULL, 0, comm));
   show_error("op", MPI_Allreduce(&in, &out, 1, MPI_INT, MPI_OP_NULL, comm));
+  /* Open MPI 4.1 tells MPI_COMM_WORLD of some of these. */
+  MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
+  show_error("nowhere", MPI_Allreduce(&in, MPI_IN_PLACE, 1, MPI_INT, MPI_SUM, comm));
+  show_error("moved nowhere", MPI_Bcast(MPI_IN_PLACE, 1, MPI_INT, 0, comm));
+  show_error("gathered nowhere", MPI_Allgather(&in, 1, MPI_INT, MPI_IN_PLACE, 1, MPI_INT, comm));
+  MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_ARE_FATAL);
   show_error("right", MPI_Allreduce(&in, &out, 1, MPI_INT, MPI_SUM, comm));
   report_text("sum: %d\n", out);
   MPI_Comm_free(&comm);

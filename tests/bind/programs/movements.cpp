@@ -218,6 +218,51 @@ void move_every_type(const World& world, bool is_some) {
   form = blocking;
 }
 
+// Numbers that lie anywhere, at addresses of their own, in a rank of two; in a row in the other.
+void move_at_bottom(const World& world) {
+  constexpr int all = 4;
+  std::vector<int> row(all, -1);
+  std::vector<int> second(1, -1);
+  std::vector<int> first(all - 1, -1);
+  int lengths[] = {all - 1, 1};
+  MPI_Aint addresses[2];
+  MPI_Get_address(first.data(), &addresses[0]);
+  MPI_Get_address(second.data(), &addresses[1]);
+  MPI_Datatype parts[] = {MPI_INT, MPI_INT};
+  MPI_Datatype absolute;
+  MPI_Type_create_struct(2, lengths, addresses, parts, &absolute);
+  MPI_Type_commit(&absolute);
+  const auto set = [&](int seed) {
+    for (int i = 0; i < all; ++i) row[static_cast<std::size_t>(i)] = 10 * seed + i;
+    std::copy(row.begin(), row.end() - 1, first.begin());
+    second[0] = row.back();
+  };
+  const bool is_at_bottom = world.rank % 2 == 1;
+  void* const place = is_at_bottom ? MPI_BOTTOM : row.data();
+  const MPI_Datatype type = is_at_bottom ? absolute : MPI_INT;
+  const int count = is_at_bottom ? 1 : all;
+  const auto show_own = [&](const std::string& what) {
+    report_bytes((world.name + what + " row").c_str(), row.data(), all * sizeof(int));
+    report_bytes((world.name + what + " first").c_str(), first.data(), (all - 1) * sizeof(int));
+    report_bytes((world.name + what + " second").c_str(), second.data(), sizeof(int));
+  };
+  const auto ranks = static_cast<std::size_t>(world.size);
+  for (int root = 0; root < world.size; ++root) {
+    set(world.rank);
+    COLLECTIVE(Bcast, bcast, place, count, type, root, world.comm);
+    show_own(" bcast at the bottom");
+    std::vector<int> got(all * ranks, -1);
+    set(world.rank);
+    COLLECTIVE(Gather, gather, place, count, type, got.data(), all, MPI_INT, root, world.comm);
+    report_bytes("gather from the bottom", got.data(), got.size() * sizeof(int));
+    COLLECTIVE(Scatter, scatter, got.data(), all, MPI_INT, place, count, type, root, world.comm);
+    show_own(" scatter to the bottom");
+    COLLECTIVE(Allgather, allgather, place, count, type, got.data(), all, MPI_INT, world.comm);
+    report_bytes("allgather from the bottom", got.data(), got.size() * sizeof(int));
+  }
+  MPI_Type_free(&absolute);
+}
+
 // Communicators that live for a few calls, and two kinds that only some ranks are in.
 void move_on_many(const World& world) {
   for (int i = 0; i < 40; ++i) {
@@ -266,6 +311,7 @@ int main(int argc, char** argv) {
     const World world(MPI_COMM_WORLD, "world");
     move_on(world);
     move_every_type(world, is_some);
+    move_at_bottom(world);
     move_on_many(world);
     move_between_groups(world);
     MPI_Comm copy;
