@@ -63,6 +63,8 @@ void read(const Driver& calls, CUpointer_attribute attribute, const void* pointe
 }  // namespace
 
 Result<MemoryInfo> CudaRuntime::describe(const void* pointer) {
+  const ChosenDevice here;
+  if (!here.chosen()) return here.chosen().error();
   cudaPointerAttributes found = {};
   if (const cudaError_t error = cudaPointerGetAttributes(&found, pointer); error != cudaSuccess) {
     return cuda_error("cudaPointerGetAttributes", error);
@@ -118,7 +120,8 @@ Result<void*> CudaRuntime::allocate(Allocation kind, int device, std::size_t byt
 }
 
 Result<> CudaRuntime::deallocate(Allocation kind, void* memory) {
-  const ApartFromCaptures apart;
+  const ChosenDevice here;
+  if (!here.chosen()) return here.chosen();
   switch (kind) {
     case Allocation::device:
     case Allocation::managed:
@@ -170,7 +173,8 @@ Result<cudaMemPool_t> CudaRuntime::pool_of(Allocation kind, int device) {
 
 // Kernels and streams get the host's addresses, which devices must know as their own, too.
 Result<> CudaRuntime::pin(void* memory, std::size_t bytes) {
-  const ApartFromCaptures apart;
+  const ChosenDevice here;
+  if (!here.chosen()) return here.chosen();
   const unsigned flags = cudaHostRegisterPortable | cudaHostRegisterMapped;
   Result<> done = checked("cudaHostRegister", cudaHostRegister(memory, bytes, flags));
   if (!done) return done;
@@ -183,7 +187,8 @@ Result<> CudaRuntime::pin(void* memory, std::size_t bytes) {
 }
 
 Result<> CudaRuntime::unpin(void* memory) {
-  const ApartFromCaptures apart;
+  const ChosenDevice here;
+  if (!here.chosen()) return here.chosen();
   return checked("cudaHostUnregister", cudaHostUnregister(memory));
 }
 
@@ -299,11 +304,24 @@ Result<void*> CudaRuntime::open_memory(int device, const MemoryHandle& handle) {
   void* memory = nullptr;
   const cudaError_t error = cudaIpcOpenMemHandle(&memory, given, cudaIpcMemLazyEnablePeerAccess);
   if (error != cudaSuccess) return cuda_error("cudaIpcOpenMemHandle", error);
+  const std::lock_guard lock(mutex_);
+  opened_.emplace(memory, device);
   return memory;
 }
 
 Result<> CudaRuntime::close_memory(void* base) {
-  const ApartFromCaptures apart;
+  int device = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = opened_.find(base);
+    if (found == opened_.end()) {
+      return Error(ErrorCode::invalid_argument, "close_memory: it is not open");
+    }
+    device = found->second;
+    opened_.erase(found);
+  }
+  const ChosenDevice here(device);
+  if (!here.chosen()) return here.chosen();
   return checked("cudaIpcCloseMemHandle", cudaIpcCloseMemHandle(base));
 }
 
@@ -438,6 +456,10 @@ Result<> CudaRuntime::unmap_parts(void* base) {
     }
   }
   if (pool == nullptr) return unmap(base);
+  const Result<MemoryInfo> info = describe(base);
+  if (!info) return info.error();
+  const ChosenDevice here(info.value().device);
+  if (!here.chosen()) return here.chosen();
   const Result<> idle = checked("cudaDeviceSynchronize", cudaDeviceSynchronize());
   const Result<> freed = free_to_pool(base);
   const Result<> destroyed = checked("cudaMemPoolDestroy", cudaMemPoolDestroy(pool));
