@@ -60,6 +60,10 @@ void read(const Driver& calls, CUpointer_attribute attribute, const void* pointe
   }
 }
 
+Error not_allocated(const Error& error, int device, std::size_t bytes) {
+  return Error(error.code(), concat(error.text(), ": ", bytes, " bytes on device ", device));
+}
+
 }  // namespace
 
 Result<MemoryInfo> CudaRuntime::describe(const void* pointer) {
@@ -98,7 +102,8 @@ Result<void*> CudaRuntime::allocate(Allocation kind, int device, std::size_t byt
   if (!here.chosen()) return here.chosen().error();
   if (bytes == 0) return Error(ErrorCode::invalid_argument, "allocate: 0 bytes");
   if (kind == Allocation::descriptor || kind == Allocation::parts || kind == Allocation::unshared) {
-    return allocate_mapped(kind, device, bytes);
+    const Result<void*> mapped = allocate_mapped(kind, device, bytes);
+    return mapped ? mapped : not_allocated(mapped.error(), device, bytes);
   }
   void* memory = nullptr;
   Result<> done;
@@ -115,7 +120,7 @@ Result<void*> CudaRuntime::allocate(Allocation kind, int device, std::size_t byt
                    cudaMallocFromPoolAsync(&memory, bytes, pool.value(), nullptr));
     if (done) done = checked("cudaStreamSynchronize", cudaStreamSynchronize(nullptr));
   }
-  if (!done) return done.error();
+  if (!done) return not_allocated(done.error(), device, bytes);
   return memory;
 }
 
