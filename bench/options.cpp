@@ -270,6 +270,10 @@ Result<void> check_together(const Options& options, bool factor_given) {
                  concat("--device: ", name_of(options.collective), " has no buffers in device ",
                         "memory here: leave --device out"));
   }
+  if (!options.device_order.empty() && !options.device) {
+    return Error(ErrorCode::invalid_argument,
+                 concat("--device-order ", options.device_order, ": is for --device only"));
+  }
   if (options.graph && !options.device) {
     return Error(ErrorCode::invalid_argument, "-G 1: graphs are for --device only");
   }
@@ -355,6 +359,8 @@ How it is measured
   -z, --blocking 0|1       0: operations back to back, time = total / n
                            1: a barrier before each, time = mean of the single operations; p50
                               and p99 are then true latencies (0)
+                           with --device, 0: from the first call to the end of the stream, / n, no
+                              p50 and p99; 1: each call, and a wait for the stream
   -a, --average 0..3       over the ranks: 0 rank 0, 1 average, 2 minimum, 3 maximum (1)
   --side both|out|in       out of place, in place, or one after the other (both)
   -c, --check 0..2         0 off; 1 data whose result is known to the bit, whatever the order of
@@ -374,8 +380,6 @@ Which library path
                            -R 1: from device to device; 2: and used in place
   --device-order NAME      how steps of ranks wait for each other then: auto, streams, kernels
   --device-packets SIZE    what goes in packets where kernels wait, from a rank to another one
-                           -z 0: from the first call to the end of the stream, / n; no p50, p99
-                           -z 1: each call, and a wait for the stream
   -G, --cudagraph 0|1      1: what is timed are launches of graphs that have one call each, and were
                            captured before; with --device (0)
   --transport NAME         auto, shm, tcp, mpi; inproc runs --ranks N threads in this process

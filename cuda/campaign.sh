@@ -32,6 +32,7 @@ out=$1
 mkdir -p "$out"
 : >"$out/summary.txt"
 failed=0
+has_device=1
 
 say() {
   echo "$*" | tee -a "$out/summary.txt"
@@ -42,6 +43,10 @@ step() {
   name=$1
   limit=$2
   shift 2
+  if [ "$has_device" = 0 ]; then
+    say "$name: skipped: no device"
+    return
+  fi
   begin=$(date +%s)
   timeout "$limit" "$@" >"$out/$name.log" 2>&1
   status=$?
@@ -64,19 +69,31 @@ optional() {
   fi
 }
 
+# Of the devices at hand, as "90", with commas between several; nothing where nobody tells.
+architectures() {
+  nvidia-smi --query-gpu=compute_cap --format=csv,noheader 2>/dev/null | tr -d '. ' |
+    grep -x '[0-9]*' | sort -n -u | paste -s -d ,
+}
+
+# Code for other devices would take most of the time.
+set_up() {
+  for_devices=$(architectures)
+  meson setup "$folder" --buildtype release -Dcuda=enabled -Dmpi=disabled \
+    ${for_devices:+"-Ddevice_architectures=$for_devices"}
+}
+
 build() {
-  [ -f "$folder/build.ninja" ] || meson setup "$folder" --buildtype release -Dcuda=enabled \
-    -Dmpi=disabled || return 1
+  [ -f "$folder/build.ninja" ] || set_up || return 1
   ninja -C "$folder" cuda/librondo-cuda.so.0.1.0 tests/device/device_conformance_test \
     tests/device/device_graphs_test tests/device/device_kernels_test \
     tests/device/device_programs_test tests/device/device_collectives_test \
     tests/device/device_direct_test tests/device/device_capture_test \
-    tests/device/device_paths_test tests/device/measure_device src/cli/rondo bench/rondo-perf \
+    tests/device/device_paths_test tests/device/device_c_test \
+    tests/device/measure_device src/cli/rondo bench/rondo-perf \
     examples/gpu_stream examples/train_digits/train_digits_gpu
 }
 
 say "devices: $devices; $(date -u +%Y-%m-%dT%H:%MZ); $(uname -srm)"
-optional nvidia-smi card 30 nvidia-smi -q
 optional nvcc compiler 30 nvcc --version
 if [ -z "$folder" ]; then
   folder=$source_folder/build/cuda-campaign
@@ -87,6 +104,12 @@ if [ -z "$folder" ]; then
 fi
 export RONDO_PLUGIN_PATH="$folder/cuda"
 programs=$folder/tests/device
+"$programs/device_conformance_test" "$devices" --gtest_list_tests >"$out/device.log" 2>&1
+if [ $? -eq 77 ]; then
+  has_device=0
+  say "device: none: $(tail -n 1 "$out/device.log")"
+fi
+optional nvidia-smi card 30 nvidia-smi -q
 
 step conformance 120 "$programs/device_conformance_test" "$devices"
 step graphs 120 "$programs/device_graphs_test" "$devices"
@@ -95,6 +118,10 @@ step programs 120 "$programs/device_programs_test" "$devices"
 # Communicators load what they find there.
 [ "$devices" = cuda ] || RONDO_PLUGIN_PATH=$programs/plugin
 step collectives 120 "$programs/device_collectives_test" cuda
+step c 120 "$programs/device_c_test" cuda
+# Ask emulated devices what they have open.
+[ "$devices" = cuda ] || step descriptors 120 env EMULATED_PROCESSES=1 \
+  "$programs/device_descriptors_test" cuda
 for order in streams kernels programs; do
   step "direct-$order" 120 env DEVICE_ORDER="$order" "$programs/device_direct_test" cuda
 done
@@ -124,13 +151,36 @@ if [ "$devices" = cuda ]; then
   step measure 120 "$programs/measure_device" cuda
   largest=256M
   most_packets=256K
+  least_share=70
 else
   step measure 120 "$programs/measure_device" emulated 16
   largest=4K
   most_packets=4K
+  least_share=0
 fi
 step devices 60 "$folder/src/cli/rondo" topo
-# All ranks have the devices of this host, in turns.
+# Emulated devices of several processes know nothing of each other.
+for ranks in 2 4; do
+  begin_of="$folder/src/cli/rondo run -n $ranks --no-prefix --"
+  through=""
+  [ "$devices" = cuda ] || begin_of="" through="--transport inproc --ranks $ranks"
+  # Both are lists of words.
+  # shellcheck disable=SC2086
+  step "perf-bound-$ranks" 300 $begin_of "$folder/bench/rondo-perf" allreduce --device -R 2 \
+    $through -b "$largest" -e "$largest" --json "$out/perf-bound-$ranks.json"
+done
+step bound 30 "$source_folder/cuda/bound.py" "$least_share" "$out/measure.log" \
+  "$out/perf-bound-2.json" "$out/perf-bound-4.json"
+# What others do with as many bytes, where they run with several ranks on one device. That of rondo
+# staged by the host are the steps perf-allreduce-2 and -4.
+if [ "$devices" = cuda ]; then
+  for ranks in 2 4; do
+    for other in nccl gloo nccl-tests; do
+      step "$other-$ranks" 120 python3 "$source_folder/cuda/beside.py" "$other" "$ranks" 268435456
+    done
+  done
+fi
+# All ranks have the devices of this host, in turns; by way of the host.
 for ranks in 1 2 4 8; do
   step "perf-allreduce-$ranks" 300 "$folder/src/cli/rondo" run -n "$ranks" --no-prefix -- \
     "$folder/bench/rondo-perf" allreduce --device -b 4 -e "$largest" -f 4

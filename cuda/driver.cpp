@@ -37,6 +37,8 @@ class Finder {
 Result<Driver> find_all() {
   Driver all = {};
   Finder finder;
+  finder.find("cuCtxGetCurrent", all.get_context);
+  finder.find("cuCtxSetCurrent", all.set_context);
   finder.find("cuPointerGetAttribute", all.pointer_get_attribute);
   finder.find("cuMemGetAllocationGranularity", all.allocation_granularity);
   finder.find("cuMemCreate", all.mem_create);

@@ -10,6 +10,8 @@
 namespace rondo {
 
 struct Driver {
+  decltype(&cuCtxGetCurrent) get_context;
+  decltype(&cuCtxSetCurrent) set_context;
   decltype(&cuPointerGetAttribute) pointer_get_attribute;
   decltype(&cuMemGetAllocationGranularity) allocation_granularity;
   decltype(&cuMemCreate) mem_create;

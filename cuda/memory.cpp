@@ -60,9 +60,15 @@ void read(const Driver& calls, CUpointer_attribute attribute, const void* pointe
   }
 }
 
+Error not_allocated(const Error& error, int device, std::size_t bytes) {
+  return Error(error.code(), concat(error.text(), ": ", bytes, " bytes on device ", device));
+}
+
 }  // namespace
 
 Result<MemoryInfo> CudaRuntime::describe(const void* pointer) {
+  const ChosenDevice here;
+  if (!here.chosen()) return here.chosen().error();
   cudaPointerAttributes found = {};
   if (const cudaError_t error = cudaPointerGetAttributes(&found, pointer); error != cudaSuccess) {
     return cuda_error("cudaPointerGetAttributes", error);
@@ -96,7 +102,8 @@ Result<void*> CudaRuntime::allocate(Allocation kind, int device, std::size_t byt
   if (!here.chosen()) return here.chosen().error();
   if (bytes == 0) return Error(ErrorCode::invalid_argument, "allocate: 0 bytes");
   if (kind == Allocation::descriptor || kind == Allocation::parts || kind == Allocation::unshared) {
-    return allocate_mapped(kind, device, bytes);
+    const Result<void*> mapped = allocate_mapped(kind, device, bytes);
+    return mapped ? mapped : not_allocated(mapped.error(), device, bytes);
   }
   void* memory = nullptr;
   Result<> done;
@@ -113,12 +120,13 @@ Result<void*> CudaRuntime::allocate(Allocation kind, int device, std::size_t byt
                    cudaMallocFromPoolAsync(&memory, bytes, pool.value(), nullptr));
     if (done) done = checked("cudaStreamSynchronize", cudaStreamSynchronize(nullptr));
   }
-  if (!done) return done.error();
+  if (!done) return not_allocated(done.error(), device, bytes);
   return memory;
 }
 
 Result<> CudaRuntime::deallocate(Allocation kind, void* memory) {
-  const ApartFromCaptures apart;
+  const ChosenDevice here;
+  if (!here.chosen()) return here.chosen();
   switch (kind) {
     case Allocation::device:
     case Allocation::managed:
@@ -170,7 +178,8 @@ Result<cudaMemPool_t> CudaRuntime::pool_of(Allocation kind, int device) {
 
 // Kernels and streams get the host's addresses, which devices must know as their own, too.
 Result<> CudaRuntime::pin(void* memory, std::size_t bytes) {
-  const ApartFromCaptures apart;
+  const ChosenDevice here;
+  if (!here.chosen()) return here.chosen();
   const unsigned flags = cudaHostRegisterPortable | cudaHostRegisterMapped;
   Result<> done = checked("cudaHostRegister", cudaHostRegister(memory, bytes, flags));
   if (!done) return done;
@@ -183,7 +192,8 @@ Result<> CudaRuntime::pin(void* memory, std::size_t bytes) {
 }
 
 Result<> CudaRuntime::unpin(void* memory) {
-  const ApartFromCaptures apart;
+  const ChosenDevice here;
+  if (!here.chosen()) return here.chosen();
   return checked("cudaHostUnregister", cudaHostUnregister(memory));
 }
 
@@ -299,11 +309,24 @@ Result<void*> CudaRuntime::open_memory(int device, const MemoryHandle& handle) {
   void* memory = nullptr;
   const cudaError_t error = cudaIpcOpenMemHandle(&memory, given, cudaIpcMemLazyEnablePeerAccess);
   if (error != cudaSuccess) return cuda_error("cudaIpcOpenMemHandle", error);
+  const std::lock_guard lock(mutex_);
+  opened_.emplace(memory, device);
   return memory;
 }
 
 Result<> CudaRuntime::close_memory(void* base) {
-  const ApartFromCaptures apart;
+  int device = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = opened_.find(base);
+    if (found == opened_.end()) {
+      return Error(ErrorCode::invalid_argument, "close_memory: it is not open");
+    }
+    device = found->second;
+    opened_.erase(found);
+  }
+  const ChosenDevice here(device);
+  if (!here.chosen()) return here.chosen();
   return checked("cudaIpcCloseMemHandle", cudaIpcCloseMemHandle(base));
 }
 
@@ -438,6 +461,10 @@ Result<> CudaRuntime::unmap_parts(void* base) {
     }
   }
   if (pool == nullptr) return unmap(base);
+  const Result<MemoryInfo> info = describe(base);
+  if (!info) return info.error();
+  const ChosenDevice here(info.value().device);
+  if (!here.chosen()) return here.chosen();
   const Result<> idle = checked("cudaDeviceSynchronize", cudaDeviceSynchronize());
   const Result<> freed = free_to_pool(base);
   const Result<> destroyed = checked("cudaMemPoolDestroy", cudaMemPoolDestroy(pool));

@@ -1,10 +1,10 @@
 #include "cuda/runtime.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 
 #include "base/text.hpp"
-#include "cuda/driver.hpp"
 #include "cuda/errors.hpp"
 #include "cuda/kernels.hpp"
 
@@ -40,15 +40,36 @@ Result<unsigned> blocks_for(std::size_t pieces, int device, int most) {
   return static_cast<unsigned>(std::clamp<std::size_t>(wanted, 1, allowed));
 }
 
+std::atomic<int> chosen_last = -1;
+
 }  // namespace
 
 ChosenDevice::ChosenDevice(int device) {
-  chosen_ = checked("cudaGetDevice", cudaGetDevice(&before_));
-  if (chosen_) chosen_ = checked("cudaSetDevice", cudaSetDevice(device));
+  if (const Result<const Driver*> calls = remember(); calls) choose(*calls.value(), device);
+}
+
+ChosenDevice::ChosenDevice() {
+  const Result<const Driver*> calls = remember();
+  const int device = chosen_last;
+  if (calls && before_ == nullptr && device >= 0) choose(*calls.value(), device);
 }
 
 ChosenDevice::~ChosenDevice() {
-  if (before_ >= 0) static_cast<void>(cudaSetDevice(before_));
+  if (restoring_ != nullptr) restoring_->set_context(before_);
+}
+
+Result<const Driver*> ChosenDevice::remember() {
+  const Result<const Driver*> calls = driver();
+  chosen_ = calls ? checked("cuCtxGetCurrent", calls.value()->get_context(&before_))
+                  : Result<>(calls.error());
+  if (!chosen_) return chosen_.error();
+  return calls;
+}
+
+void ChosenDevice::choose(const Driver& calls, int device) {
+  restoring_ = &calls;
+  chosen_ = checked("cudaSetDevice", cudaSetDevice(device));
+  if (chosen_) chosen_last = device;
 }
 
 Result<std::vector<DeviceInfo>> CudaRuntime::devices() {
@@ -122,7 +143,8 @@ Result<DeviceStream> CudaRuntime::create_stream(int device) {
 }
 
 Result<> CudaRuntime::destroy_stream(DeviceStream stream) {
-  const ApartFromCaptures apart;
+  const ChosenDevice here(stream.device);
+  if (!here.chosen()) return here.chosen();
   return checked("cudaStreamDestroy", cudaStreamDestroy(native(stream)));
 }
 
@@ -149,7 +171,8 @@ Result<DeviceEvent> CudaRuntime::create_event(int device, bool shared) {
 }
 
 Result<> CudaRuntime::destroy_event(DeviceEvent event) {
-  const ApartFromCaptures apart;
+  const ChosenDevice here(event.device);
+  if (!here.chosen()) return here.chosen();
   return checked("cudaEventDestroy", cudaEventDestroy(native(event)));
 }
 
@@ -166,12 +189,14 @@ Result<> CudaRuntime::wait(DeviceStream stream, DeviceEvent event) {
 }
 
 Result<bool> CudaRuntime::is_done(DeviceEvent event) {
-  const ApartFromCaptures apart;
+  const ChosenDevice here(event.device);
+  if (!here.chosen()) return here.chosen().error();
   return answer("cudaEventQuery", cudaEventQuery(native(event)));
 }
 
 Result<EventHandle> CudaRuntime::export_event(DeviceEvent event) {
-  const ApartFromCaptures apart;
+  const ChosenDevice here(event.device);
+  if (!here.chosen()) return here.chosen().error();
   cudaIpcEventHandle_t made = {};
   const cudaError_t error = cudaIpcGetEventHandle(&made, native(event));
   if (error != cudaSuccess) return cuda_error("cudaIpcGetEventHandle", error);

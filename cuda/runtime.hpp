@@ -7,6 +7,7 @@
 #include <map>
 #include <mutex>
 
+#include "cuda/driver.hpp"
 #include "device/runtime.hpp"
 
 namespace rondo {
@@ -26,18 +27,26 @@ class ApartFromCaptures {
   cudaStreamCaptureMode other_ = cudaStreamCaptureModeRelaxed;
 };
 
-/// Makes a device the one of this thread, and gives back the one before it.
+/// Makes a device the one of this thread, and gives back what was current before, be it nothing. To
+/// choose the device of before would not do: that makes a context on it, which takes its memory.
 class ChosenDevice {
  public:
   explicit ChosenDevice(int device);
+  /// Any will do: the thread's, else the one that this process chose last.
+  ChosenDevice();
   ChosenDevice(const ChosenDevice&) = delete;
   ChosenDevice& operator=(const ChosenDevice&) = delete;
   ~ChosenDevice();
   const Result<>& chosen() const { return chosen_; }
 
  private:
+  // What is current, and the driver's calls to give it back.
+  Result<const Driver*> remember();
+  void choose(const Driver& calls, int device);
+
   const ApartFromCaptures apart_;
-  int before_ = -1;
+  CUcontext before_ = nullptr;
+  const Driver* restoring_ = nullptr;
   Result<> chosen_;
 };
 
@@ -112,6 +121,7 @@ class CudaRuntime final : public DeviceRuntime {
 
   std::mutex mutex_;
   std::map<void*, std::size_t> mapped_;            // by map()
+  std::multimap<void*, int> opened_;               // by which device, once for each time
   std::map<int, cudaMemPool_t> shared_pools_;      // by device
   std::map<void*, cudaMemPool_t> imported_pools_;  // by what is mapped
 };

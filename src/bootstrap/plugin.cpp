@@ -19,17 +19,31 @@ std::string own_folder() {
   return std::string(path.substr(0, path.rfind('/') + 1));
 }
 
+// That a library which it needs is missing is told in the same words, but of that library.
+bool is_missing(std::string_view place, std::string_view reason) {
+  return reason.starts_with(concat(place, ": cannot open shared object file: No such file"));
+}
+
 Result<void*> load(const Lookup& lookup, const Plugin& plugin, int mode) {
-  std::string tried;
+  std::string folders;
+  std::string broken;
   for (const std::string& place : plugin_places(lookup, plugin)) {
     if (void* const loaded = ::dlopen(place.c_str(), mode)) return loaded;
-    const char* const reason = ::dlerror();
-    tried += concat(tried.empty() ? "" : "; ", reason == nullptr ? place.c_str() : reason);
+    const char* const said = ::dlerror();
+    const std::string reason = said == nullptr ? place : said;
+    if (!is_missing(place, reason)) {
+      broken += concat(broken.empty() ? "" : "; ", reason);
+    } else if (const auto end = place.rfind('/'); end != std::string::npos) {
+      folders += concat(folders.empty() ? "" : ", ", place.substr(0, end));
+    }
   }
-  return Error(
-      ErrorCode::unsupported,
-      concat(plugin.needed_by, " needs ", plugin.library, ", which is built where ", plugin.made_of,
-             " is found: ", tried, "; RONDO_PLUGIN_PATH says where it is"));
+  const std::string needs = concat(plugin.needed_by, " needs ", plugin.library, ", which ");
+  if (!broken.empty()) {
+    return Error(ErrorCode::unsupported, concat(needs, "is there, but cannot be loaded: ", broken));
+  }
+  return Error(ErrorCode::unsupported,
+               concat(needs, "is built where ", plugin.made_of, " is found: it is not in ", folders,
+                      "; RONDO_PLUGIN_PATH says where it is"));
 }
 
 }  // namespace

@@ -75,6 +75,8 @@ TEST(ParseOptions, DeviceTakesNoValue) {
 TEST(ParseOptions, GraphsAreForDevices) {
   EXPECT_TRUE(parse({"allreduce", "--device", "-G", "1"}).value().graph);
   EXPECT_FALSE(parse({"allreduce", "--device", "--cudagraph=0"}).value().graph);
+  EXPECT_THAT(refusal({"allreduce", "--device-order", "kernels"}),
+              HasSubstr("--device-order kernels: is for --device only"));
   EXPECT_THAT(refusal({"allreduce", "-G", "1"}), HasSubstr("for --device only"));
   EXPECT_THAT(refusal({"allreduce", "--device", "-G", "2"}), HasSubstr("0 or 1"));
 }

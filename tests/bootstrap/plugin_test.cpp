@@ -3,6 +3,9 @@
 #include <dlfcn.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <fstream>
+
 #include "bootstrap/variables.hpp"
 
 namespace rondo {
@@ -29,7 +32,21 @@ TEST(Plugin, OneThatIsNotThereIsAnErrorThatSaysWhatWasTried) {
   const std::string text = entry.error().text();
   EXPECT_EQ(text.find("transport none needs librondo-none.so.0, which is built where nothing"), 0u)
       << text;
-  EXPECT_NE(text.find("/a/librondo-none.so.0"), std::string::npos) << text;
+  EXPECT_NE(text.find("it is not in /a, "), std::string::npos) << text;
+}
+
+TEST(Plugin, OneThatCannotBeLoadedIsNotToldAsMissing) {
+  const std::filesystem::path folder = testing::TempDir() + "rondo-broken-plugin";
+  std::filesystem::create_directories(folder);
+  std::ofstream(folder / "librondo-none.so.0") << "no library";
+  const auto lookup = test::lookup_in({{"RONDO_PLUGIN_PATH", folder.string()}});
+  const Result<void*> entry = load_plugin(lookup, plugin, RTLD_NOW, "open");
+  std::filesystem::remove_all(folder);
+  ASSERT_FALSE(entry);
+  const std::string text = entry.error().text();
+  EXPECT_NE(text.find("which is there, but cannot be loaded: " + folder.string()),
+            std::string::npos)
+      << text;
 }
 
 TEST(Plugin, ALibraryWithoutTheFunctionIsOfAnotherVersion) {

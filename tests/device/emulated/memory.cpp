@@ -129,7 +129,10 @@ Result<void*> EmulatedRuntime::allocate(Allocation kind, int device, std::size_t
   ++machine_.waiting_calls;
   const std::lock_guard lock(mutex_);
   std::shared_ptr<Storage> storage = machine_.take(kind, device, bytes);
-  if (!storage) return Error(ErrorCode::resource, "allocate: out of memory");
+  if (!storage) {
+    return Error(ErrorCode::resource,
+                 concat("allocate: out of memory: ", bytes, " bytes on device ", device));
+  }
   return static_cast<void*>(show(std::move(storage), Origin::own));
 }
 
