@@ -148,6 +148,12 @@ raises(rondo.InvalidArgument, "gaps", comm.allreduce, numpy.ones((4, 4))[:, ::2]
 raises(rondo.InvalidArgument, "gaps", comm.allreduce, numpy.ones((4, 5)).T)
 raises(rondo.InvalidArgument, "unknown op", comm.allreduce, numpy.ones(1), op="median")
 raises(rondo.InvalidArgument, "list", comm.allreduce, [1.0])
+for scalar in (numpy.float64(1.0), numpy.int64(1), numpy.ones(3).sum()):
+    for function, *arguments in ((comm.allreduce,), (comm.iallreduce,), (comm.broadcast,),
+                                 (comm.allgather,), (comm.gather,), (comm.reduce,),
+                                 (comm.send, rank), (comm.recv, rank), (comm.scan,)):
+        raises(rondo.InvalidArgument, "numpy.array(x)", function, scalar, *arguments)
+    raises(rondo.InvalidArgument, "out is a ", comm.allreduce, numpy.ones(1), scalar)
 raises(rondo.InvalidArgument, "elements", comm.allreduce, numpy.ones(2), numpy.ones(3))
 raises(rondo.InvalidArgument, "float32", comm.allreduce, numpy.ones(2), numpy.ones(2, "f4"))
 raises(ValueError, "read-only", comm.allreduce, numpy.frombuffer(bytes(8)))

@@ -6,7 +6,7 @@ from ctypes import byref, c_int32, c_void_p
 from typing import Any, Callable, List, Mapping, Optional, Sequence, Union
 
 from . import library
-from .arrays import Elements, find
+from .arrays import Elements, find, is_numpy
 from .errors import InvalidArgument
 from .library import check, lib
 from .work import Work
@@ -355,7 +355,7 @@ def _block(shape: Sequence[int], size: int) -> Sequence[int]:
 def _like(array: Any, shape: Sequence[int]) -> Any:
     if hasattr(array, "new_empty"):
         return array.new_empty(shape)
-    if hasattr(array, "__array_interface__"):
+    if is_numpy(array):
         import numpy  # pylint: disable=import-outside-toplevel  # there, since it made the array
         return numpy.empty(shape, array.dtype)
     raise InvalidArgument(f"no {type(array).__name__} can be made here: give `out`")
