@@ -159,7 +159,9 @@ raises(rondo.InvalidArgument, "float32", comm.allreduce, numpy.ones(2), numpy.on
 raises(ValueError, "read-only", comm.allreduce, numpy.frombuffer(bytes(8)))
 raises(rondo.InvalidArgument, "outside", comm.broadcast, numpy.ones(1), root=size)
 raises(rondo.InvalidArgument, "timeout", comm.set_timeout, 0)
-raises(TypeError, "speed", rondo.Communicator.from_env, speed=1)
+raises(TypeError, "from_env() has no option 'speed'; there are timeout, join_timeout",
+       rondo.Communicator.from_env, speed=1)
+raises(TypeError, "join() has no option 'speed'", rondo.Communicator.join, 0, 1, None, speed=1)
 require(comm.allgather(numpy.frombuffer(bytes(8))), numpy.zeros((size, 1)))  # only read
 
 if size > 1:

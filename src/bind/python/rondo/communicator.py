@@ -1,6 +1,7 @@
 """Communicators: the ranks of a world, and the collectives among them."""
 
 import ctypes
+import inspect
 import weakref
 from ctypes import byref, c_int32, c_void_p
 from typing import Any, Callable, List, Mapping, Optional, Sequence, Union
@@ -46,7 +47,7 @@ class Communicator:
         names by collective), radix, tile_bytes, transport ("auto", "shm", "tcp"), and the files
         topology, costs, plan_file. Raises JoinFailed naming the ranks that are missing."""
         handle = c_void_p()
-        check(lib.rondo_comm_from_env(byref(_options(**options)), byref(handle)))
+        check(lib.rondo_comm_from_env(byref(_options_of("from_env", options)), byref(handle)))
         return cls(handle)
 
     @classmethod
@@ -71,7 +72,7 @@ class Communicator:
 
         handle = c_void_p()
         status = lib.rondo_comm_join(rank, size, library.ALLGATHER(exchange), None,
-                                     byref(_options(**options)), byref(handle))
+                                     byref(_options_of("join", options)), byref(handle))
         if failure:
             raise failure[0]
         check(status)
@@ -373,6 +374,15 @@ def _milliseconds(seconds: float) -> int:
     if not seconds > 0:
         raise InvalidArgument(f"a timeout of {seconds} s; it must be above zero")
     return max(1, round(seconds * 1000))
+
+
+def _options_of(function: str, given: Mapping[str, Any]) -> library.Options:
+    known = inspect.signature(_options).parameters
+    for name in given:
+        if name not in known:
+            raise TypeError(f"Communicator.{function}() has no option {name!r}; there are "
+                            f"{', '.join(known)}")
+    return _options(**given)
 
 
 def _options(timeout: Optional[float] = None, join_timeout: Optional[float] = None,
