@@ -18,10 +18,10 @@ Algorithms = Union[str, Mapping[str, str]]
 class Communicator:
     """Ranks that call the same collectives in the same order, with the same counts and types.
 
-    Arrays are NumPy arrays or anything with DLPack in the memory of the host, in C order without
-    gaps, of 8 to 64 bit integers or 8 to 64 bit floats (bfloat16, float8_e4m3fn and float8_e5m2
-    included). A blocking call lets
-    other Python threads run. One thread at a time uses a communicator; abort() may come from any.
+    Arrays are NumPy arrays (install NumPy for them; its scalars are no arrays) or anything with
+    DLPack in the memory of the host, in C order without gaps, of 8 to 64 bit integers or 8 to 64
+    bit floats (bfloat16, float8_e4m3fn and float8_e5m2 included). A blocking call lets other Python
+    threads run. One thread at a time uses a communicator; abort() may come from any.
 
     Without `out`, reductions and broadcasts are in place, and what has more or fewer elements than
     `x` is a new array of the same kind as `x` (NumPy's or PyTorch's; give `out` for others).
