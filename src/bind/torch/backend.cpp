@@ -31,6 +31,15 @@ void require_type(const at::Tensor& tensor, const at::Tensor& like, const char* 
               ": tensors of different types: ", like.scalar_type(), " and ", tensor.scalar_type());
 }
 
+// Blocks may have different lengths; as many elements in another shape are a mistake, as for gloo.
+void require_shapes(const Tensors& tensors, const at::Tensor& like, const char* call) {
+  for (std::size_t i = 0; i < tensors.size(); ++i) {
+    TORCH_CHECK(tensors[i].numel() != like.numel() || tensors[i].sizes() == like.sizes(), "rondo ",
+                call, ": invalid tensor size at index ", i, " (expected ", like.sizes(), ", got ",
+                tensors[i].sizes(), ")");
+  }
+}
+
 // A list with a tensor for each rank.
 const Tensors& of_all_ranks(const TensorLists& lists, const at::Tensor& like, int size,
                             const char* call) {
@@ -40,6 +49,7 @@ const Tensors& of_all_ranks(const TensorLists& lists, const at::Tensor& like, in
               lists[0].size(), " tensors in a group of ", size, " ranks");
   require_dense(lists[0], call);
   for (const at::Tensor& tensor : lists[0]) require_type(tensor, like, call);
+  require_shapes(lists[0], like, call);
   return lists[0];
 }
 
@@ -227,8 +237,9 @@ RondoBackend::Work RondoBackend::allgather_coalesced(TensorLists& outputs, Tenso
                 list.size(), " tensors for ", inputs.size(), " inputs");
     for (std::size_t i = 0; i < list.size(); ++i) {
       require_type(list[i], inputs[0], "allgather_coalesced");
-      TORCH_CHECK(list[i].numel() == inputs[i].numel(),
-                  "rondo allgather_coalesced: invalid tensor size at index ", i);
+      TORCH_CHECK(list[i].sizes() == inputs[i].sizes(),
+                  "rondo allgather_coalesced: invalid tensor size at index ", i, " (expected ",
+                  inputs[i].sizes(), ", got ", list[i].sizes(), ")");
       all_outputs.push_back(list[i]);
     }
   }
@@ -415,6 +426,8 @@ RondoBackend::Work RondoBackend::alltoall(Tensors& outputs, Tensors& inputs,
   require_dense(inputs, "all_to_all");
   for (const at::Tensor& tensor : inputs) require_type(tensor, inputs[0], "all_to_all");
   for (const at::Tensor& tensor : outputs) require_type(tensor, inputs[0], "all_to_all");
+  require_shapes(inputs, inputs[0], "all_to_all");
+  require_shapes(outputs, inputs[0], "all_to_all");
   return submit({c10d::OpType::ALLTOALL, title("all_to_all"), inputs, outputs, options.timeout,
                  options.asyncOp},
                 [outputs, inputs](const Run& run) {

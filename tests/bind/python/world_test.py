@@ -148,12 +148,20 @@ raises(rondo.InvalidArgument, "gaps", comm.allreduce, numpy.ones((4, 4))[:, ::2]
 raises(rondo.InvalidArgument, "gaps", comm.allreduce, numpy.ones((4, 5)).T)
 raises(rondo.InvalidArgument, "unknown op", comm.allreduce, numpy.ones(1), op="median")
 raises(rondo.InvalidArgument, "list", comm.allreduce, [1.0])
+for scalar in (numpy.float64(1.0), numpy.int64(1), numpy.ones(3).sum()):
+    for function, *arguments in ((comm.allreduce,), (comm.iallreduce,), (comm.broadcast,),
+                                 (comm.allgather,), (comm.gather,), (comm.reduce,),
+                                 (comm.send, rank), (comm.recv, rank), (comm.scan,)):
+        raises(rondo.InvalidArgument, "numpy.array(x)", function, scalar, *arguments)
+    raises(rondo.InvalidArgument, "out is a ", comm.allreduce, numpy.ones(1), scalar)
 raises(rondo.InvalidArgument, "elements", comm.allreduce, numpy.ones(2), numpy.ones(3))
 raises(rondo.InvalidArgument, "float32", comm.allreduce, numpy.ones(2), numpy.ones(2, "f4"))
 raises(ValueError, "read-only", comm.allreduce, numpy.frombuffer(bytes(8)))
 raises(rondo.InvalidArgument, "outside", comm.broadcast, numpy.ones(1), root=size)
 raises(rondo.InvalidArgument, "timeout", comm.set_timeout, 0)
-raises(TypeError, "speed", rondo.Communicator.from_env, speed=1)
+raises(TypeError, "from_env() has no option 'speed'; there are timeout, join_timeout",
+       rondo.Communicator.from_env, speed=1)
+raises(TypeError, "join() has no option 'speed'", rondo.Communicator.join, 0, 1, None, speed=1)
 require(comm.allgather(numpy.frombuffer(bytes(8))), numpy.zeros((size, 1)))  # only read
 
 if size > 1:

@@ -295,6 +295,27 @@ def check_uneven(c):
     c.check("uneven all_to_all_single", alltoall, dist.all_to_all_single)
 
 
+def check_shapes(c):
+    """As many elements in another shape are refused where gloo refuses them, on each rank alone."""
+    def block():
+        return torch.zeros(2, 3)
+
+    def others():
+        return [torch.zeros(6) for _ in range(c.size)]
+    is_root = dist.get_rank() == c.members[0]
+    calls = [(dist.all_gather, others(), block()), (dist.all_to_all, others(), [block()] * c.size),
+             (dist.all_gather_coalesced, [[each] for each in others()], [block()])]
+    if is_root:
+        calls += [(dist.gather, block(), others(), c.members[0]),
+                  (dist.scatter, block(), others(), c.members[0])]
+    for group in (c.gloo, c.rondo):
+        for function, *arguments in calls:
+            with world.raises("tensor size at index 0|of output tensor|must have the same size"):
+                function(*arguments, group=group)
+    with world.raises("invalid tensor size at index 0"):
+        dist.reduce_scatter(block(), others(), group=c.rondo)
+
+
 def check_coalesced(c):
     def many():
         tensors = [values((length,), torch.float32, c.rank, length) for length in (3, 0, 5)]
@@ -398,8 +419,9 @@ def compare(store_path, rank, size):
         c = Comparison(members)
         if rank not in members:
             continue
-        for check in (check_reductions, check_movements, check_uneven, check_coalesced,
-                      check_coalesced_calls, check_scaled, check_sparse, check_messages):
+        for check in (check_reductions, check_movements, check_uneven, check_shapes,
+                      check_coalesced, check_coalesced_calls, check_scaled, check_sparse,
+                      check_messages):
             check(c)
         dist.barrier(c.rondo)
         if c.rank == 0:

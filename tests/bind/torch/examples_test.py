@@ -122,12 +122,14 @@ def check_replaced():
                "dist.init_process_group('gloo', store=dist.HashStore(), rank=0, world_size=1); "
                "group = dist.distributed_c10d._get_default_group(); "
                "print(dist.get_backend(), group._get_backend(torch.device('cpu')).name())")
-    for replaced, expected in (("gloo", "gloo rondo"), ("", "gloo gloo")):
-        said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True,
+    for replaced, expected in (("gloo", "gloo rondo"), ("", "gloo gloo"), ("nccl", "gloo gloo")):
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True,
                               timeout=100, check=True,
-                              env=dict(os.environ, RONDO_TORCH_REPLACE=replaced)).stdout
-        if said.strip() != expected:
-            sys.exit(f"RONDO_TORCH_REPLACE={replaced}: {said} instead of {expected}")
+                              env=dict(os.environ, RONDO_TORCH_REPLACE=replaced))
+        if done.stdout.strip() != expected:
+            sys.exit(f"RONDO_TORCH_REPLACE={replaced}: {done.stdout} instead of {expected}")
+        if ("set RONDO_TORCH_REPLACE=gloo, or unset it" in done.stderr) != (replaced == "nccl"):
+            sys.exit(f"RONDO_TORCH_REPLACE={replaced}: it said\n{done.stderr}")
 
 
 def main():

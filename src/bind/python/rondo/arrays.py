@@ -1,6 +1,7 @@
 """Where the elements of an array are: NumPy arrays, and everything with DLPack (PyTorch, JAX …)."""
 
 import ctypes
+import sys
 from ctypes import (POINTER, Structure, c_char_p, c_int32, c_int64, c_uint16, c_uint64, c_uint8,
                     c_void_p, py_object)
 from typing import Any, NamedTuple, Tuple
@@ -23,12 +24,23 @@ class Elements(NamedTuple):
 def find(array: Any, what: str = "the array") -> Elements:
     """Raises InvalidArgument unless the elements lie in this host's memory, in C order without
     gaps, and have a type that rondo knows."""
-    if hasattr(array, "__array_interface__"):
+    if is_numpy(array):
         return _of_numpy(array, what)
+    # Its address may be that of a temporary: a scalar of NumPy gives that of a copy.
+    if hasattr(array, "__array_interface__"):
+        raise InvalidArgument(f"{what} is a {type(array).__name__}, which is no array: nothing "
+                              "would stay of what is written to it; write y = numpy.array(x), "
+                              "give y, and read y afterwards")
     if hasattr(array, "__dlpack__"):
         return _of_dlpack(array, what)
     raise InvalidArgument(f"{what} is a {type(array).__name__}; it must be a NumPy array, or have "
                           "__dlpack__ as tensors of PyTorch and JAX do")
+
+
+def is_numpy(array: Any) -> bool:
+    """Whether it is an array of NumPy, which owns its elements or keeps who does."""
+    numpy = sys.modules.get("numpy")  # is there, if anything can be one
+    return numpy is not None and isinstance(array, numpy.ndarray)
 
 
 def _of_numpy(array: Any, what: str) -> Elements:

@@ -1,12 +1,13 @@
 """Communicators: the ranks of a world, and the collectives among them."""
 
 import ctypes
+import inspect
 import weakref
 from ctypes import byref, c_int32, c_void_p
 from typing import Any, Callable, List, Mapping, Optional, Sequence, Union
 
 from . import library
-from .arrays import Elements, find
+from .arrays import Elements, find, is_numpy
 from .errors import InvalidArgument
 from .library import check, lib
 from .work import Work
@@ -17,10 +18,10 @@ Algorithms = Union[str, Mapping[str, str]]
 class Communicator:
     """Ranks that call the same collectives in the same order, with the same counts and types.
 
-    Arrays are NumPy arrays or anything with DLPack in the memory of the host, in C order without
-    gaps, of 8 to 64 bit integers or 8 to 64 bit floats (bfloat16, float8_e4m3fn and float8_e5m2
-    included). A blocking call lets
-    other Python threads run. One thread at a time uses a communicator; abort() may come from any.
+    Arrays are NumPy arrays (install NumPy for them; its scalars are no arrays) or anything with
+    DLPack in the memory of the host, in C order without gaps, of 8 to 64 bit integers or 8 to 64
+    bit floats (bfloat16, float8_e4m3fn and float8_e5m2 included). A blocking call lets other Python
+    threads run. One thread at a time uses a communicator; abort() may come from any.
 
     Without `out`, reductions and broadcasts are in place, and what has more or fewer elements than
     `x` is a new array of the same kind as `x` (NumPy's or PyTorch's; give `out` for others).
@@ -46,7 +47,7 @@ class Communicator:
         names by collective), radix, tile_bytes, transport ("auto", "shm", "tcp"), and the files
         topology, costs, plan_file. Raises JoinFailed naming the ranks that are missing."""
         handle = c_void_p()
-        check(lib.rondo_comm_from_env(byref(_options(**options)), byref(handle)))
+        check(lib.rondo_comm_from_env(byref(_options_of("from_env", options)), byref(handle)))
         return cls(handle)
 
     @classmethod
@@ -71,7 +72,7 @@ class Communicator:
 
         handle = c_void_p()
         status = lib.rondo_comm_join(rank, size, library.ALLGATHER(exchange), None,
-                                     byref(_options(**options)), byref(handle))
+                                     byref(_options_of("join", options)), byref(handle))
         if failure:
             raise failure[0]
         check(status)
@@ -355,7 +356,7 @@ def _block(shape: Sequence[int], size: int) -> Sequence[int]:
 def _like(array: Any, shape: Sequence[int]) -> Any:
     if hasattr(array, "new_empty"):
         return array.new_empty(shape)
-    if hasattr(array, "__array_interface__"):
+    if is_numpy(array):
         import numpy  # pylint: disable=import-outside-toplevel  # there, since it made the array
         return numpy.empty(shape, array.dtype)
     raise InvalidArgument(f"no {type(array).__name__} can be made here: give `out`")
@@ -373,6 +374,15 @@ def _milliseconds(seconds: float) -> int:
     if not seconds > 0:
         raise InvalidArgument(f"a timeout of {seconds} s; it must be above zero")
     return max(1, round(seconds * 1000))
+
+
+def _options_of(function: str, given: Mapping[str, Any]) -> library.Options:
+    known = inspect.signature(_options).parameters
+    for name in given:
+        if name not in known:
+            raise TypeError(f"Communicator.{function}() has no option {name!r}; there are "
+                            f"{', '.join(known)}")
+    return _options(**given)
 
 
 def _options(timeout: Optional[float] = None, join_timeout: Optional[float] = None,

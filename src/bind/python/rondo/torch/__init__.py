@@ -10,6 +10,7 @@ import importlib.machinery
 import importlib.util
 import os
 import sys
+import warnings
 import weakref
 from typing import Any
 
@@ -44,7 +45,7 @@ def _create(options: Any, backend_options: Any) -> Any:
         raise ValueError(f"the backend rondo takes no options, got {type(backend_options)}")
     group = _module().create(options.store, options.group_rank, options.group_size,
                              options.timeout, options.group_id, options.global_ranks_in_group,
-                             os.environ.get(REPLACE) or NAME)
+                             "gloo" if os.environ.get(REPLACE) == "gloo" else NAME)
     _groups.add(group)
     return group
 
@@ -66,7 +67,9 @@ def register() -> None:
     if replaced == "gloo":
         _replace_gloo()
     elif replaced:
-        raise ValueError(f"{REPLACE}={replaced}: only gloo can be replaced")
+        # An error here would end `import torch`.
+        warnings.warn(f"{REPLACE}={replaced} is ignored: only gloo can be replaced; set "
+                      f"{REPLACE}=gloo, or unset it", RuntimeWarning)
 
 
 def _replace_gloo() -> None:

@@ -2,7 +2,7 @@
 
 PyTorch's C++ interface changes with each of its versions, so a compiled backend belongs to one of
 them. That of a build of rondo beside PyTorch comes with the package; for another PyTorch it is
-compiled where it is first used, which takes half a minute, and kept. `python -m
+compiled where it is first used, which takes about 40 s of a processor, and kept. `python -m
 rondo.torch.building` does so ahead of time.
 """
 
