@@ -12,8 +12,9 @@
 //   * The library reads and writes the buffers until the call returns, or until the Work is done.
 //   * Every call ends by its deadline (Options::timeout, counted from when its turn comes), with an
 //     Error that names the culprit.
-//   * All ranks that get the same sum get the same bits. The same call on the same number of ranks
-//     with the same options gives the same bits in every run.
+//   * All ranks that get the same sum get the same bits. The same call on ranks in the same places
+//     with the same options gives the same bits in every run where the costs of links are the same,
+//     too: given (Options::costs), or measured once and kept.
 //   * One thread at a time per communicator; abort() may come from any thread. Use duplicate() for
 //     concurrent collectives. Nonblocking collectives are carried out in the order in which they
 //     were made.

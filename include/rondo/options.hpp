@@ -45,7 +45,8 @@ struct Options {
   /// is the same on all ranks. Without it they look for themselves.
   std::optional<std::string> topology = {};
   /// File of cost text, as `rondo topo --costs` writes it: what links cost. It is the same on all
-  /// ranks. Without it they measure.
+  /// ranks. Without it they measure, so that plans may differ from run to run; "default" stands for
+  /// constants, by which they do not.
   std::optional<std::string> costs = {};
   /// File of choices, as `rondo tune --save` writes it. It is the same on all ranks. What it says
   /// nothing about is predicted from topology and costs.

@@ -71,6 +71,9 @@ constexpr std::array<NamedFile, named_file_count> files = {
               [](Settings& settings) { settings.wishes.rules.clear(); }, text_of_rules},
 };
 
+// Not a file: the constants that planners have where nothing was measured.
+constexpr std::string_view plain_costs = "default";
+
 // What a rank tells of a file: the hash of its content as 16 digits, or one of these.
 using Word = std::array<char, 16>;
 using Words = std::array<Word, named_file_count>;
@@ -113,6 +116,11 @@ std::span<const NamedFile, named_file_count> named_files() {
 }
 
 Result<> read_file(const NamedFile& file, const FileSource& source, Settings& settings) {
+  if (file.path == &Options::costs && source.path == plain_costs) {
+    settings.costs = CostTable{};
+    settings.costs_file = source.path;
+    return {};
+  }
   const std::string prefix = concat(file.variable, "=", source.path, ": ");
   const Result<std::string> text = read_text_file(source.path);
   if (!text) {

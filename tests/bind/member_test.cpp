@@ -7,11 +7,14 @@
 #include <bit>
 #include <chrono>
 #include <cstdint>
+#include <cstdlib>
 #include <functional>
+#include <string>
 #include <thread>
 #include <utility>
 #include <vector>
 
+#include "harness/folder.hpp"
 #include "harness/out_of_band.hpp"
 #include "rondo/communicator.hpp"
 
@@ -284,10 +287,50 @@ TEST(Member, AFailureInsideFailsTheCall) {
   });
 }
 
+// What a world of two plans for a large sum under such costs.
+std::string planned(bool is_fixed, const std::string& costs) {
+  rondo::testing::ThreadsAllgather table(2);
+  ::setenv("RONDO_COSTS", costs.c_str(), 1);
+  std::string plan;
+  const auto body = [&](int rank) {
+    Worlds worlds(is_fixed);
+    Surroundings around;
+    around.rank = rank;
+    around.size = 2;
+    around.exchange = [&](const void* mine, void* all, std::size_t bytes) {
+      table.of(rank).allgather({static_cast<const std::byte*>(mine), bytes},
+                               {static_cast<std::byte*>(all), 2 * bytes});
+      return true;
+    };
+    const Communicator made = worlds.make(around);
+    if (rank == 0) plan = made.explain(Collective::allreduce, 1'000'000, DType::f32);
+  };
+  std::thread other(body, 1);
+  body(0);
+  other.join();
+  ::unsetenv("RONDO_COSTS");
+  return plan;
+}
+
+TEST(Worlds, FixedPlansDoNotFollowCosts) {
+  const rondo::testing::Folder folder;
+  const auto costs = [&](const std::string& name, const std::string& link) {
+    std::string text = "rondo costs 1\nrank start 1us reduce 12GB/s copy 13GB/s\n";
+    for (const char* path : {"core", "l2", "l3", "numa", "pkg", "sys", "host", "rack", "net"}) {
+      text += std::string(path) + " " + link + "\n";
+    }
+    return folder.write(name, text);
+  };
+  const std::string near = costs("near", "latency 1us wire 30GB/s");
+  const std::string far = costs("far", "latency 9ms wire 3GB/s");
+  EXPECT_EQ(planned(true, near), planned(true, far));
+  EXPECT_NE(planned(false, near), planned(false, far));
+}
+
 TEST(Worlds, CommunicatorsOfOneWorldAreApart) {
   rondo::testing::ThreadsAllgather table(2);
   const auto body = [&](int rank) {
-    Worlds worlds;
+    Worlds worlds(true);
     Surroundings around;
     around.rank = rank;
     around.size = 2;

@@ -58,7 +58,7 @@ class DropIn {
   const Settings settings_;
   const Clock::time_point start_ = Clock::now();
   std::atomic<double> forming_ = 0;  // seconds
-  Worlds worlds_;
+  Worlds worlds_{settings_.mode == Mode::always};
   std::mutex mutex_;
   Teller teller_;
   Tally tally_;

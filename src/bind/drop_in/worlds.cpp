@@ -82,6 +82,7 @@ Worlds::World* Worlds::join(const Surroundings& around, std::uint64_t name) {
   Options options;
   options.progress = around.progress;
   if (!environment("RONDO_SHARED_BYTES")) options.shared_bytes = shared_bytes;
+  if (has_fixed_plans_) options.costs = "default";
   Communicator joined = Communicator::join(outside, options);
   joined.set_timeout(endless);
   // Joining has taken memory for links that nobody uses any more: the first link of all gets the

@@ -32,6 +32,10 @@ struct Surroundings {
 
 class Worlds {
  public:
+  /// With fixed plans, what was measured of links, or somebody says of them, does not count: sums
+  /// are added in the same order in every run.
+  explicit Worlds(bool has_fixed_plans) : has_fixed_plans_(has_fixed_plans) {}
+
   /// Collective over the ranks of `around`. Throws Error on all of them or on none; only the ranks
   /// that something went wrong on know what.
   Communicator make(const Surroundings& around);
@@ -61,6 +65,7 @@ class Worlds {
   World* join(const Surroundings& around, std::uint64_t name);
   Communicator part_of(World& world, std::span<const Card> cards, bool is_new);
 
+  const bool has_fixed_plans_;
   std::mutex mutex_;
   std::list<World> worlds_;  // stay where they are
   std::uint64_t numbers_ = 0;
