@@ -92,6 +92,11 @@ RondoBackend::Work RondoBackend::submit(Call call, Body body) {
   RondoWork::What what = {
       rank_, call.op, call.title, std::move(call.inputs), std::move(call.outputs), ++sequence_};
   what.device = device;
+  const Timeout wanted = deadline(call.timeout);
+  what.waiting_for =
+      "; " + member_.text() + ", call " + std::to_string(what.sequence) +
+      "; which ranks are waited for is not known before the call's own deadline of " +
+      std::to_string(wanted.count()) + " ms";
   if (there) {
     what.look = [seen = std::weak_ptr(there)] {
       if (const auto still = seen.lock()) still->look();
@@ -99,7 +104,6 @@ RondoBackend::Work RondoBackend::submit(Call call, Body body) {
   }
   const auto work = c10::make_intrusive<RondoWork>(std::move(what));
   note(work);
-  const Timeout wanted = deadline(call.timeout);
   if (there) {
     there->carry_out(work, call.is_async, wanted, body);
     return work;

@@ -94,13 +94,13 @@ RondoBackend::Work RondoBackend::send(Tensors& tensors, int to, int tag) {
 RondoBackend::Work RondoBackend::recv(Tensors& tensors, int from, int tag) {
   TORCH_CHECK(from >= 0, "rondo:recv: invalid rank: ", from);
   const auto work = message(c10d::OpType::RECV, title("recv"), tensors, from);
-  messages_->receive(tensors[0], from, tag, work);
+  messages_->receive(tensors[0], from, tag, timeout_.load(), work);
   return work;
 }
 
 RondoBackend::Work RondoBackend::recvAnysource(Tensors& tensors, int tag) {
   const auto work = message(c10d::OpType::RECVANYSOURCE, title("recvAnySource"), tensors, -1);
-  messages_->receive(tensors[0], -1, tag, work);
+  messages_->receive(tensors[0], -1, tag, timeout_.load(), work);
   return work;
 }
 

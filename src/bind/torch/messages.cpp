@@ -2,18 +2,25 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 namespace rondo_torch {
 
 namespace {
 
-// A receiver that has announced nothing may come at any time; who waits for it has a deadline.
+// A rank that has announced nothing may come at any time; who waits for it has a deadline.
 constexpr std::chrono::hours no_deadline(24 * 365);
 
 }  // namespace
 
 Messages::~Messages() {
   this->abort("the process group was destroyed");
+  {
+    const std::lock_guard lock(mutex_);
+    waiting_->is_over = true;
+  }
+  waiting_->changed.notify_all();
+  clock_.end();
   // Their jobs look at all channels, which are still there now.
   for (Channels* channels : {&outgoing_, &incoming_}) {
     for (const auto& [peer, channel] : *channels) channel->queue.end();
@@ -60,9 +67,16 @@ void Messages::send(const at::Tensor& tensor, int to, int tag, Work work) {
   });
 }
 
-void Messages::receive(const at::Tensor& tensor, int from, int tag, Work work) {
+void Messages::receive(const at::Tensor& tensor, int from, int tag,
+                       std::chrono::milliseconds patience, Work work) {
   std::vector<Channel*> sources;
-  const Wanted wanted = {tensor, StreamPoint(tensor), from, tag, std::move(work)};
+  if (patience <= std::chrono::milliseconds(0) || patience > no_deadline) patience = no_deadline;
+  const Wanted wanted = {tensor,         StreamPoint(tensor),
+                         from,           tag,
+                         patience,       std::chrono::steady_clock::now() + patience,
+                         std::move(work)};
+  bool is_watched = true;
+  bool is_earlier = false;
   std::optional<Arrived> arrived;
   {
     const std::lock_guard lock(mutex_);
@@ -72,7 +86,11 @@ void Messages::receive(const at::Tensor& tensor, int from, int tag, Work work) {
       }
     }
     arrived = take_unexpected(wanted);
-    if (!arrived) wanted_.push_back(wanted);
+    if (!arrived) {
+      wanted_.push_back(wanted);
+      is_watched = std::exchange(waiting_->is_watched, true);
+      is_earlier = wanted.deadline < waiting_->next;
+    }
   }
   if (arrived) {
     deliver(wanted, *arrived);
@@ -81,6 +99,32 @@ void Messages::receive(const at::Tensor& tensor, int from, int tag, Work work) {
   for (Channel* source : sources) {
     source->queue.post([this, source] { receive_wanted(*source); });
   }
+  if (is_earlier) waiting_->changed.notify_all();
+  if (!is_watched) clock_.post([waiting = waiting_] { watch(waiting); });
+}
+
+// wait() has a time of its own; this is for those who look at the future, or ask now and then.
+void Messages::watch(const std::shared_ptr<Waiting>& waiting) {
+  std::unique_lock lock(waiting->mutex);
+  while (!waiting->is_over && !waiting->wanted.empty()) {
+    const auto first = std::min_element(
+        waiting->wanted.begin(), waiting->wanted.end(),
+        [](const Wanted& one, const Wanted& other) { return one.deadline < other.deadline; });
+    const auto deadline = first->deadline;
+    if (std::chrono::steady_clock::now() < deadline) {
+      waiting->next = deadline;
+      waiting->changed.wait_until(lock, deadline);
+      continue;
+    }
+    {
+      const Wanted late = std::move(*first);
+      waiting->wanted.erase(first);
+      lock.unlock();
+      late.work->fail(late.work->late(late.patience));
+    }  // what it holds goes without the lock
+    lock.lock();
+  }
+  waiting->is_watched = false;
 }
 
 // While somebody waits for a message of this rank, the next one is taken, whichever it is.

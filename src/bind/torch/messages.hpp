@@ -2,6 +2,8 @@
 
 // Messages between two ranks, matched by source and tag as PyTorch does it.
 
+#include <chrono>
+#include <condition_variable>
 #include <deque>
 #include <functional>
 #include <map>
@@ -29,8 +31,10 @@ class Messages {
 
   /// Both complete `work`, whose one tensor is `tensor`. Those of a device go through the host.
   void send(const at::Tensor& tensor, int to, int tag, Work work);
-  /// From any rank where `from` is negative.
-  void receive(const at::Tensor& tensor, int from, int tag, Work work);
+  /// From any rank where `from` is negative. Fails when no message has begun to come within
+  /// `patience`; messages that come later are for others.
+  void receive(const at::Tensor& tensor, int from, int tag, std::chrono::milliseconds patience,
+               Work work);
 
   bool wait_until_sent(std::chrono::milliseconds patience);
   void abort(const std::string& reason);
@@ -60,12 +64,24 @@ class Messages {
     StreamPoint free;  // of what the caller did with the tensor before
     int from;
     int tag;
+    std::chrono::milliseconds patience;
+    std::chrono::steady_clock::time_point deadline;
     Work work;
+  };
+  // Who fails those that wait for too long may outlive this, by a callback of what it fails.
+  struct Waiting {
+    std::mutex mutex;
+    std::condition_variable changed;
+    std::deque<Wanted> wanted;
+    std::chrono::steady_clock::time_point next;  // when whoever watches looks again
+    bool is_watched = false;
+    bool is_over = false;
   };
   using Channels = std::map<int, std::unique_ptr<Channel>>;
 
   Channel& channel(Channels& channels, int peer, const char* name);
   void open(Channel& channel, int from, int to);
+  static void watch(const std::shared_ptr<Waiting>& waiting);
   void receive_wanted(Channel& channel);
   void receive_one(Channel& channel);
   bool is_wanted_of(const Wanted& wanted, int peer) const {
@@ -80,12 +96,14 @@ class Messages {
 
   rondo_comm* world_;
   const Member& member_;
-  std::mutex mutex_;
+  const std::shared_ptr<Waiting> waiting_ = std::make_shared<Waiting>();
+  std::mutex& mutex_ = waiting_->mutex;
+  std::deque<Wanted>& wanted_ = waiting_->wanted;
   bool is_aborted_ = false;
   std::string abort_reason_;
-  std::deque<Wanted> wanted_;
   Channels outgoing_;
   Channels incoming_;
+  Queue clock_{"rondo-clock"};
 };
 
 }  // namespace rondo_torch

@@ -89,6 +89,15 @@ void RondoWork::fail(const std::exception_ptr& error) {
   finish(error);
 }
 
+std::exception_ptr RondoWork::late(std::chrono::milliseconds patience) const {
+  try {
+    C10_THROW_ERROR(DistBackendError, std::string(title_) + ": timed out after " +
+                                          std::to_string(patience.count()) + " ms" + waiting_for_);
+  } catch (...) {
+    return std::current_exception();
+  }
+}
+
 bool RondoWork::isCompleted() {
   if (look_) look_();
   return Work::isCompleted();
@@ -108,8 +117,7 @@ bool RondoWork::wait(std::chrono::milliseconds timeout) {
     cv_.wait(lock, is_completed);
   } else if (!cv_.wait_for(lock, patience, is_completed)) {
     lock.unlock();
-    C10_THROW_ERROR(DistBackendError, std::string(title_) + ": timed out after " +
-                                          std::to_string(patience.count()) + " ms" + waiting_for_);
+    std::rethrow_exception(late(patience));
   }
   if (exception_) std::rethrow_exception(exception_);
   lock.unlock();

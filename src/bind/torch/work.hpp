@@ -40,6 +40,8 @@ class RondoWork : public c10d::Work {
   static void complete_after(const c10::intrusive_ptr<RondoWork>& whole,
                              const std::vector<c10::intrusive_ptr<RondoWork>>& parts);
   void fail(const std::exception_ptr& error);
+  /// That `patience` is over.
+  std::exception_ptr late(std::chrono::milliseconds patience) const;
   void set_source(int rank) { source_ = rank; }
 
   bool isCompleted() override;

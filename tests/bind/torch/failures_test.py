@@ -80,6 +80,40 @@ def stopped(store_path, rank, size):
     dist.destroy_process_group()
 
 
+def stays_away(store_path, rank, size):
+    """Futures end as well, and who waits for less than the time of a call learns what is known."""
+    world.join(store_path, rank, size)
+    tensor = torch.ones(3)
+    group = dist.new_group([0, 1], timeout=datetime.timedelta(seconds=10))
+    store = dist.distributed_c10d._get_default_store()
+    if rank == 1:
+        store.wait(["is over"], world.LONG)
+        for value in (1.0, 2.0):
+            dist.send(torch.full((3,), 4 + value), 0, group, int(value))
+        store.wait(["has come"], world.LONG)
+        return
+    for work in (dist.irecv(tensor, 1, group, 1), dist.irecv(torch.ones(3), group=group)):
+        with world.raises("recv.* timed out after 10000 ms.*rank 0 of 2 in group",
+                          dist.DistBackendError):
+            work.get_future().wait()
+        assert work.is_completed()
+    store.set("is over", "yes")
+    # What comes late is not given to those who have gone, and does no harm to others.
+    later = torch.zeros(3)
+    dist.recv(later, 1, group, 2)
+    assert later.tolist() == [6.0] * 3 and tensor.tolist() == [1.0] * 3, (later, tensor)
+    options = dist.AllreduceOptions()
+    options.timeout = world.LONG
+    options.asyncOp = True
+    work = dist.distributed_c10d._get_default_group().allreduce([tensor], options)
+    with world.raises("all_reduce: timed out after 100 ms; rondo, rank 0 of 2 in group .*, call 1; "
+                      "which ranks are waited for is not known before .* deadline of 60000 ms",
+                      dist.DistBackendError):
+        work.wait(datetime.timedelta(milliseconds=100))
+    store.set("has come", "yes")
+    dist.distributed_c10d._abort_process_group()
+
+
 def wrong_message(store_path, rank, size):
     world.join(store_path, rank, size)
     if rank == 0:
@@ -222,6 +256,7 @@ if __name__ == "__main__":
     stays_on_time(killed_while_receiving, 3, LONGEST, dies=[1])
     stays_on_time(killed_in_subgroup, 3, LONGEST, dies=[2])
     stays_on_time(stopped, 2, LONGEST, dies=[1], continues=[1])
+    stays_on_time(stays_away, 2, LONGEST)
     stays_on_time(wrong_message, 2, LONGEST)
     stays_on_time(missing, 2, LONGEST)
     stays_on_time(monitored, 3, LONGEST)
