@@ -26,6 +26,11 @@
 //     memory goes from device to device, in calls of ranks that all have some. Calls in which a
 //     rank has other memory go by way of the host's, and take longer than without it. Where it is
 //     false, rank 0 says on standard error what is in the way, and all stays as it is.
+//   * Any number of communicators may be connected, and have calls under way at the same time.
+//     Kernels that wait for other ranks are counted for each device: from the communicator on whose
+//     kernels might find no room beside those of others in the process, streams wait instead, also
+//     where kernels were asked for (Options::device_order). Rank 0 says so on standard error. What
+//     a communicator took is free again when it ends.
 //   * share(span): all ranks call it, too. What the span's allocations hold is used in place from
 //     then on; other memory is copied through some of the communicator's, 32 MiB at most. False
 //     where that cannot be. Before one of them is freed, all ranks call unshare(): the devices of
