@@ -13,8 +13,9 @@
 //     without.
 //   * Collectives of a communicator are carried out in the order of the calls, whatever streams
 //     they are in; a blocking one without a stream waits for all before it.
-//   * The buffers are device, managed or pinned memory of one process. They belong to the library
-//     until the stream is through with the call.
+//   * The buffers are device, managed or pinned memory of one process, and no longer than that:
+//     Error{invalid_argument} else, before anything has begun. They belong to the library until the
+//     stream is through with the call.
 //   * Work is done when the ranks have exchanged what they had to; it has the error, if there was
 //     one. The stream goes on after an error, too, and the result is unspecified then. Its
 //     destructor waits, as that of every Work: keep it until the stream has come so far.

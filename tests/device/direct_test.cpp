@@ -382,6 +382,34 @@ TEST(DeviceToDevice, StreamsWaitWhereOtherCommunicatorsHaveTheRoom) {
   EXPECT_NE(said.find("room for 16 thread blocks"), std::string::npos) << said;
 }
 
+// By a kernel, it would be the end of the device.
+TEST(DeviceToDevice, SpansLongerThanTheirMemoryAreRefused) {
+  for (const bool connects : {false, true}) {
+    run_ranks(2, [connects](Rank& rank) {
+      if (connects) {
+        EXPECT_TRUE(rank.comm.connect_devices(0));
+      }
+      const DeviceSpan<int> numbers = rank.put(counting(1000, 0));
+      const DeviceSpan<int> result = rank.put(counting(1000, 0));
+      const std::size_t far = std::size_t{1} << 24;  // whatever allocations are rounded to
+      const auto expect_refusal = [&](DeviceSpan<int> buffer) {
+        try {
+          Work work = rank.comm.allreduce(buffer, Op::sum, rank.native());
+          ADD_FAILURE() << "it was not refused";
+        } catch (const Error& error) {
+          EXPECT_EQ(error.code(), ErrorCode::invalid_argument) << error.what();
+          EXPECT_NE(std::string(error.what()).find("its memory ends after"), std::string::npos)
+              << error.what();
+        }
+      };
+      expect_refusal({numbers.data(), far});
+      expect_refusal({numbers.data() + 999, far});
+      rank.comm.allreduce(numbers, result, Op::sum, rank.native()).wait();
+      EXPECT_EQ(rank.get(result)[999], 1998) << "the communicator goes on";
+    });
+  }
+}
+
 TEST(DeviceToDevice, EndsWithAnAbort) {
   run_connected(3, [](Rank& rank) {
     const DeviceSpan<int> numbers = rank.put({1});
