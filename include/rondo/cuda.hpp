@@ -27,6 +27,8 @@
 //     memory goes from device to device, in calls of ranks that all have some. Calls in which a
 //     rank has other memory go by way of the host's, and take longer than without it. Where it is
 //     false, rank 0 says on standard error what is in the way, and all stays as it is.
+//   * What split() and duplicate() give is not connected until its ranks call connect_devices() on
+//     it, also where their parent is; its calls go by way of the host's memory without that.
 //   * Any number of communicators may be connected, and have calls under way at the same time.
 //     Kernels that wait for other ranks are counted for each device: from the communicator on whose
 //     kernels might find no room beside those of others in the process, streams wait instead, also
