@@ -13,8 +13,9 @@
 //     without.
 //   * Collectives of a communicator are carried out in the order of the calls, whatever streams
 //     they are in; a blocking one without a stream waits for all before it.
-//   * The buffers are device, managed or pinned memory of one process. They belong to the library
-//     until the stream is through with the call.
+//   * The buffers are device, managed or pinned memory of one process, and no longer than that:
+//     Error{invalid_argument} else, before anything has begun. They belong to the library until the
+//     stream is through with the call.
 //   * Work is done when the ranks have exchanged what they had to; it has the error, if there was
 //     one. The stream goes on after an error, too, and the result is unspecified then. Its
 //     destructor waits, as that of every Work: keep it until the stream has come so far.
@@ -26,6 +27,13 @@
 //     memory goes from device to device, in calls of ranks that all have some. Calls in which a
 //     rank has other memory go by way of the host's, and take longer than without it. Where it is
 //     false, rank 0 says on standard error what is in the way, and all stays as it is.
+//   * What split() and duplicate() give is not connected until its ranks call connect_devices() on
+//     it, also where their parent is; its calls go by way of the host's memory without that.
+//   * Any number of communicators may be connected, and have calls under way at the same time.
+//     Kernels that wait for other ranks are counted for each device: from the communicator on whose
+//     kernels might find no room beside those of others in the process, streams wait instead, also
+//     where kernels were asked for (Options::device_order). Rank 0 says so on standard error. What
+//     a communicator took is free again when it ends.
 //   * share(span): all ranks call it, too. What the span's allocations hold is used in place from
 //     then on; other memory is copied through some of the communicator's, 32 MiB at most. False
 //     where that cannot be. Before one of them is freed, all ranks call unshare(): the devices of

@@ -313,6 +313,10 @@ bool Communicator::State::connect_devices(int device) {
     }
     return false;
   }
+  if (const std::string& why = device_path_->why_no_kernels(); !why.empty() && rank() == 0) {
+    std::clog << concat("rondo: between devices streams wait for each other, and no kernels: ", why,
+                        "\n");
+  }
   host_route_ = std::make_shared<DeviceRoute>(*device_path_);
   prepared_ = {};
   return true;

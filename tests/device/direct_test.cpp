@@ -326,6 +326,93 @@ TEST(DeviceToDevice, IsLeftWhereThereIsNoSuchDevice) {
   EXPECT_NE(said.find("rank 1: there is no device 1000"), std::string::npos) << said;
 }
 
+// Their kernels wait for each other, and none may take the room of those that others wait for.
+TEST(DeviceToDevice, CommunicatorsHaveCallsUnderWayAtTheSameTime) {
+  constexpr std::size_t count = 200'000;
+  constexpr std::size_t many = 4;
+  run_ranks(2, [](Rank& rank) {
+    std::vector<Communicator> comms;
+    std::vector<DeviceSpan<int>> buffers;
+    std::vector<std::unique_ptr<Stream>> streams;
+    for (std::size_t i = 0; i < many; ++i) {
+      comms.push_back(rank.comm.duplicate());
+      EXPECT_TRUE(comms.back().connect_devices(0));
+      buffers.push_back(rank.put(counting(count, rank.number() + static_cast<int>(i))));
+      streams.push_back(std::make_unique<Stream>(rank.runtime));
+    }
+    rank.comm.barrier();
+    for (int turn = 0; turn < 10; ++turn) {
+      std::vector<Work> works;
+      for (std::size_t i = 0; i < many; ++i) {
+        auto* const stream = static_cast<CUstream_st*>(DeviceStream(*streams[i]).native);
+        works.push_back(comms[i].allreduce(buffers[i], Op::max, stream));
+      }
+      for (Work& work : works) work.wait();
+    }
+    for (std::size_t i = 0; i < many; ++i) {
+      must(rank.runtime.synchronize(*streams[i]));
+      EXPECT_EQ(rank.get(buffers[i]), counting(count, static_cast<int>(i) + 1));
+    }
+  });
+}
+
+// Launches of kernels that wait, by the communicator and two of its duplicates, of which the first
+// one ends before the third is made.
+TEST(DeviceToDevice, StreamsWaitWhereOtherCommunicatorsHaveTheRoom) {
+  if (!are_emulated()) GTEST_SKIP() << "on emulated devices only";
+  testing::internal::CaptureStderr();
+  run_connected(2,
+                [](Rank& rank) {
+                  const DeviceSpan<int> numbers = rank.put(counting(100, 0));
+                  const auto launches = [&](Communicator& comm) {
+                    EXPECT_TRUE(comm.connect_devices(0));
+                    const int before = rank.count(&Machine::programs);
+                    comm.allreduce(numbers, Op::max, rank.native()).wait();
+                    return rank.count(&Machine::programs) - before;
+                  };
+                  Communicator second = rank.comm.duplicate();
+                  Communicator third = rank.comm.duplicate();
+                  Communicator fourth = rank.comm.duplicate();
+                  EXPECT_EQ(launches(second), 2);
+                  EXPECT_EQ(launches(third), 0) << "there was no room left";
+                  second = Communicator();
+                  EXPECT_EQ(launches(fourth), 2) << "what the second one took did not come back";
+                },
+                {.device_order = "kernels", .device_packet_bytes = 0});
+  const std::string said = testing::internal::GetCapturedStderr();
+  EXPECT_NE(said.find("streams wait for each other, and no kernels: rank"), std::string::npos)
+      << said;
+  EXPECT_NE(said.find("room for 16 thread blocks"), std::string::npos) << said;
+}
+
+// By a kernel, it would be the end of the device.
+TEST(DeviceToDevice, SpansLongerThanTheirMemoryAreRefused) {
+  for (const bool connects : {false, true}) {
+    run_ranks(2, [connects](Rank& rank) {
+      if (connects) {
+        EXPECT_TRUE(rank.comm.connect_devices(0));
+      }
+      const DeviceSpan<int> numbers = rank.put(counting(1000, 0));
+      const DeviceSpan<int> result = rank.put(counting(1000, 0));
+      const std::size_t far = std::size_t{1} << 24;  // whatever allocations are rounded to
+      const auto expect_refusal = [&](DeviceSpan<int> buffer) {
+        try {
+          Work work = rank.comm.allreduce(buffer, Op::sum, rank.native());
+          ADD_FAILURE() << "it was not refused";
+        } catch (const Error& error) {
+          EXPECT_EQ(error.code(), ErrorCode::invalid_argument) << error.what();
+          EXPECT_NE(std::string(error.what()).find("its memory ends after"), std::string::npos)
+              << error.what();
+        }
+      };
+      expect_refusal({numbers.data(), far});
+      expect_refusal({numbers.data() + 999, far});
+      rank.comm.allreduce(numbers, result, Op::sum, rank.native()).wait();
+      EXPECT_EQ(rank.get(result)[999], 1998) << "the communicator goes on";
+    });
+  }
+}
+
 TEST(DeviceToDevice, EndsWithAnAbort) {
   run_connected(3, [](Rank& rank) {
     const DeviceSpan<int> numbers = rank.put({1});

@@ -7,6 +7,7 @@
 
 #include <array>
 
+#include "api/device/block_account.hpp"
 #include "harness.hpp"
 
 namespace rondo::test {
@@ -113,7 +114,7 @@ struct Seat {
   std::uint8_t device;
 };
 
-int slices_of(const std::vector<Seat>& ranks, int resident, const DeviceWishes& wishes = {}) {
+DevicePaths paths_of(const std::vector<Seat>& ranks) {
   std::vector<DeviceSeat> seats;
   for (const Seat& rank : ranks) {
     DeviceSeat seat;
@@ -122,8 +123,12 @@ int slices_of(const std::vector<Seat>& ranks, int resident, const DeviceWishes& 
     seats.push_back(seat);
   }
   const std::vector<DeviceLink> links(seats.size() * seats.size(), DeviceLink::not_known);
-  const std::vector<int> blocks(seats.size(), resident);
-  return slices_of_kernels(DevicePaths(std::move(seats), links, rondo::Machine()), blocks, wishes);
+  return {std::move(seats), links, rondo::Machine()};
+}
+
+int slices_of(const std::vector<Seat>& ranks, int resident, const DeviceWishes& wishes = {}) {
+  const std::vector<int> blocks(ranks.size(), resident);
+  return slices_of_kernels(paths_of(ranks), blocks, wishes);
 }
 
 TEST(KernelOrder, KernelsOfAllRanksTakeHalfOfADevice) {
@@ -139,6 +144,26 @@ TEST(KernelOrder, ProcessesThatShareADeviceLeaveItToStreams) {
   EXPECT_EQ(slices_of({{1, 1}, {2, 2}, {3, 1}}, 16), 0);
   EXPECT_EQ(slices_of({{1, 1}, {2, 1}}, 16, {.order = DeviceOrder::kernels}), 4);
   EXPECT_EQ(slices_of({{1, 1}, {2, 2}}, 16, {.order = DeviceOrder::streams}), 0);
+}
+
+TEST(KernelOrder, ProcessesCountTheBlocksOfAll) {
+  EXPECT_EQ(blocks_of_kernels(paths_of({{1, 1}, {1, 1}}), 1, 4), 4);
+  EXPECT_EQ(blocks_of_kernels(paths_of({{1, 1}, {2, 2}, {1, 2}}), 0, 4), 4);
+  EXPECT_EQ(blocks_of_kernels(paths_of({{1, 1}, {2, 1}}), 0, 4), 8);
+  EXPECT_EQ(blocks_of_kernels(paths_of({{1, 1}, {2, 1}, {1, 1}}), 0, 1), 2) << "rounded up";
+}
+
+TEST(BlockShare, IsOfWhatIsLeftOfAProcessAndDevice) {
+  const ProcessName process{1, 2};
+  auto most = must(BlockShare::take(process, 0, 10, 16));
+  const auto more = BlockShare::take(process, 0, 7, 16);
+  ASSERT_FALSE(more);
+  EXPECT_EQ(more.error().code(), ErrorCode::resource);
+  EXPECT_TRUE(BlockShare::take(process, 1, 16, 16)) << "another device";
+  EXPECT_TRUE(BlockShare::take({1, 3}, 0, 16, 16)) << "another process";
+  EXPECT_TRUE(BlockShare::take(process, 0, 6, 16));
+  most.reset();
+  EXPECT_TRUE(BlockShare::take(process, 0, 16, 16)) << "nothing came back";
 }
 
 }  // namespace

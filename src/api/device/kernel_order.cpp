@@ -53,6 +53,17 @@ int slices_of_kernels(const DevicePaths& paths, std::span<const int> resident_bl
   return wishes.order.value_or(suitable) == DeviceOrder::kernels ? slices : 0;
 }
 
+int blocks_of_kernels(const DevicePaths& paths, int rank, int slices) {
+  int on_device = 0;
+  int of_process = 0;
+  for (int other = 0; other < paths.ranks(); ++other) {
+    if (!paths.is_same_device(rank, other)) continue;
+    ++on_device;
+    of_process += paths.is_same_process(rank, other) ? 1 : 0;
+  }
+  return (slices * on_device + of_process - 1) / of_process;
+}
+
 std::size_t KernelOrder::annex_bytes(int ranks, std::size_t packet_bytes) {
   const auto all = static_cast<std::size_t>(ranks);
   return words_bytes(all) + programs_bytes + all * box_bytes(packet_bytes);

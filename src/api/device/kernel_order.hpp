@@ -23,6 +23,10 @@ namespace rondo {
 int slices_of_kernels(const DevicePaths& paths, std::span<const int> resident_blocks,
                       const DeviceWishes& wishes);
 
+/// What a rank takes of the account of its process then. Where processes share a device, each of
+/// them counts the blocks of all, as none knows of the others' communicators.
+int blocks_of_kernels(const DevicePaths& paths, int rank, int slices);
+
 class KernelOrder {
  public:
   /// What a rank needs of device memory.

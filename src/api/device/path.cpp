@@ -112,6 +112,8 @@ Result<std::unique_ptr<DevicePath>> DevicePath::make(Exchange& exchange, DeviceR
   if (!paths) return paths.error();
   path->paths_ = std::move(paths).value();
   path->slices_ = slices_of_kernels(path->paths_, resident_blocks, wishes);
+  const Result<> reserved = path->reserve_blocks(exchange, own.resident_blocks);
+  if (!reserved) return reserved.error();
   fine = path->prepare_own(std::max<std::size_t>(least / 64, least_workspace), wishes.packet_bytes);
   MemoryParts none;
   Result<Offer> offered = fine ? path->offer(path->own_workspace_, none) : fine.error();
@@ -154,6 +156,22 @@ Result<DevicePaths> DevicePath::find_paths(Exchange& exchange, DeviceRuntime& ru
   const auto all = gather(exchange, std::span<const DeviceLink>(own));
   if (!all) return all.error();
   return DevicePaths(std::move(seats), all.value(), machine);
+}
+
+// Collective. Kernels wait on all ranks, or on none.
+Result<> DevicePath::reserve_blocks(Exchange& exchange, int resident_blocks) {
+  if (slices_ == 0) return {};
+  Result<std::unique_ptr<BlockShare>> taken =
+      BlockShare::take(own_process_name(*runtime_), device_,
+                       blocks_of_kernels(paths_, rank_, slices_), resident_blocks);
+  const Result<bool> agreed = agree(exchange, taken ? Result<>() : taken.error(), why_no_kernels_);
+  if (!agreed) return agreed.error();
+  if (agreed.value()) {
+    blocks_ = std::move(taken).value();
+  } else {
+    slices_ = 0;
+  }
+  return {};
 }
 
 // The annexes begin behind the workspaces.

@@ -13,6 +13,7 @@
 #include <tuple>
 #include <vector>
 
+#include "api/device/block_account.hpp"
 #include "api/device/flags.hpp"
 #include "api/device/kernel_order.hpp"
 #include "api/exchange.hpp"
@@ -73,6 +74,8 @@ class DevicePath {
   DeviceFlags& flags() const { return *flags_; }
   /// Null where it is streams that wait for each other.
   KernelOrder* kernels() { return kernels_ ? &*kernels_ : nullptr; }
+  /// Why it is streams where kernels would suit: alike on all ranks, empty where nothing is amiss.
+  const std::string& why_no_kernels() const { return why_no_kernels_; }
 
   /// The program of this rank, kept for the next call that is alike. Throws Error.
   const StreamProgram& program(const Plan& plan, const Amount& amount, bool in_place);
@@ -107,6 +110,7 @@ class DevicePath {
 
   static Result<DevicePaths> find_paths(Exchange& exchange, DeviceRuntime& runtime, int device,
                                         std::vector<DeviceSeat> seats, const Machine& machine);
+  Result<> reserve_blocks(Exchange& exchange, int resident_blocks);
   Result<> prepare_own(std::size_t bytes, std::size_t packet_bytes);
   Result<> prepare_kernels(std::size_t packet_bytes);
   Result<Offer> offer(const void* memory, MemoryParts& parts) const;
@@ -130,6 +134,8 @@ class DevicePath {
   void* own_workspace_ = nullptr;
   std::size_t workspace_bytes_ = 0;
   int slices_ = 0;  // of kernels that wait; 0: none does
+  std::unique_ptr<BlockShare> blocks_;
+  std::string why_no_kernels_;
   std::optional<PeerCache> cache_;
   Share workspace_share_;
   std::vector<Share> shares_;  // by number; without places where it has ended

@@ -186,6 +186,25 @@ Result<> DeviceStaging::copy_out(const Turn& turn, std::uint32_t chunk) {
   return copy(turn.stream, turn.call.receive, turn.receive, turn.used.receive_bytes);
 }
 
+namespace {
+
+// How many of the bytes lie in the allocation that is described, and in those beside it. What has a
+// handle is an allocation by itself, whatever comes after it.
+std::size_t bytes_there(DeviceRuntime& runtime, const void* buffer, std::size_t bytes,
+                        MemoryInfo info) {
+  const auto* const begin = static_cast<const std::byte*>(buffer);
+  for (;;) {
+    if (info.size == 0) return bytes;  // not known
+    const auto there = static_cast<std::size_t>(info.base + info.size - begin);
+    if (there >= bytes || info.has_handle) return std::min(there, bytes);
+    const MemoryKind kind = info.kind;
+    info = value_or_throw(runtime.describe(begin + there));
+    if (info.kind != kind || info.base != begin + there) return there;
+  }
+}
+
+}  // namespace
+
 int device_of(DeviceRuntime& runtime, const ErasedCall& call, const BuffersInUse& used) {
   int device = -1;
   const auto look = [&](const char* what, const void* buffer, std::size_t bytes) {
@@ -195,6 +214,12 @@ int device_of(DeviceRuntime& runtime, const ErasedCall& call, const BuffersInUse
       refuse(concat(name(call.collective), " on a stream: the ", what,
                     " buffer is host memory that ",
                     "is not pinned; give device memory, or make the call without a stream"));
+    }
+    const std::size_t there = bytes_there(runtime, buffer, bytes, info);
+    if (there < bytes) {
+      refuse(concat(name(call.collective), " on a stream: the ", what, " buffer has ", bytes,
+                    " bytes, and its memory ends after ", there,
+                    "; give a span no longer than the allocation"));
     }
     if (device < 0 || info.kind == MemoryKind::device) device = info.device;
   };

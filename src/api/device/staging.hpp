@@ -76,7 +76,7 @@ class DeviceStaging {
 };
 
 /// The device of the call's buffers. Throws Error: invalid_argument for memory that no stream can
-/// use.
+/// use, and for buffers that are longer than their memory, which a kernel must not find out.
 int device_of(DeviceRuntime& runtime, const ErasedCall& call, const BuffersInUse& used);
 
 }  // namespace rondo
