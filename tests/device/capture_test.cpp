@@ -302,6 +302,9 @@ TEST(Captured, CallsNameTheRankThatDiesAmongThem) {
 
 // Rank 1 comes to the call only when rank 0 has come to it twice.
 TEST(Captured, TwoInstancesAtATimeAreToldApart) {
+#ifdef __SANITIZE_THREAD__
+  GTEST_SKIP() << "two instances copy to the same memory at the same time: that is the mistake";
+#endif
   if (!are_emulated()) GTEST_SKIP() << "real ones do not say when a host function has been called";
   run_both_ways(2, [](Rank& rank) {
     const DeviceSpan<int> numbers = rank.put({1});
