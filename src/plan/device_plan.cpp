@@ -68,7 +68,8 @@ Result<DeviceModel> make_device_model(std::vector<int> device_of, std::vector<Pa
     return refuse(concat("the costs of devices make no sense: each is from 0 to ",
                          most_cost_seconds, " s, and of a byte to ", most_byte_seconds, " s"));
   }
-  return DeviceModel{.ranks = static_cast<int>(device_of.size()),
+  const auto ranks = static_cast<int>(device_of.size());
+  return DeviceModel{.ranks = ranks,
                      .device_of = std::move(device_of),
                      .paths = std::move(paths),
                      .kernel_s = costs.kernel_s,
